@@ -1,0 +1,99 @@
+# ngx_http_webhook_module: make help
+
+SHELL = /bin/bash
+
+NGINX_SRC ?= /usr/share/nginx/src
+OBJS ?= $(CURDIR)/objs
+CC ?= cc
+MODULE = $(OBJS)/ngx_http_webhook_module.so
+
+NPROC = $(shell nproc)
+SUDO = $(shell test `id -u` = 0 || echo sudo)
+
+BASE = $(wildcard src/base/*.c)
+UNITS = $(patsubst t/unit/%.c,$(OBJS)/unit/%,$(wildcard t/unit/*.c))
+FUZZERS = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
+
+UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Wshadow -Wconversion -Werror \
+	-fno-omit-frame-pointer -Isrc/base -It/unit
+UNIT_LIBS = -lyajl -lz -lpthread
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+TESTS ?= t/*.t
+T ?= 60
+
+.PHONY: all help deps module unit test test-all asan fuzz replay bench demo \
+	clean
+
+
+all: module				## build the module
+
+help:					## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+
+deps:					## install what building and testing need
+	@t/tools/deps.sh $(DEPS)
+
+module: $(MODULE)			## build objs/ngx_http_webhook_module.so
+
+$(OBJS)/Makefile: config
+	@$(MAKE) --no-print-directory deps DEPS=build
+	mkdir -p $(OBJS)
+	t/tools/configure.sh "$(NGINX_SRC)" "$(CURDIR)" "$(OBJS)" \
+		"$(CC)" "$(CFLAGS_EXTRA)"
+
+$(MODULE): $(OBJS)/Makefile $(shell find src -name '*.[ch]')
+	$(MAKE) -f $(OBJS)/Makefile -C "$(NGINX_SRC)" modules
+
+$(OBJS)/unit/%: t/unit/%.c $(BASE) $(wildcard src/base/*.h) t/unit/tap.h
+	@mkdir -p $(OBJS)/unit
+	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ $< $(BASE) $(UNIT_LIBS)
+
+unit: deps-test $(UNITS)		## unit tests, with sanitizers
+	prove -e '' $(UNITS)
+
+deps-test:
+	@$(MAKE) --no-print-directory deps DEPS=test
+
+test: deps-test module $(UNITS)		## unit and integration tests (TESTS=)
+	prove -e '' $(UNITS)
+	prove -j$(NPROC) -It/lib $(TESTS)
+
+test-all: test replay asan fuzz		## tests, sanitizers, fuzzing
+
+asan: deps-test				## integration tests, AddressSanitizer, UBSan
+	$(MAKE) module OBJS=$(CURDIR)/objs-asan \
+		CFLAGS_EXTRA="$(SANITIZE) -fno-omit-frame-pointer"
+	TEST_WEBHOOK_MODULE=$(CURDIR)/objs-asan/ngx_http_webhook_module.so \
+	TEST_NGINX_PRELOAD="`$(CC) -print-file-name=libasan.so` `$(CC) -print-file-name=libubsan.so`" \
+	prove -j$(NPROC) -It/lib $(TESTS)
+
+fuzz: deps-test				## fuzz every parser for T seconds each
+	@for f in $(FUZZERS); do \
+		mkdir -p $(OBJS)/fuzz/$$f; \
+		clang -g -O1 -Isrc/base -fsanitize=fuzzer,address,undefined \
+			-fno-sanitize-recover=undefined \
+			-o $(OBJS)/fuzz/$${f}_fuzz t/fuzz/$${f}_fuzz.c $(BASE) \
+			$(UNIT_LIBS) || exit 1; \
+		$(OBJS)/fuzz/$${f}_fuzz -max_total_time=$(T) -verbosity=0 \
+			$(OBJS)/fuzz/$$f t/fuzz/corpus/$${f}_fuzz || exit 1; \
+	done
+
+replay: deps-test			## run the fuzzers' corpora
+	@for f in $(FUZZERS); do \
+		mkdir -p $(OBJS)/fuzz; \
+		$(CC) -g -Isrc/base $(SANITIZE) -o $(OBJS)/fuzz/$${f}_replay \
+			t/fuzz/$${f}_fuzz.c t/fuzz/replay.c $(BASE) \
+			$(UNIT_LIBS) || exit 1; \
+		$(OBJS)/fuzz/$${f}_replay t/fuzz/corpus/$${f}_fuzz/* || exit 1; \
+	done
+
+bench: deps-test module			## compare with mirror and post_action
+	perl -It/lib t/bench/bench.pl
+
+demo: module				## see a webhook delivered
+	@$(MAKE) --no-print-directory deps DEPS=demo
+	perl -It/lib t/tools/demo.pl
+
+clean:					## remove what was built
+	rm -rf objs objs-*

@@ -1,0 +1,154 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#ifndef _WH_JSON_H_INCLUDED_
+#define _WH_JSON_H_INCLUDED_
+
+
+#include "wh.h"
+
+
+/*
+ * Values out of a JSON text (RFC 8259) that comes in pieces, by JSON Pointers
+ * (RFC 6901).  The text is not stored: memory is bounded by max_value and the
+ * pointers, whatever the length of the text and of the strings in it.
+ */
+
+
+#define WH_JSON_MAX_DEPTH   128    /* arrays and objects within each other */
+
+
+/* flags of a pointer */
+
+#define WH_JSON_RAW         0x01   /* the value as JSON text, of any type */
+
+
+/* kinds of a value */
+
+#define WH_JSON_NONE        0      /* no such value, or not to be had */
+#define WH_JSON_NULL        1      /* no text */
+#define WH_JSON_BOOL        2      /* "true" or "false" */
+#define WH_JSON_NUMBER      3      /* as written: "2.50", "1e400" */
+#define WH_JSON_STRING      4      /* decoded, valid UTF-8, may have U+0000 */
+#define WH_JSON_OBJECT      5      /* no text */
+#define WH_JSON_ARRAY       6      /* no text */
+#define WH_JSON_TEXT        7      /* WH_JSON_RAW: one JSON value, compact */
+
+
+/* states of a text */
+
+#define WH_JSON_INCOMPLETE  0      /* correct so far, more is to come */
+#define WH_JSON_COMPLETE    1      /* one value and nothing else */
+#define WH_JSON_INVALID     2      /* not JSON, or too deep */
+
+
+typedef struct wh_pointer_node_s  wh_pointer_node_t;
+typedef struct wh_pointer_item_s  wh_pointer_item_t;
+typedef struct wh_json_s          wh_json_t;
+
+
+/*
+ * A compiled set of pointers: a trie of reference tokens.  Nothing changes it
+ * after wh_pointers_compile(), parsers of any threads may share it.
+ */
+
+typedef struct {
+    size_t              n;           /* pointers */
+    size_t              max_token;   /* octets in the longest token */
+    wh_pointer_node_t  *root;
+    wh_pointer_item_t  *items;       /* [n] */
+} wh_pointers_t;
+
+
+typedef struct {
+    int                 kind;        /* WH_JSON_NONE and so on */
+    int                 truncated;   /* it is there, but did not fit */
+    wh_str_t            text;        /* "data" is never NULL */
+} wh_json_value_t;
+
+
+/* malloc-like and free-like; "alloc" may fail at any time */
+
+typedef struct {
+    void             *(*alloc)(void *ctx, size_t size);
+    void              (*free)(void *ctx, void *p);
+    void               *ctx;
+} wh_json_alloc_t;
+
+
+/*
+ * Checks the syntax of a pointer (RFC 6901, section 3), which has to be valid
+ * UTF-8 as well.  WH_OK, or WH_ERROR with *offset of the offending octet: of
+ * the first one if it is not "/", of a "~" not followed by "0" or "1".
+ */
+int wh_pointer_check(wh_str_t p, size_t *offset);
+
+/*
+ * Compiles n pointers; a pointer may occur any number of times.  flags may be
+ * NULL (all 0).  What it needs comes from "alloc" in a few pieces, which live
+ * as long as the set and are not freed here, on error neither (a pool).  The
+ * pointers' text is copied.  WH_OK; WH_ERROR, *bad being the index of the
+ * pointer with wrong syntax; WH_NOMEM.
+ */
+int wh_pointers_compile(wh_pointers_t *set, const wh_str_t *ptrs,
+    const unsigned char *flags, size_t n, void *(*alloc)(void *ctx, size_t),
+    void *ctx, size_t *bad);
+
+/*
+ * A parser of one text.  The set has to outlive it, *mem is copied.  NULL if
+ * there is no memory.
+ *
+ * max_value limits the octets of values held at a time, all together.  What
+ * does not fit becomes WH_JSON_NONE with "truncated", and holds nothing;
+ * parsing goes on.  Apart from the values, a parser takes a few kilobytes
+ * and the buffers of yajl: for the longest string or number seen, but not
+ * more than some 4 times max_value, or some 20 times if it is written in \u
+ * escapes (of the longest token in the set, if that is more).
+ */
+wh_json_t *wh_json_create(const wh_pointers_t *set, size_t max_value,
+    const wh_json_alloc_t *mem);
+
+/*
+ * Takes the next n octets, split anywhere.  WH_OK; WH_ERROR if the text is
+ * not JSON in UTF-8; WH_LIMIT if it is deeper than WH_JSON_MAX_DEPTH;
+ * WH_NOMEM.  Errors stick.  WH_ERROR too, if it is finished already.
+ */
+int wh_json_feed(wh_json_t *j, const char *p, size_t n);
+
+/*
+ * There is no more.  WH_OK if the text is complete; WH_AGAIN if it ended
+ * early (an empty one, too); else as wh_json_feed().
+ */
+int wh_json_finish(wh_json_t *j);
+
+/*
+ * WH_JSON_INCOMPLETE until wh_json_finish(), or after running out of memory.
+ * *offset, unless NULL: if invalid, the offset of the octet that cannot be
+ * there, or right after it or the token that cannot, or after the value that
+ * something wrong follows; otherwise octets taken.  It does not depend on how
+ * the text was split.
+ */
+int wh_json_state(const wh_json_t *j, uint64_t *offset);
+
+/*
+ * The value of pointer i (less than set->n), valid until the next call with
+ * this parser but this one and wh_json_state().  Of repeated names in an
+ * object, the last counts.  Unless the text is complete, that is what has
+ * been seen so far, and may be overridden later; WH_JSON_RAW objects and
+ * arrays are there only when they have ended.
+ *
+ * An escaped surrogate without its pair (\ud800), which no UTF-8 can be
+ * written for, becomes "?".  WH_JSON_RAW gives numbers as they are, strings
+ * with the escapes that are necessary only, names in their order, repeated
+ * ones included.
+ */
+const wh_json_value_t *wh_json_value(const wh_json_t *j, size_t i);
+
+/* frees all that the parser holds; NULL is fine */
+void wh_json_destroy(wh_json_t *j);
+
+
+#endif /* _WH_JSON_H_INCLUDED_ */

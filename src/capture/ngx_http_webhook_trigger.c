@@ -1,0 +1,678 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * "webhook EVENT [parameters] | off"
+ */
+
+
+#include "ngx_http_webhook_capture.h"
+#include "ngx_http_webhook_payload.h"
+
+
+#define NGX_HTTP_WEBHOOK_EVENT_MAX  128
+
+
+typedef char *(*ngx_http_webhook_trigger_param_pt)(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+
+
+typedef struct {
+    ngx_str_t                          name;
+    ngx_http_webhook_trigger_param_pt  handler;
+} ngx_http_webhook_trigger_param_t;
+
+
+static char *ngx_http_webhook_trigger_params(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t);
+static char *ngx_http_webhook_trigger_to(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_on(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_status(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_method(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_if(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_order_key(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_payload(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static ngx_http_complex_value_t *ngx_http_webhook_trigger_complex(
+    ngx_conf_t *cf, ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_trigger_word(ngx_str_t *list,
+    ngx_str_t *word);
+static ngx_int_t ngx_http_webhook_event_ok(ngx_str_t *event);
+static ngx_int_t ngx_http_webhook_event_matches(u_char *p, u_char *pend,
+    u_char *e, u_char *eend);
+static ngx_int_t ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
+static ngx_uint_t ngx_http_webhook_trigger_wanted(
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_trigger_t *t);
+static ngx_int_t ngx_http_webhook_trigger_unknown(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *name);
+
+
+static ngx_http_webhook_trigger_param_t  ngx_http_webhook_trigger_param[] = {
+    { ngx_string("to="), ngx_http_webhook_trigger_to },
+    { ngx_string("on="), ngx_http_webhook_trigger_on },
+    { ngx_string("status="), ngx_http_webhook_trigger_status },
+    { ngx_string("method="), ngx_http_webhook_trigger_method },
+    { ngx_string("if="), ngx_http_webhook_trigger_if },
+    { ngx_string("order_key="), ngx_http_webhook_trigger_order_key },
+    { ngx_string("payload="), ngx_http_webhook_trigger_payload },
+    { ngx_null_string, NULL }
+};
+
+
+static ngx_conf_bitmask_t  ngx_http_webhook_methods[] = {
+    { ngx_string("GET"), NGX_HTTP_GET },
+    { ngx_string("HEAD"), NGX_HTTP_HEAD },
+    { ngx_string("POST"), NGX_HTTP_POST },
+    { ngx_string("PUT"), NGX_HTTP_PUT },
+    { ngx_string("PATCH"), NGX_HTTP_PATCH },
+    { ngx_string("DELETE"), NGX_HTTP_DELETE },
+    { ngx_string("OPTIONS"), NGX_HTTP_OPTIONS },
+    { ngx_string("MKCOL"), NGX_HTTP_MKCOL },
+    { ngx_string("COPY"), NGX_HTTP_COPY },
+    { ngx_string("MOVE"), NGX_HTTP_MOVE },
+    { ngx_string("PROPFIND"), NGX_HTTP_PROPFIND },
+    { ngx_string("PROPPATCH"), NGX_HTTP_PROPPATCH },
+    { ngx_string("LOCK"), NGX_HTTP_LOCK },
+    { ngx_string("UNLOCK"), NGX_HTTP_UNLOCK },
+    { ngx_null_string, 0 }
+};
+
+
+char *
+ngx_http_webhook_trigger_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_webhook_loc_conf_t *wlcf = conf;
+
+    char                           *rv;
+    ngx_str_t                      *value;
+    ngx_uint_t                      off;
+    ngx_http_webhook_trigger_t     *t, **tp;
+    ngx_http_webhook_main_conf_t   *wmcf;
+
+    value = cf->args->elts;
+    off = (ngx_strcmp(value[1].data, "off") == 0);
+
+    if (off && cf->args->nelts > 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", \"webhook off\" "
+                           "has none", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (wlcf->triggers && (off || wlcf->triggers->nelts == 0)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"webhook off\" must be the only \"webhook\" "
+                           "directive on its level");
+        return NGX_CONF_ERROR;
+    }
+
+    if (wlcf->triggers == NULL) {
+        wlcf->triggers = ngx_array_create(cf->pool, 1,
+                                       sizeof(ngx_http_webhook_trigger_t *));
+        if (wlcf->triggers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (off) {
+        return NGX_CONF_OK;
+    }
+
+    if (wlcf->triggers->nelts == NGX_HTTP_WEBHOOK_MAX_TRIGGERS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "too many \"webhook\" directives on one level, "
+                           "at most %d are allowed",
+                           NGX_HTTP_WEBHOOK_MAX_TRIGGERS);
+        return NGX_CONF_ERROR;
+    }
+
+    t = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_trigger_t));
+    if (t == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    t->event = value[1];
+    t->file = cf->conf_file->file.name.data;
+    t->line = cf->conf_file->line;
+
+    if (ngx_http_webhook_event_ok(&t->event) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid event \"%V\", it must be 1 to %d octets "
+                           "of labels of letters, digits and \"_\", "
+                           "joined by \".\"",
+                           &t->event, NGX_HTTP_WEBHOOK_EVENT_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_webhook_trigger_params(cf, t);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    tp = ngx_array_push(wlcf->triggers);
+    if (tp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *tp = t;
+
+    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
+
+    tp = ngx_array_push(&wmcf->triggers);
+    if (tp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *tp = t;
+
+    wmcf->ntriggers++;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_trigger_params(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
+{
+    char                              *rv;
+    ngx_str_t                         *value, s;
+    ngx_uint_t                         i, k, seen;
+    ngx_http_webhook_trigger_param_t  *param;
+
+    seen = 0;
+    value = cf->args->elts;
+    param = ngx_http_webhook_trigger_param;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        for (k = 0; param[k].name.len; k++) {
+            if (ngx_strncmp(value[i].data, param[k].name.data,
+                            param[k].name.len)
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (param[k].name.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be one of "
+                               "\"to=\", \"on=\", \"status=\", \"method=\", "
+                               "\"if=\", \"order_key=\", \"payload=\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (seen & ((ngx_uint_t) 1 << k)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        seen |= (ngx_uint_t) 1 << k;
+
+        s.len = value[i].len - param[k].name.len;
+        s.data = value[i].data + param[k].name.len;
+
+        if (s.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "empty parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        rv = param[k].handler(cf, t, &s);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (!t->status_set) {
+        ngx_str_set(&s, "2xx,3xx");
+        return ngx_http_webhook_trigger_status(cf, t, &s);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_trigger_to(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    ngx_str_t   list, word, *name;
+    ngx_uint_t  i;
+
+    t->to = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+    if (t->to == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    list = *value;
+
+    while (ngx_http_webhook_trigger_word(&list, &word) == NGX_OK) {
+
+        if (word.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "empty name in \"to=%V\"", value);
+            return NGX_CONF_ERROR;
+        }
+
+        name = t->to->elts;
+
+        for (i = 0; i < t->to->nelts; i++) {
+
+            if (name[i].len == word.len
+                && ngx_strncmp(name[i].data, word.data, word.len) == 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "duplicate endpoint \"%V\" in \"to=%V\"",
+                                   &word, value);
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        name = ngx_array_push(t->to);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = word;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_trigger_on(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "response") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"on=%V\" is not supported, "
+                           "it must be \"response\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_trigger_status(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    ngx_str_t  bad;
+
+    t->status_set = 1;
+
+    if (ngx_http_webhook_statuses_parse(value, &t->status, &bad) == NGX_OK) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid status \"%V\" in \"status=%V\", it must be "
+                       "\"any\", or a list of codes (404), classes (2xx) "
+                       "and ranges (500-599)", &bad, value);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_webhook_trigger_method(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    ngx_str_t            list, word;
+    ngx_conf_bitmask_t  *m;
+
+    list = *value;
+
+    while (ngx_http_webhook_trigger_word(&list, &word) == NGX_OK) {
+
+        for (m = ngx_http_webhook_methods; m->name.len; m++) {
+
+            if (m->name.len == word.len
+                && ngx_strncasecmp(m->name.data, word.data, word.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (m->name.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid method \"%V\" in \"method=%V\", it "
+                               "must be GET, HEAD, POST, PUT, PATCH, DELETE, "
+                               "OPTIONS, MKCOL, COPY, MOVE, PROPFIND, "
+                               "PROPPATCH, LOCK or UNLOCK", &word, value);
+            return NGX_CONF_ERROR;
+        }
+
+        t->methods |= m->mask;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_trigger_if(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    t->condition = ngx_http_webhook_trigger_complex(cf, value);
+
+    return t->condition ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_webhook_trigger_order_key(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value)
+{
+    t->order_key = ngx_http_webhook_trigger_complex(cf, value);
+
+    return t->order_key ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_webhook_trigger_payload(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value)
+{
+    t->payload_name = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_http_complex_value_t *
+ngx_http_webhook_trigger_complex(ngx_conf_t *cf, ngx_str_t *value)
+{
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (cv == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = cv;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NULL;
+    }
+
+    return cv;
+}
+
+
+/* takes the first word off a list; NGX_DECLINED: there is none */
+
+static ngx_int_t
+ngx_http_webhook_trigger_word(ngx_str_t *list, ngx_str_t *word)
+{
+    u_char  *p;
+
+    if (list->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *word = *list;
+
+    p = ngx_strlchr(list->data, list->data + list->len, ',');
+
+    if (p == NULL) {
+        ngx_str_null(list);
+        return NGX_OK;
+    }
+
+    word->len = p - list->data;
+
+    list->len -= word->len + 1;
+    list->data = p + 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_event_ok(ngx_str_t *event)
+{
+    u_char      ch;
+    size_t      i;
+    ngx_uint_t  label;
+
+    if (event->len > NGX_HTTP_WEBHOOK_EVENT_MAX) {
+        return NGX_ERROR;
+    }
+
+    label = 0;
+
+    for (i = 0; i < event->len; i++) {
+        ch = event->data[i];
+
+        if (ch == '.' && label) {
+            label = 0;
+            continue;
+        }
+
+        if (ch != '_'
+            && (ch < '0' || ch > '9')
+            && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z'))
+        {
+            return NGX_ERROR;
+        }
+
+        label = 1;
+    }
+
+    return label ? NGX_OK : NGX_ERROR;
+}
+
+
+/* "*" stands for one label or more */
+
+static ngx_int_t
+ngx_http_webhook_event_matches(u_char *p, u_char *pend, u_char *e,
+    u_char *eend)
+{
+    u_char  *pl, *el;
+
+    for ( ;; ) {
+
+        pl = ngx_strlchr(p, pend, '.');
+        pl = pl ? pl : pend;
+
+        el = ngx_strlchr(e, eend, '.');
+        el = el ? el : eend;
+
+        if (pl - p == 1 && *p == '*') {
+
+            while (pl != pend && el != eend) {
+
+                if (ngx_http_webhook_event_matches(pl + 1, pend, el + 1, eend)
+                    == NGX_OK)
+                {
+                    return NGX_OK;
+                }
+
+                el = ngx_strlchr(el + 1, eend, '.');
+                el = el ? el : eend;
+            }
+
+            return pl == pend ? NGX_OK : NGX_DECLINED;
+        }
+
+        if (pl - p != el - e || ngx_strncmp(p, e, pl - p) != 0) {
+            return NGX_DECLINED;
+        }
+
+        if (pl == pend || el == eend) {
+            return (pl == pend && el == eend) ? NGX_OK : NGX_DECLINED;
+        }
+
+        p = pl + 1;
+        e = el + 1;
+    }
+}
+
+
+char *
+ngx_http_webhook_trigger_init(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_trigger_t  **t;
+
+    t = wmcf->triggers.elts;
+
+    for (i = 0; i < wmcf->triggers.nelts; i++) {
+
+        if (wmcf->store == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "no \"webhook_store\" is defined for \"webhook %V\" "
+                          "in %s:%ui", &t[i]->event, t[i]->file, t[i]->line);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_webhook_trigger_endpoints(cf, wmcf, t[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (t[i]->payload_name.len == 0) {
+            continue;
+        }
+
+        t[i]->payload = ngx_http_webhook_payload_find(wmcf,
+                                                      &t[i]->payload_name);
+        if (t[i]->payload == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown payload \"%V\", it must be the name of a "
+                          "\"webhook_payload\" in %s:%ui",
+                          &t[i]->payload_name, t[i]->file, t[i]->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t)
+{
+    ngx_str_t                     *name;
+    ngx_uint_t                     i, n;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    n = t->to ? t->to->nelts : wmcf->endpoints.nelts;
+
+    if (n) {
+        t->endpoints = ngx_palloc(cf->pool,
+                                  n * sizeof(ngx_http_webhook_endpoint_t *));
+        if (t->endpoints == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (t->to) {
+        name = t->to->elts;
+
+        for (i = 0; i < n; i++) {
+            t->endpoints[i] = ngx_http_webhook_endpoint_find(wmcf, &name[i]);
+
+            if (t->endpoints[i] == NULL) {
+                return ngx_http_webhook_trigger_unknown(cf, wmcf, t, &name[i]);
+            }
+        }
+
+        t->nendpoints = n;
+
+        return NGX_OK;
+    }
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_webhook_trigger_wanted(ep[i], t)) {
+            t->endpoints[t->nendpoints++] = ep[i];
+        }
+    }
+
+    if (t->nendpoints == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "event \"%V\" has no endpoint, it must have \"to=\", or "
+                      "match \"events\" of a \"webhook_endpoint\" in %s:%ui",
+                      &t->event, t->file, t->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_trigger_wanted(ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_trigger_t *t)
+{
+    ngx_str_t   *p;
+    ngx_uint_t   i;
+
+    p = ep->events.elts;
+
+    for (i = 0; i < ep->events.nelts; i++) {
+
+        if (ngx_http_webhook_event_matches(p[i].data, p[i].data + p[i].len,
+                                           t->event.data,
+                                           t->event.data + t->event.len)
+            == NGX_OK)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_trigger_unknown(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *name)
+{
+    u_char                        *p, *last;
+    ngx_uint_t                     i;
+    ngx_http_webhook_endpoint_t  **ep;
+    u_char                         buf[512];
+
+    p = buf;
+    last = buf + sizeof(buf);
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        p = ngx_slprintf(p, last, "%s\"%V\"", i ? ", " : "", &ep[i]->name);
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "unknown endpoint \"%V\" in \"to=\" of event \"%V\", "
+                  "it must be a \"webhook_endpoint\" (%*s) in %s:%ui",
+                  name, &t->event, (size_t) (p - buf), buf, t->file, t->line);
+
+    return NGX_ERROR;
+}

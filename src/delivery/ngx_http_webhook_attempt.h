@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_ATTEMPT_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_ATTEMPT_H_INCLUDED_
+
+
+#include "ngx_http_webhook_endpoint.h"
+
+
+/* how an attempt ended; names by ngx_http_webhook_class_name() */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_SUCCESS = 0,
+    NGX_HTTP_WEBHOOK_STATUS,      /* an answer that is not a success */
+    NGX_HTTP_WEBHOOK_REDIRECT,    /* 3xx, never followed */
+    NGX_HTTP_WEBHOOK_TIMEOUT,     /* the whole attempt took too long */
+    NGX_HTTP_WEBHOOK_DNS,
+    NGX_HTTP_WEBHOOK_CONNECT,
+    NGX_HTTP_WEBHOOK_TLS,
+    NGX_HTTP_WEBHOOK_BROKEN,      /* no complete, valid HTTP answer */
+    NGX_HTTP_WEBHOOK_LOCAL        /* no local resources: not an attempt */
+} ngx_http_webhook_class_e;
+
+
+typedef struct ngx_http_webhook_attempt_s  ngx_http_webhook_attempt_t;
+
+typedef void (*ngx_http_webhook_attempt_pt)(ngx_http_webhook_attempt_t *a);
+
+
+#define NGX_HTTP_WEBHOOK_EXCERPT  1024
+
+
+/*
+ * One HTTP exchange with an endpoint's target.  The caller creates it, fills
+ * the upper part, starts it, and reads the outcome in its handler.
+ */
+
+struct ngx_http_webhook_attempt_s {
+    ngx_http_webhook_endpoint_t  *endpoint;
+    ngx_pool_t                   *pool;      /* the attempt's own, see below */
+    ngx_chain_t                  *request;   /* whole request: head, body */
+    ngx_str_t                     id;        /* event id, for log lines */
+    ngx_str_t                     event;
+    ngx_uint_t                    number;    /* from 1 */
+    ngx_http_webhook_attempt_pt   handler;
+    void                         *data;
+
+    /* the outcome, valid in the handler */
+    ngx_http_webhook_class_e      class;
+    ngx_uint_t                    status;    /* 0: none was received */
+    ngx_int_t                     retry_after;  /* seconds, -1: none */
+    ngx_msec_t                    duration;
+    unsigned                      reused:1;  /* connection was kept alive */
+    ngx_str_t                     excerpt;   /* of the answer's body */
+
+    void                         *engine;    /* private */
+};
+
+
+/*
+ * Makes an attempt with a pool of its own.  NULL: no memory.  The pool lives
+ * until the handler has returned.
+ */
+ngx_http_webhook_attempt_t *ngx_http_webhook_attempt_create(
+    ngx_http_webhook_endpoint_t *ep, ngx_log_t *log);
+
+/*
+ * Starts it.  The handler is called exactly once, always from a later posted
+ * event, never before this returns, whatever happens (also without local
+ * resources).  After the handler has returned the attempt is destroyed.
+ */
+void ngx_http_webhook_attempt_start(ngx_http_webhook_attempt_t *a);
+
+/* destroys one that was not started */
+void ngx_http_webhook_attempt_discard(ngx_http_webhook_attempt_t *a);
+
+/*
+ * Ends one in flight without an outcome (the handler is not called), for a
+ * worker that has to go.
+ */
+void ngx_http_webhook_attempt_abort(ngx_http_webhook_attempt_t *a);
+
+/* true when a further attempt may open a socket in this worker */
+ngx_uint_t ngx_http_webhook_attempt_room(ngx_http_webhook_main_conf_t *wmcf);
+
+/* filters that swallow what a synthetic request would send; postconfiguration */
+ngx_int_t ngx_http_webhook_fake_init(ngx_conf_t *cf);
+
+/* connection cache of the worker */
+ngx_int_t ngx_http_webhook_peer_init_process(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *wmcf);
+void ngx_http_webhook_peer_exit_process(ngx_http_webhook_main_conf_t *wmcf);
+
+char *ngx_http_webhook_class_name(ngx_http_webhook_class_e class);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_ATTEMPT_H_INCLUDED_ */

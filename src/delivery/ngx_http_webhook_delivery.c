@@ -1,0 +1,613 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_attempt.h"
+#include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_payload.h"
+
+#include "wh_delivery.h"
+#include "wh_retry.h"
+
+
+#define NGX_HTTP_WEBHOOK_RETRIES_MAX  64
+#define NGX_HTTP_WEBHOOK_LOCAL_DELAY  100      /* ms, without resources */
+#define NGX_HTTP_WEBHOOK_MARGIN       2000     /* ms behind a deadline */
+
+
+/* per worker */
+
+typedef struct {
+    ngx_queue_t   waiting;                     /* lanes */
+    ngx_event_t   event;                       /* looks after them again */
+} ngx_http_webhook_delivery_t;
+
+
+static ngx_uint_t ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item);
+static ngx_http_webhook_attempt_t *ngx_http_webhook_delivery_attempt(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_item_t *item,
+    ngx_int_t *rc);
+static void ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a);
+static void ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a);
+static void ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
+static void ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
+static void ngx_http_webhook_delivery_event_handler(ngx_event_t *ev);
+static void ngx_http_webhook_delivery_permit_give(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_endpoint_t *ep);
+static ngx_http_webhook_main_conf_t *ngx_http_webhook_delivery_conf(void);
+static uint64_t ngx_http_webhook_now(void);
+
+
+ngx_int_t
+ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    d = ngx_pcalloc(cycle->pool, sizeof(ngx_http_webhook_delivery_t));
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_init(&d->waiting);
+
+    d->event.handler = ngx_http_webhook_delivery_event_handler;
+    d->event.data = wmcf;
+    d->event.log = wmcf->worker->log;
+    d->event.cancelable = 1;
+
+    wmcf->worker->delivery = d;
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        ep[i]->counters = ngx_http_webhook_zone_counters(ep[i]->zone,
+                                                         &ep[i]->name);
+        if (ep[i]->counters == NULL) {
+            ngx_log_error(NGX_LOG_ALERT, wmcf->worker->log, 0,
+                          "no room for webhook endpoint \"%V\" in its "
+                          "\"webhook_zone\"", &ep[i]->name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    uint64_t                      now, planned, soonest;
+    ngx_uint_t                    most;
+    ngx_http_webhook_item_t      *item, *behind;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = lane->endpoint;
+
+    if (ep == NULL || lane->waiting) {
+        return;
+    }
+
+    most = (ep->order == NGX_HTTP_WEBHOOK_ORDER_NONE) ? ep->concurrency : 1;
+    now = ngx_http_webhook_now();
+    soonest = 0;
+    behind = NULL;
+
+    while (lane->inflight < most) {
+
+        item = ngx_http_webhook_lane_next(st, lane, behind);
+
+        if (item == NULL) {
+            break;
+        }
+
+        planned = item->progress.planned;
+
+        if (planned > now) {
+
+            if (soonest == 0 || planned < soonest) {
+                soonest = planned;
+            }
+
+            if (ep->order != NGX_HTTP_WEBHOOK_ORDER_NONE) {
+                break;
+            }
+
+            behind = item;
+            continue;
+        }
+
+        if (!ngx_http_webhook_delivery_send(st, lane, item)) {
+            return;
+        }
+
+        behind = NULL;
+    }
+
+    if (soonest) {
+
+        if (lane->timer.timer_set) {
+            ngx_del_timer(&lane->timer);
+        }
+
+        if (lane->timer.handler == NULL) {
+            lane->timer.handler = ngx_http_webhook_delivery_timer_handler;
+            lane->timer.data = lane;
+            lane->timer.log = ngx_cycle->log;
+            lane->timer.cancelable = 1;
+        }
+
+        /* a clock that was set is met again within a minute */
+
+        ngx_add_timer(&lane->timer, ngx_min(soonest - now, 60000));
+    }
+}
+
+
+/* 0: no more of this lane now */
+
+static ngx_uint_t
+ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item)
+{
+    ngx_int_t                      rc;
+    ngx_http_webhook_attempt_t    *a;
+    ngx_http_webhook_counters_t   *counters;
+    ngx_http_webhook_endpoint_t   *ep;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    ep = lane->endpoint;
+    wmcf = ngx_http_webhook_delivery_conf();
+
+    if (!ngx_http_webhook_attempt_room(wmcf)) {
+        ngx_http_webhook_delivery_wait(st, lane);
+        return 0;
+    }
+
+    if (ep->order != NGX_HTTP_WEBHOOK_ORDER_STRICT
+        && ngx_http_webhook_permit_take(ep->counters,
+                                        ngx_http_webhook_store_slot(st),
+                                        ep->concurrency)
+           != NGX_OK)
+    {
+        counters = ep->counters;
+        counters->wanted = 1;
+
+        ngx_http_webhook_delivery_wait(st, lane);
+        return 0;
+    }
+
+    a = ngx_http_webhook_delivery_attempt(st, item, &rc);
+
+    if (a == NULL) {
+
+        ngx_http_webhook_delivery_permit_give(st, ep);
+
+        if (rc == NGX_ERROR) {
+            ngx_http_webhook_delivery_wait(st, lane);
+        }
+
+        if (rc == NGX_ABORT) {
+            ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DEAD);
+            ngx_http_webhook_lane_ready(st, lane);
+        }
+
+        return 0;
+    }
+
+    ngx_http_webhook_item_begin(st, item, ngx_current_msec + ep->timeout
+                                          + NGX_HTTP_WEBHOOK_MARGIN);
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "webhook attempt begin: slot %ui fence %uD lane \"%V\" "
+                  "key \"%V\" seq %uL.%uD id %V attempt %ui",
+                  (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
+                  &lane->name, &lane->key, item->seq, item->index, &a->id,
+                  a->number);
+
+    ngx_http_webhook_attempt_start(a);
+
+    return 1;
+}
+
+
+/*
+ * NULL with *rc NGX_ERROR: no memory, again later; NGX_DECLINED: the delivery
+ * is not ours any more; NGX_ABORT: its record cannot be read.
+ */
+
+static ngx_http_webhook_attempt_t *
+ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_int_t *rc)
+{
+    char                               *reason;
+    uint64_t                            now;
+    wh_str_t                            record, value;
+    ngx_uint_t                          i;
+    ngx_http_webhook_attempt_t         *a;
+    ngx_http_webhook_endpoint_t        *ep;
+    ngx_http_webhook_attempt_values_t   v;
+
+    ep = item->lane->endpoint;
+
+    a = ngx_http_webhook_attempt_create(ep, ngx_cycle->log);
+
+    if (a == NULL) {
+        *rc = NGX_ERROR;
+        return NULL;
+    }
+
+    *rc = ngx_http_webhook_item_copy(st, item, a->pool, &record);
+
+    if (*rc != NGX_OK) {
+        ngx_http_webhook_attempt_discard(a);
+        return NULL;
+    }
+
+    now = ngx_http_webhook_now();
+
+    v.number = item->progress.attempts + 1;
+    v.time = now;
+
+    for (i = 0; i < sizeof(v.span); i++) {
+        v.span[i] = (u_char) ngx_random();
+    }
+
+    *rc = ngx_http_webhook_payload_finish(a->pool, ep, record, &v,
+                                          &a->request, &reason);
+
+    if (*rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook delivery for \"%V\" is dead: %s", &ep->name,
+                      reason);
+        *rc = NGX_ABORT;
+    }
+
+    if (*rc != NGX_OK) {
+        ngx_http_webhook_attempt_discard(a);
+        return NULL;
+    }
+
+    if (wh_delivery_get(record, WH_FIELD_ID, &value) == WH_OK) {
+        a->id.data = (u_char *) value.data;
+        a->id.len = value.len;
+    }
+
+    if (wh_delivery_get(record, WH_FIELD_EVENT, &value) == WH_OK) {
+        a->event.data = (u_char *) value.data;
+        a->event.len = value.len;
+    }
+
+    a->number = v.number;
+    a->handler = ngx_http_webhook_delivery_handler;
+    a->data = item;
+
+    if (item->progress.first == 0) {
+        item->progress.first = now;
+        item->progress.planned = now;
+    }
+
+    return a;
+}
+
+
+static void
+ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
+{
+    ngx_http_webhook_item_t       *item;
+    ngx_http_webhook_lane_t       *lane;
+    ngx_http_webhook_store_t      *st;
+    ngx_http_webhook_counters_t   *counters;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    item = a->data;
+    wmcf = ngx_http_webhook_delivery_conf();
+    st = wmcf->worker->store;
+    counters = a->endpoint->counters;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "webhook attempt end: slot %ui fence %uD lane \"%V\" "
+                  "seq %uL.%uD id %V attempt %ui class %s status %ui",
+                  (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
+                  &a->endpoint->name, item->seq, item->index, &a->id,
+                  a->number, ngx_http_webhook_class_name(a->class),
+                  a->status);
+
+    if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
+        (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
+    }
+
+    ngx_http_webhook_delivery_permit_give(st, a->endpoint);
+
+    lane = item->lane;
+
+    if (lane == NULL) {
+        ngx_http_webhook_item_lost(item);
+        goto done;
+    }
+
+    ngx_http_webhook_item_finish(st, item);
+
+    ngx_http_webhook_lane_ready(st, lane);
+
+    switch (a->class) {
+
+    case NGX_HTTP_WEBHOOK_SUCCESS:
+        ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DELIVERED);
+        break;
+
+    case NGX_HTTP_WEBHOOK_LOCAL:
+
+        /* it was none: the schedule begins with the next one */
+
+        item->progress.planned = ngx_http_webhook_now()
+                                 + NGX_HTTP_WEBHOOK_LOCAL_DELAY;
+
+        if (item->progress.attempts == 0) {
+            item->progress.first = 0;
+        }
+
+        break;
+
+    default:
+        ngx_http_webhook_delivery_failed(st, item, a);
+    }
+
+done:
+
+    /* a socket, or a permit, may be free now */
+
+    ngx_http_webhook_delivery_wake(st);
+}
+
+
+static void
+ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a)
+{
+    u_char                       *p, what[64];
+    uint64_t                      now, next;
+    uint64_t                      delays[NGX_HTTP_WEBHOOK_RETRIES_MAX];
+    wh_retry_t                    retry;
+    wh_retry_e                    rc;
+    ngx_uint_t                    i;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = a->endpoint;
+    now = ngx_http_webhook_now();
+    next = now;
+
+    item->progress.attempts++;
+    item->progress.status = (uint16_t) a->status;
+    item->progress.class = (uint8_t) a->class;
+
+    retry.delays = delays;
+    retry.n = ngx_min(ep->nretry, NGX_HTTP_WEBHOOK_RETRIES_MAX);
+    retry.expire = ep->expire;
+
+    for (i = 0; i < retry.n; i++) {
+        delays[i] = ep->retry[i];
+    }
+
+    if (a->class == NGX_HTTP_WEBHOOK_STATUS
+        && ngx_http_webhook_statuses_has(&ep->permanent, a->status))
+    {
+        rc = WH_RETRY_DEAD;
+
+    } else {
+        rc = wh_retry_next(&retry, item->progress.attempts,
+                           item->progress.first, item->progress.planned,
+                           &next);
+    }
+
+    switch (rc) {
+
+    case WH_RETRY_AGAIN:
+        p = ngx_snprintf(what, sizeof(what), "next in %uL ms",
+                         next > now ? next - now : 0);
+        break;
+
+    case WH_RETRY_DEAD:
+        p = ngx_snprintf(what, sizeof(what), "it is dead");
+        break;
+
+    default:
+        p = ngx_snprintf(what, sizeof(what), "it has expired");
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "webhook attempt failed: %s, status %ui, %*s, endpoint: "
+                  "\"%V\", event: \"%V\", id: %V, attempt: %ui",
+                  ngx_http_webhook_class_name(a->class), a->status,
+                  (size_t) (p - what), what, &ep->name, &a->event, &a->id,
+                  a->number);
+
+    if (rc == WH_RETRY_AGAIN) {
+        item->progress.planned = next;
+        ngx_http_webhook_item_retry(st, item);
+        return;
+    }
+
+    if (rc == WH_RETRY_DEAD) {
+        ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DEAD);
+        return;
+    }
+
+    ngx_http_webhook_delivery_end(st, item,
+                                  ep->expire_drop
+                                      ? NGX_HTTP_WEBHOOK_LOST_DROPPED
+                                      : NGX_HTTP_WEBHOOK_EXPIRED);
+}
+
+
+static void
+ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end)
+{
+    ngx_http_webhook_counters_t  *counters;
+
+    counters = item->lane->endpoint->counters;
+
+    item->progress.ended = ngx_http_webhook_now();
+
+    if (ngx_http_webhook_item_end(st, item, end) == NGX_OK) {
+        (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
+    }
+}
+
+
+/* until a permit or a socket is free */
+
+static void
+ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_webhook_delivery_conf();
+    d = wmcf->worker->delivery;
+
+    if (!lane->waiting) {
+        lane->waiting = 1;
+        ngx_queue_insert_tail(&d->waiting, &lane->wait);
+    }
+
+    if (!d->event.timer_set) {
+        ngx_add_timer(&d->event, NGX_HTTP_WEBHOOK_LOCAL_DELAY);
+    }
+}
+
+
+void
+ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st)
+{
+    ngx_uint_t                     n;
+    ngx_queue_t                   *q;
+    ngx_http_webhook_lane_t       *lane;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_webhook_delivery_conf();
+    d = wmcf->worker->delivery;
+
+    /* a few at a time, in turn: none is to be served twice before another */
+
+    for (n = 0; n < 8 && !ngx_queue_empty(&d->waiting); n++) {
+
+        q = ngx_queue_head(&d->waiting);
+        ngx_queue_remove(q);
+
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+        lane->waiting = 0;
+
+        ngx_http_webhook_lane_ready(st, lane);
+    }
+}
+
+
+void
+ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
+{
+    if (lane->timer.timer_set) {
+        ngx_del_timer(&lane->timer);
+    }
+
+    if (lane->waiting) {
+        ngx_queue_remove(&lane->wait);
+        lane->waiting = 0;
+    }
+}
+
+
+void
+ngx_http_webhook_delivery_void(ngx_http_webhook_store_t *st, unsigned slot)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_main_conf_t  *wmcf;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    wmcf = ngx_http_webhook_delivery_conf();
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        if (ep[i]->counters) {
+            ngx_http_webhook_permit_void(ep[i]->counters, slot);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_lane_ready(ngx_http_webhook_delivery_conf()->worker->store,
+                                ev->data);
+}
+
+
+static void
+ngx_http_webhook_delivery_event_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ev->data;
+    d = wmcf->worker->delivery;
+
+    ngx_http_webhook_delivery_wake(wmcf->worker->store);
+
+    if (!ngx_queue_empty(&d->waiting)) {
+        ngx_add_timer(ev, NGX_HTTP_WEBHOOK_LOCAL_DELAY);
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_http_webhook_counters_t  *counters;
+
+    if (ep->order == NGX_HTTP_WEBHOOK_ORDER_STRICT) {
+        return;
+    }
+
+    counters = ep->counters;
+
+    ngx_http_webhook_permit_give(counters, ngx_http_webhook_store_slot(st));
+
+    if (counters->wanted && ngx_atomic_cmp_set(&counters->wanted, 1, 0)) {
+        ngx_http_webhook_store_wake_all(st);
+    }
+}
+
+
+static ngx_http_webhook_main_conf_t *
+ngx_http_webhook_delivery_conf(void)
+{
+    return ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_webhook_module);
+}
+
+
+static uint64_t
+ngx_http_webhook_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000 + tp->msec;
+}

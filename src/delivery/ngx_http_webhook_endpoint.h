@@ -1,0 +1,112 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_ENDPOINT_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_ENDPOINT_H_INCLUDED_
+
+
+#include "ngx_http_webhook_module.h"
+
+
+#define NGX_HTTP_WEBHOOK_ORDER_STRICT  0
+#define NGX_HTTP_WEBHOOK_ORDER_KEY     1
+#define NGX_HTTP_WEBHOOK_ORDER_NONE    2
+
+#define NGX_HTTP_WEBHOOK_NAME_MAX      64     /* octets of an endpoint's name */
+
+
+/* a list of status codes: a bit for each of 100 to 599 */
+
+typedef struct {
+    u_char                      bits[500 / 8 + 1];
+} ngx_http_webhook_statuses_t;
+
+
+/*
+ * A value of a header or of authentication: a literal, the content of a file
+ * (without its last line end), or a complex value with variables.  A secret
+ * is never copied into a record: it is filled in at the attempt.
+ */
+
+typedef struct {
+    ngx_str_t                   name;     /* header name */
+    ngx_str_t                   prefix;   /* "Bearer ", "Basic " or empty */
+    ngx_str_t                   literal;  /* when cv is NULL */
+    ngx_http_complex_value_t   *cv;       /* evaluated at capture */
+    unsigned                    secret:1; /* literal filled at the attempt */
+} ngx_http_webhook_header_t;
+
+
+struct ngx_http_webhook_endpoint_s {
+    ngx_str_node_t                node;       /* in main conf's tree */
+    ngx_http_webhook_main_conf_t *main;
+    ngx_str_t                     name;
+    ngx_uint_t                    index;      /* in main conf's array */
+    ngx_str_t                     file;       /* where it was configured */
+    ngx_uint_t                    line;
+
+    ngx_str_t                     url;        /* as configured */
+    ngx_str_t                     host;       /* value of Host */
+    ngx_str_t                     ssl_name;   /* for SNI and verification */
+    ngx_str_t                     target;     /* path and query */
+    in_port_t                     port;
+    unsigned                      ssl:1;
+
+    ngx_http_upstream_conf_t      upstream;   /* for ngx_http_upstream_t.conf */
+    ngx_http_upstream_srv_conf_t *uscf;       /* where the peers come from */
+    void                         *tls;        /* identity: TLS context, name */
+
+    ngx_resolver_t               *resolver;   /* NULL: resolved at start */
+    ngx_str_t                     resolve;    /* name to be resolved */
+    ngx_msec_t                    resolver_timeout;
+
+    ngx_str_t                     method;
+    ngx_http_webhook_payload_t   *payload;    /* NULL: the default envelope */
+    ngx_array_t                   headers;    /* ..._header_t */
+    ngx_array_t                   events;     /* ngx_str_t patterns */
+    ngx_flag_t                    event_headers;
+    ngx_flag_t                    allow_http;
+
+    ngx_msec_t                    timeout;    /* of the whole attempt */
+    ngx_http_webhook_statuses_t   success;
+    ngx_http_webhook_statuses_t   permanent;
+
+    ngx_uint_t                    nretry;
+    ngx_msec_t                   *retry;      /* delays, nretry of them */
+    ngx_msec_t                    expire;     /* 0: never */
+    unsigned                      expire_drop:1;
+
+    ngx_uint_t                    order;
+    ngx_http_complex_value_t     *order_key;
+    ngx_uint_t                    concurrency;
+
+    ngx_http_webhook_zone_t      *zone;
+    void                         *counters;   /* in the zone, per worker set */
+};
+
+
+/* "webhook_endpoint NAME { ... }", and the directives inside */
+char *ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* after the whole http {}: payloads and zones by name, defaults, TLS */
+char *ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/* by name; NULL if there is none */
+ngx_http_webhook_endpoint_t *ngx_http_webhook_endpoint_find(
+    ngx_http_webhook_main_conf_t *wmcf, ngx_str_t *name);
+
+/* "2xx,404,500-599" or "any"; *bad is set to the offending word */
+ngx_int_t ngx_http_webhook_statuses_parse(ngx_str_t *value,
+    ngx_http_webhook_statuses_t *s, ngx_str_t *bad);
+
+#define ngx_http_webhook_statuses_has(s, n)                                   \
+    ((n) >= 100 && (n) <= 599                                                 \
+     && ((s)->bits[((n) - 100) / 8] & (1 << (((n) - 100) % 8))))
+
+
+#endif /* _NGX_HTTP_WEBHOOK_ENDPOINT_H_INCLUDED_ */

@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * The choice of a peer, and the worker's caches: idle connections and TLS
+ * sessions, both by address and TLS identity.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_PEER_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_PEER_H_INCLUDED_
+
+
+#include "ngx_http_webhook_attempt.h"
+
+
+typedef struct ngx_http_webhook_peers_s  ngx_http_webhook_peers_t;
+
+
+/*
+ * The attempt's side.  The module's context of a request whose upstream is an
+ * endpoint's begins with it.  The upper part is filled in beforehand.
+ */
+
+typedef struct {
+    ngx_http_webhook_endpoint_t   *endpoint;
+    ngx_http_webhook_peers_t      *peers;
+    ngx_log_t                     *log;
+    ngx_http_upstream_resolved_t   resolved;  /* naddrs 0: by the upstream */
+
+    ngx_http_webhook_class_e       class;     /* of the last failure */
+
+    ngx_http_upstream_t           *upstream;
+    void                          *data;      /* of the balancer */
+    ngx_event_get_peer_pt          get;
+    ngx_event_free_peer_pt         free;
+
+    struct sockaddr               *sockaddr;
+    socklen_t                      socklen;
+    ngx_str_t                     *name;
+
+    ngx_uint_t                     log_level;
+
+    unsigned                       timedout:1;  /* set by the attempt */
+    unsigned                       reused:1;    /* a kept connection is used */
+    unsigned                       again:1;     /* the same peer once more */
+    unsigned                       fresh:1;     /* no kept connection now */
+    unsigned                       quiet:1;
+} ngx_http_webhook_peer_t;
+
+
+/* for ngx_http_upstream_srv_conf_t.peer.init of an endpoint's own one */
+ngx_int_t ngx_http_webhook_peer_init(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+
+/* the first octets of an answer are there: errors are errors again */
+void ngx_http_webhook_peer_answers(ngx_http_webhook_peer_t *p);
+
+/*
+ * An attempt begins and ends.  NGX_DECLINED: as many as may be are in flight,
+ * or the worker has no connections to spare.
+ */
+ngx_int_t ngx_http_webhook_peer_enter(ngx_http_webhook_peers_t *peers);
+void ngx_http_webhook_peer_leave(ngx_http_webhook_peers_t *peers);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_PEER_H_INCLUDED_ */

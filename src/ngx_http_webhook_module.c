@@ -1,0 +1,337 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_attempt.h"
+#include "ngx_http_webhook_capture.h"
+#include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_zone.h"
+
+
+static ngx_int_t ngx_http_webhook_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_webhook_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_webhook_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_webhook_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_webhook_init_process(ngx_cycle_t *cycle);
+static void ngx_http_webhook_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_command_t  ngx_http_webhook_commands[] = {
+
+    { ngx_string("webhook"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_trigger_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_json"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE3|NGX_CONF_TAKE4,
+      ngx_http_webhook_json_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_max_body_size"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_webhook_loc_conf_t, max_body_size),
+      NULL },
+
+    { ngx_string("webhook_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_store_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_webhook_zone_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_endpoint"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_webhook_endpoint_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_payload"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE2,
+      ngx_http_webhook_payload_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_max_event_size"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, max_event_size),
+      NULL },
+
+    { ngx_string("webhook_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, connections),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_webhook_module_ctx = {
+    ngx_http_webhook_preconfiguration,     /* preconfiguration */
+    ngx_http_webhook_postconfiguration,    /* postconfiguration */
+
+    ngx_http_webhook_create_main_conf,     /* create main configuration */
+    ngx_http_webhook_init_main_conf,       /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_webhook_create_loc_conf,      /* create location configuration */
+    ngx_http_webhook_merge_loc_conf        /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_webhook_module = {
+    NGX_MODULE_V1,
+    &ngx_http_webhook_module_ctx,          /* module context */
+    ngx_http_webhook_commands,             /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_webhook_init_module,          /* init module */
+    ngx_http_webhook_init_process,         /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_webhook_exit_process,         /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_webhook_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_webhook_variables_add(cf);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
+
+    if (ngx_http_webhook_zone_init(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_endpoint_init(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_trigger_init(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_store_init_conf(cf, wmcf) != NGX_CONF_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (wmcf->store == NULL) {
+        return NGX_OK;
+    }
+
+    /* with a store there may be a backlog, even without a trigger */
+
+    if (ngx_http_webhook_fake_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (wmcf->ntriggers == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_capture_init(cf, wmcf);
+}
+
+
+static void *
+ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_main_conf_t));
+    if (wmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     wmcf->store = NULL;
+     *     wmcf->ntriggers = 0;
+     *     wmcf->worker = NULL;
+     */
+
+    wmcf->max_event_size = NGX_CONF_UNSET_SIZE;
+    wmcf->connections = NGX_CONF_UNSET_UINT;
+
+    if (ngx_array_init(&wmcf->endpoints, cf->pool, 4, sizeof(void *))
+        != NGX_OK
+        || ngx_array_init(&wmcf->payloads, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&wmcf->zones, cf->pool, 1, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&wmcf->triggers, cf->pool, 4, sizeof(void *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return wmcf;
+}
+
+
+static char *
+ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_webhook_main_conf_t *wmcf = conf;
+
+    ngx_conf_init_size_value(wmcf->max_event_size, 64 * 1024);
+    ngx_conf_init_uint_value(wmcf->connections, 0);
+
+    if (wmcf->max_event_size < 1024
+        || wmcf->max_event_size > 16 * 1024 * 1024)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_max_event_size\" must be from 1k to 16m");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_loc_conf_t));
+    if (wlcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     wlcf->triggers = NULL;
+     *     wlcf->values = NULL;
+     *     wlcf->pointers = NULL;
+     */
+
+    wlcf->max_body_size = NGX_CONF_UNSET_SIZE;
+
+    return wlcf;
+}
+
+
+static char *
+ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_webhook_loc_conf_t *prev = parent;
+    ngx_http_webhook_loc_conf_t *conf = child;
+
+    ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
+                              1024 * 1024);
+
+    return ngx_http_webhook_capture_merge(cf, prev, conf);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_webhook_module);
+
+    if (wmcf == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_store_init_module(cycle, wmcf);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_webhook_module);
+
+    if (wmcf == NULL || wmcf->store == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        ngx_http_webhook_store_drop_master(wmcf);
+        return NGX_OK;
+    }
+
+    wmcf->worker = ngx_pcalloc(cycle->pool,
+                               sizeof(ngx_http_webhook_worker_t));
+    if (wmcf->worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    wmcf->worker->log = cycle->log;
+
+    if (ngx_http_webhook_peer_init_process(cycle, wmcf) == NGX_OK
+        && ngx_http_webhook_delivery_init_process(cycle, wmcf) == NGX_OK
+        && ngx_http_webhook_store_init_process(cycle, wmcf) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    /* clients are served on, whatever has become of the webhooks */
+
+    wmcf->worker->store = NULL;
+
+    ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                  "webhooks are out of order in this worker process, its "
+                  "events are dropped");
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_webhook_module);
+
+    if (wmcf == NULL || wmcf->worker == NULL) {
+        return;
+    }
+
+    ngx_http_webhook_peer_exit_process(wmcf);
+    ngx_http_webhook_store_exit_process(cycle, wmcf);
+}

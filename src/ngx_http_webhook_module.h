@@ -1,0 +1,91 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_MODULE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "wh.h"
+#include "ngx_http_webhook_compat.h"
+
+
+#define NGX_HTTP_WEBHOOK_VERSION  "0.1.0"
+
+
+typedef struct ngx_http_webhook_endpoint_s  ngx_http_webhook_endpoint_t;
+typedef struct ngx_http_webhook_payload_s   ngx_http_webhook_payload_t;
+typedef struct ngx_http_webhook_trigger_s   ngx_http_webhook_trigger_t;
+typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
+typedef struct ngx_http_webhook_store_s     ngx_http_webhook_store_t;
+typedef struct ngx_http_webhook_store_conf_s  ngx_http_webhook_store_conf_t;
+
+
+/* what hangs off a worker process; one per cycle, made in init_process */
+
+typedef struct {
+    ngx_http_webhook_store_t   *store;        /* NULL: no webhook_store */
+    void                       *peers;        /* ..._peer.h */
+    void                       *delivery;
+    void                       *capture;
+    ngx_log_t                  *log;
+} ngx_http_webhook_worker_t;
+
+
+typedef struct {
+    ngx_array_t                     endpoints;  /* ..._endpoint_t * */
+    ngx_rbtree_t                    endpoint_tree;  /* of them, by name */
+    ngx_rbtree_node_t               endpoint_sentinel;
+    ngx_array_t                     payloads;   /* ..._payload_t * */
+    ngx_array_t                     zones;      /* ..._zone_t * */
+
+    ngx_http_webhook_store_conf_t  *store;      /* NULL: no webhook_store */
+
+    size_t                          max_event_size;
+    ngx_uint_t                      connections;
+
+    ngx_uint_t                      ntriggers;  /* in the whole http {} */
+    ngx_array_t                     triggers;   /* ..._trigger_t * */
+
+    ngx_http_conf_ctx_t            *ctx;        /* of synthetic requests */
+    ngx_http_webhook_worker_t      *worker;     /* NULL outside of workers */
+} ngx_http_webhook_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t                    *triggers;   /* ..._trigger_t, NULL: none */
+    ngx_array_t                    *values;     /* ..._value_t, NULL: none */
+    void                           *pointers;   /* wh_pointers_t of values */
+    size_t                          max_body_size;
+} ngx_http_webhook_loc_conf_t;
+
+
+/* an event on its way from a request to a payload */
+
+typedef struct {
+    ngx_str_t                       name;       /* of the variable, no "$" */
+    ngx_uint_t                      kind;       /* WH_JSON_..., see wh_json.h */
+    ngx_str_t                       text;
+} ngx_http_webhook_captured_t;
+
+
+typedef struct {
+    ngx_str_t                       type;       /* "contact.created" */
+    ngx_str_t                       id;
+    uint64_t                        time;       /* ms since the epoch */
+    ngx_uint_t                      status;     /* as sent to the client */
+    ngx_uint_t                      nvalues;
+    ngx_http_webhook_captured_t    *values;     /* found ones only */
+} ngx_http_webhook_event_t;
+
+
+extern ngx_module_t  ngx_http_webhook_module;
+
+
+#endif /* _NGX_HTTP_WEBHOOK_MODULE_H_INCLUDED_ */

@@ -1,0 +1,33 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * What a payload is made of, inside its room.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_PAYLOAD_CONF_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_PAYLOAD_CONF_H_INCLUDED_
+
+
+#include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_fields.h"
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_STRUCTURED = 0,
+    NGX_HTTP_WEBHOOK_TEXT
+} ngx_http_webhook_kind_e;
+
+
+struct ngx_http_webhook_payload_s {
+    ngx_str_t                     name;
+    ngx_http_webhook_kind_e       kind;
+    ngx_str_t                     content_type;
+    ngx_http_webhook_field_t     *fields;    /* structured */
+    ngx_http_webhook_template_t   template;  /* text */
+    unsigned                      has_template:1;
+};
+
+
+#endif /* _NGX_HTTP_WEBHOOK_PAYLOAD_CONF_H_INCLUDED_ */

@@ -1,0 +1,400 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * From an event to a record: all that is fixed at capture.
+ */
+
+
+#include "ngx_http_webhook_payload_conf.h"
+#include "wh_delivery.h"
+#include "wh_escape.h"
+#include "wh_id.h"
+#include "wh_json.h"
+
+
+#define NGX_HTTP_WEBHOOK_TRACE_LEN  55
+
+
+static ngx_int_t ngx_http_webhook_render_check(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt);
+static ngx_int_t ngx_http_webhook_render_headers(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, wh_buf_t *out);
+static void ngx_http_webhook_render_trace(ngx_http_request_t *r,
+    wh_buf_t *out);
+static ngx_int_t ngx_http_webhook_render_body(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_event_t *evt,
+    wh_buf_t *out);
+static void ngx_http_webhook_render_envelope(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out);
+static void ngx_http_webhook_render_data(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out);
+static ngx_uint_t ngx_http_webhook_render_named(ngx_http_webhook_event_t *evt,
+    char *name);
+static void ngx_http_webhook_render_captured(
+    ngx_http_webhook_captured_t *value, wh_buf_t *out);
+static void ngx_http_webhook_render_method(ngx_http_request_t *r,
+    ngx_str_t *method);
+static void ngx_http_webhook_render_path(ngx_http_request_t *r,
+    ngx_str_t *path);
+
+
+#define ngx_http_webhook_put_literal(b, s)                                    \
+    (void) wh_buf_put(b, s, sizeof(s) - 1)
+
+
+ngx_int_t
+ngx_http_webhook_payload_render(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out)
+{
+    ngx_str_t  type = ngx_string("application/json");
+
+    if (ngx_http_webhook_render_check(r, evt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (payload) {
+        type = payload->content_type;
+    }
+
+    (void) wh_delivery_begin(out);
+    (void) wh_delivery_put(out, WH_FIELD_EVENT, (char *) evt->type.data,
+                           evt->type.len);
+    (void) wh_delivery_put(out, WH_FIELD_ID, (char *) evt->id.data,
+                           evt->id.len);
+    (void) wh_delivery_put_time(out, evt->time);
+    (void) wh_delivery_put(out, WH_FIELD_CONTENT_TYPE, (char *) type.data,
+                           type.len);
+
+    if (ngx_http_webhook_render_headers(r, ep, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_webhook_render_trace(r, out);
+
+    if (ngx_http_webhook_render_body(r, payload, evt, out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (out->err == WH_LIMIT) {
+        return NGX_DECLINED;
+    }
+
+    return out->err ? NGX_ERROR : NGX_OK;
+}
+
+
+/* a record that could never be sent must not be made */
+
+static ngx_int_t
+ngx_http_webhook_render_check(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt)
+{
+    if (evt->type.len
+        && wh_header_value_ok((char *) evt->type.data, evt->type.len)
+        && evt->id.len
+        && wh_header_value_ok((char *) evt->id.data, evt->id.len))
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "webhook event has an invalid type or id");
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_render_headers(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, wh_buf_t *out)
+{
+    size_t                      pos;
+    ngx_str_t                   value;
+    ngx_uint_t                  i;
+    ngx_http_webhook_header_t  *h;
+
+    h = ep->headers.elts;
+
+    for (i = 0; i < ep->headers.nelts; i++) {
+
+        if (h[i].cv == NULL) {
+            continue;
+        }
+
+        if (ngx_http_complex_value(r, h[i].cv, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* as proxy_set_header does */
+
+        if (value.len == 0) {
+            continue;
+        }
+
+        if (!wh_header_value_ok((char *) value.data, value.len)) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "webhook endpoint \"%V\": value of header \"%V\" "
+                          "has a control character, header is left out",
+                          &ep->name, &h[i].name);
+            continue;
+        }
+
+        (void) wh_delivery_open(out, WH_FIELD_HEADER, &pos);
+        (void) wh_buf_put(out, (char *) h[i].name.data, h[i].name.len);
+        (void) wh_buf_putc(out, ':');
+        (void) wh_buf_put(out, (char *) h[i].prefix.data, h[i].prefix.len);
+        (void) wh_buf_put(out, (char *) value.data, value.len);
+        (void) wh_delivery_close(out, pos);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_render_trace(ngx_http_request_t *r, wh_buf_t *out)
+{
+    char              id[32], flags[2];
+    wh_str_t          trace;
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    trace.len = 0;
+    trace.data = NULL;
+    n = 0;
+
+    part = &r->main->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash == 0
+            || h[i].key.len != sizeof("traceparent") - 1
+            || ngx_strncasecmp(h[i].key.data, (u_char *) "traceparent",
+                               sizeof("traceparent") - 1)
+               != 0)
+        {
+            continue;
+        }
+
+        trace.len = h[i].value.len;
+        trace.data = (char *) h[i].value.data;
+        n++;
+    }
+
+    /* of several none is to be believed */
+
+    if (n != 1 || wh_traceparent_parse(trace, id, flags) != WH_OK) {
+        return;
+    }
+
+    (void) wh_delivery_put(out, WH_FIELD_TRACE, trace.data,
+                           NGX_HTTP_WEBHOOK_TRACE_LEN);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_render_body(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_event_t *evt,
+    wh_buf_t *out)
+{
+    size_t     pos;
+    ngx_int_t  rc;
+
+    rc = NGX_OK;
+
+    (void) wh_delivery_open(out, WH_FIELD_BODY, &pos);
+
+    if (payload == NULL) {
+        ngx_http_webhook_render_envelope(r, evt, out);
+
+    } else if (payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED) {
+        rc = ngx_http_webhook_fields_put(r, evt, payload->fields, out);
+
+    } else {
+        rc = ngx_http_webhook_template_put(r, evt, &payload->template, out);
+    }
+
+    (void) wh_delivery_close(out, pos);
+
+    return rc;
+}
+
+
+static void
+ngx_http_webhook_render_envelope(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out)
+{
+    char  time[24];
+
+    wh_time_iso(time, evt->time);
+
+    ngx_http_webhook_put_literal(out, "{\"type\":");
+    (void) wh_put_json_quoted(out, (char *) evt->type.data, evt->type.len);
+    ngx_http_webhook_put_literal(out, ",\"timestamp\":");
+    (void) wh_put_json_quoted(out, time, sizeof(time));
+    ngx_http_webhook_put_literal(out, ",\"id\":");
+    (void) wh_put_json_quoted(out, (char *) evt->id.data, evt->id.len);
+    ngx_http_webhook_put_literal(out, ",\"data\":{");
+    ngx_http_webhook_render_data(r, evt, out);
+    ngx_http_webhook_put_literal(out, "}}");
+}
+
+
+static void
+ngx_http_webhook_render_data(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out)
+{
+    u_char      *p, status[NGX_INT_T_LEN];
+    size_t       start;
+    ngx_str_t    text;
+    ngx_uint_t   i;
+
+    start = out->len;
+
+    if (!ngx_http_webhook_render_named(evt, "method")) {
+        ngx_http_webhook_render_method(r->main, &text);
+        ngx_http_webhook_put_literal(out, "\"method\":");
+        (void) wh_put_json_quoted(out, (char *) text.data, text.len);
+    }
+
+    if (!ngx_http_webhook_render_named(evt, "path")) {
+
+        if (out->len != start) {
+            (void) wh_buf_putc(out, ',');
+        }
+
+        ngx_http_webhook_render_path(r->main, &text);
+        ngx_http_webhook_put_literal(out, "\"path\":");
+        (void) wh_put_json_quoted(out, (char *) text.data, text.len);
+    }
+
+    if (evt->status && !ngx_http_webhook_render_named(evt, "status")) {
+
+        if (out->len != start) {
+            (void) wh_buf_putc(out, ',');
+        }
+
+        p = ngx_sprintf(status, "%ui", evt->status);
+        ngx_http_webhook_put_literal(out, "\"status\":");
+        (void) wh_buf_put(out, (char *) status, p - status);
+    }
+
+    for (i = 0; i < evt->nvalues; i++) {
+
+        if (out->len != start) {
+            (void) wh_buf_putc(out, ',');
+        }
+
+        (void) wh_put_json_quoted(out, (char *) evt->values[i].name.data,
+                                  evt->values[i].name.len);
+        (void) wh_buf_putc(out, ':');
+        ngx_http_webhook_render_captured(&evt->values[i], out);
+    }
+}
+
+
+/* a declared value stands in place of one that comes by itself */
+
+static ngx_uint_t
+ngx_http_webhook_render_named(ngx_http_webhook_event_t *evt, char *name)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    len = ngx_strlen(name);
+
+    for (i = 0; i < evt->nvalues; i++) {
+
+        if (evt->values[i].name.len == len
+            && ngx_memcmp(evt->values[i].name.data, name, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_webhook_render_captured(ngx_http_webhook_captured_t *value,
+    wh_buf_t *out)
+{
+    switch (value->kind) {
+
+    case WH_JSON_STRING:
+        (void) wh_put_json_quoted(out, (char *) value->text.data,
+                                  value->text.len);
+        break;
+
+    case WH_JSON_BOOL:
+    case WH_JSON_NUMBER:
+    case WH_JSON_TEXT:
+        (void) wh_buf_put(out, (char *) value->text.data, value->text.len);
+        break;
+
+    default: /* without a text */
+        ngx_http_webhook_put_literal(out, "null");
+        break;
+    }
+}
+
+
+/* as the client sent it: error_page and X-Accel-Redirect make it GET later */
+
+static void
+ngx_http_webhook_render_method(ngx_http_request_t *r, ngx_str_t *method)
+{
+    u_char  *p;
+
+    p = NULL;
+
+    if (r->request_line.len) {
+        p = ngx_strlchr(r->request_line.data,
+                        r->request_line.data + r->request_line.len, ' ');
+    }
+
+    if (p == NULL) {
+        *method = r->method_name;
+        return;
+    }
+
+    method->data = r->request_line.data;
+    method->len = p - method->data;
+}
+
+
+/*
+ * As the client sent it, percent-encoding and all, since r->uri changes by
+ * internal redirects.  The query stays here: nobody named what is in it.
+ */
+
+static void
+ngx_http_webhook_render_path(ngx_http_request_t *r, ngx_str_t *path)
+{
+    size_t  n;
+
+    *path = r->unparsed_uri;
+
+    for (n = 0; n < path->len; n++) {
+
+        if (path->data[n] == '?' || path->data[n] == '#') {
+            path->len = n;
+            break;
+        }
+    }
+}

@@ -1,0 +1,285 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_type.h"
+#include "wh_escape.h"
+#include "wh_id.h"
+
+
+#define NGX_HTTP_WEBHOOK_MAX_SECONDS  253402300799  /* end of the year 9999 */
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_http_webhook_type_e       type;
+} ngx_http_webhook_type_name_t;
+
+
+static ngx_int_t ngx_http_webhook_type_boolean(wh_buf_t *out,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_webhook_type_json(wh_buf_t *out, ngx_str_t *text,
+    wh_pointers_t *none, ngx_log_t *log);
+static ngx_int_t ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us);
+static void *ngx_http_webhook_type_alloc(void *ctx, size_t size);
+static void ngx_http_webhook_type_free(void *ctx, void *p);
+
+
+static ngx_http_webhook_type_name_t  ngx_http_webhook_types[] = {
+    { ngx_string("string"), NGX_HTTP_WEBHOOK_TYPE_STRING },
+    { ngx_string("number"), NGX_HTTP_WEBHOOK_TYPE_NUMBER },
+    { ngx_string("boolean"), NGX_HTTP_WEBHOOK_TYPE_BOOLEAN },
+    { ngx_string("json"), NGX_HTTP_WEBHOOK_TYPE_JSON },
+    { ngx_string("null"), NGX_HTTP_WEBHOOK_TYPE_NULL },
+    { ngx_string("time"), NGX_HTTP_WEBHOOK_TYPE_ISO },
+    { ngx_string("time:iso"), NGX_HTTP_WEBHOOK_TYPE_ISO },
+    { ngx_string("time:unix"), NGX_HTTP_WEBHOOK_TYPE_UNIX },
+    { ngx_string("time:ms"), NGX_HTTP_WEBHOOK_TYPE_MS },
+    { ngx_string("time:us"), NGX_HTTP_WEBHOOK_TYPE_US },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_int_t
+ngx_http_webhook_type_find(ngx_str_t *name, ngx_http_webhook_type_e *type)
+{
+    ngx_http_webhook_type_name_t  *t;
+
+    for (t = ngx_http_webhook_types; t->name.len; t++) {
+
+        if (name->len == t->name.len
+            && ngx_memcmp(name->data, t->name.data, name->len) == 0)
+        {
+            *type = t->type;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_str_t *
+ngx_http_webhook_type_name(ngx_http_webhook_type_e type)
+{
+    ngx_http_webhook_type_name_t  *t;
+
+    for (t = ngx_http_webhook_types; t->type != type; t++) {
+        /* void */
+    }
+
+    return &t->name;
+}
+
+
+ngx_int_t
+ngx_http_webhook_type_put(wh_buf_t *out, ngx_http_webhook_type_e type,
+    ngx_str_t *text, wh_pointers_t *none, ngx_log_t *log)
+{
+    uint64_t  us;
+
+    switch (type) {
+
+    case NGX_HTTP_WEBHOOK_TYPE_STRING:
+        (void) wh_put_json_quoted(out, (char *) text->data, text->len);
+        return NGX_OK;
+
+    case NGX_HTTP_WEBHOOK_TYPE_NUMBER:
+        if (!wh_json_number_ok((char *) text->data, text->len)) {
+            return NGX_DECLINED;
+        }
+
+        (void) wh_buf_put(out, (char *) text->data, text->len);
+        return NGX_OK;
+
+    case NGX_HTTP_WEBHOOK_TYPE_BOOLEAN:
+        return ngx_http_webhook_type_boolean(out, text);
+
+    case NGX_HTTP_WEBHOOK_TYPE_JSON:
+        return ngx_http_webhook_type_json(out, text, none, log);
+
+    case NGX_HTTP_WEBHOOK_TYPE_NULL:
+        if (text->len) {
+            return NGX_DECLINED;
+        }
+
+        (void) wh_buf_put(out, "null", sizeof("null") - 1);
+        return NGX_OK;
+
+    default: /* a time */
+        if (ngx_http_webhook_type_seconds(text, &us) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        ngx_http_webhook_type_put_time(out, type, us);
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_webhook_type_boolean(wh_buf_t *out, ngx_str_t *text)
+{
+    if ((text->len == 1 && text->data[0] == '1')
+        || (text->len == 4 && ngx_memcmp(text->data, "true", 4) == 0))
+    {
+        (void) wh_buf_put(out, "true", sizeof("true") - 1);
+        return NGX_OK;
+    }
+
+    if ((text->len == 1 && text->data[0] == '0')
+        || (text->len == 5 && ngx_memcmp(text->data, "false", 5) == 0))
+    {
+        (void) wh_buf_put(out, "false", sizeof("false") - 1);
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_type_json(wh_buf_t *out, ngx_str_t *text,
+    wh_pointers_t *none, ngx_log_t *log)
+{
+    int               rc;
+    wh_json_t        *j;
+    wh_json_alloc_t   mem;
+
+    /* no need to look at what will not fit */
+
+    (void) wh_buf_need(out, text->len);
+
+    if (out->err) {
+        return NGX_OK;
+    }
+
+    mem.alloc = ngx_http_webhook_type_alloc;
+    mem.free = ngx_http_webhook_type_free;
+    mem.ctx = log;
+
+    j = wh_json_create(none, 0, &mem);
+    if (j == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = wh_json_feed(j, (char *) text->data, text->len);
+
+    if (rc == WH_OK) {
+        rc = wh_json_finish(j);
+    }
+
+    wh_json_destroy(j);
+
+    if (rc == WH_NOMEM) {
+        return NGX_ERROR;
+    }
+
+    if (rc != WH_OK) {
+        return NGX_DECLINED;
+    }
+
+    (void) wh_buf_put(out, (char *) text->data, text->len);
+
+    return NGX_OK;
+}
+
+
+/* seconds since the epoch, with a fraction or without */
+
+static ngx_int_t
+ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us)
+{
+    size_t    i;
+    uint64_t  n, unit;
+
+    n = 0;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            break;
+        }
+
+        n = n * 10 + (text->data[i] - '0');
+
+        if (n > NGX_HTTP_WEBHOOK_MAX_SECONDS) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (i == 0) {
+        return NGX_ERROR;
+    }
+
+    n *= 1000000;
+
+    if (i < text->len) {
+
+        if (text->data[i] != '.' || i + 1 == text->len) {
+            return NGX_ERROR;
+        }
+
+        unit = 100000;
+
+        for (i++; i < text->len; i++) {
+
+            if (text->data[i] < '0' || text->data[i] > '9') {
+                return NGX_ERROR;
+            }
+
+            n += (text->data[i] - '0') * unit;
+            unit /= 10;
+        }
+    }
+
+    *us = n;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_type_put_time(wh_buf_t *out, ngx_http_webhook_type_e type,
+    uint64_t us)
+{
+    u_char  *p, text[sizeof("2026-01-02T03:04:05.678Z") - 1];
+
+    switch (type) {
+
+    case NGX_HTTP_WEBHOOK_TYPE_UNIX:
+        p = ngx_sprintf(text, "%uL", us / 1000000);
+        break;
+
+    case NGX_HTTP_WEBHOOK_TYPE_MS:
+        p = ngx_sprintf(text, "%uL", us / 1000);
+        break;
+
+    case NGX_HTTP_WEBHOOK_TYPE_US:
+        p = ngx_sprintf(text, "%uL", us);
+        break;
+
+    default: /* NGX_HTTP_WEBHOOK_TYPE_ISO */
+        wh_time_iso((char *) text, us / 1000);
+        (void) wh_put_json_quoted(out, (char *) text, 24);
+        return;
+    }
+
+    (void) wh_buf_put(out, (char *) text, p - text);
+}
+
+
+static void *
+ngx_http_webhook_type_alloc(void *ctx, size_t size)
+{
+    return ngx_alloc(size, ctx);
+}
+
+
+static void
+ngx_http_webhook_type_free(void *ctx, void *p)
+{
+    ngx_free(p);
+}

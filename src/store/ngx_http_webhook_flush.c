@@ -1,0 +1,275 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * sync=always: records are shown to their owners, and responses let go, when
+ * a flush of the journal has covered them.  One flush at a time; what gathers
+ * meanwhile is flushed together.
+ */
+
+
+#include "ngx_http_webhook_local.h"
+
+
+#define NGX_HTTP_WEBHOOK_FLUSH_RANGES  64
+
+
+typedef struct {
+    u_char                    *start;
+    u_char                    *end;
+} ngx_http_webhook_range_t;
+
+
+typedef struct {
+    ngx_http_webhook_store_t  *store;
+    ngx_uint_t                 n;
+    ngx_http_webhook_range_t   ranges[NGX_HTTP_WEBHOOK_FLUSH_RANGES];
+    ngx_err_t                  err;
+} ngx_http_webhook_flush_t;
+
+
+static void ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st);
+static ngx_int_t ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_flush_t *f, wh_ref_t *ref);
+static void ngx_http_webhook_flush_thread(void *data, ngx_log_t *log);
+static void ngx_http_webhook_flush_done(ngx_event_t *ev);
+static void ngx_http_webhook_flush_late_handler(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st)
+{
+    ngx_http_webhook_flush_t  *f;
+
+    ngx_queue_init(&st->tickets);
+    ngx_queue_init(&st->flushing);
+
+    st->flush = ngx_thread_task_alloc(ngx_cycle->pool,
+                                      sizeof(ngx_http_webhook_flush_t));
+    if (st->flush == NULL) {
+        return NGX_ERROR;
+    }
+
+    f = st->flush->ctx;
+    f->store = st;
+
+    st->flush->handler = ngx_http_webhook_flush_thread;
+    st->flush->event.handler = ngx_http_webhook_flush_done;
+    st->flush->event.data = st;
+    st->flush->event.log = st->log;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st, wh_ref_t *ref,
+    ngx_http_webhook_append_pt handler, void *data, void **ticket)
+{
+    ngx_http_webhook_ticket_t  *t;
+
+    t = ngx_calloc(sizeof(ngx_http_webhook_ticket_t), st->log);
+
+    if (t == NULL) {
+
+        /* it is written: it goes out without a flush, rather than not */
+
+        ngx_http_webhook_publish(st, ref);
+        return NGX_OK;
+    }
+
+    t->ref = *ref;
+    t->store = st;
+    t->handler = handler;
+    t->data = data;
+
+    t->timer.handler = ngx_http_webhook_flush_late_handler;
+    t->timer.data = t;
+    t->timer.log = st->log;
+
+    ngx_add_timer(&t->timer, st->conf->commit_timeout);
+
+    ngx_queue_insert_tail(&st->tickets, &t->queue);
+
+    *ticket = t;
+
+    ngx_http_webhook_flush_start(st);
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_http_webhook_store_forget(void *ticket)
+{
+    ngx_http_webhook_ticket_t *t = ticket;
+
+    t->handler = NULL;
+
+    if (t->timer.timer_set) {
+        ngx_del_timer(&t->timer);
+    }
+}
+
+
+static void
+ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st)
+{
+    ngx_queue_t                *q;
+    ngx_http_webhook_flush_t   *f;
+    ngx_http_webhook_ticket_t  *t;
+
+    if (st->flush_busy || ngx_queue_empty(&st->tickets)) {
+        return;
+    }
+
+    f = st->flush->ctx;
+    f->n = 0;
+    f->err = 0;
+
+    while (!ngx_queue_empty(&st->tickets)) {
+
+        q = ngx_queue_head(&st->tickets);
+        t = ngx_queue_data(q, ngx_http_webhook_ticket_t, queue);
+
+        if (ngx_http_webhook_flush_range(st, f, &t->ref) != NGX_OK) {
+            break;
+        }
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&st->flushing, q);
+    }
+
+    st->flush_busy = 1;
+
+    if (ngx_thread_task_post(st->conf->pool, st->flush) != NGX_OK) {
+        f->err = NGX_EAGAIN;
+        ngx_http_webhook_flush_done(&st->flush->event);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_flush_t *f, wh_ref_t *ref)
+{
+    u_char                    *start, *end;
+    ngx_uint_t                 page;
+    ngx_http_webhook_range_t  *r;
+
+    page = (ngx_uint_t) ngx_pagesize - 1;
+
+    start = (u_char *) st->journal.data
+            + (size_t) ref->seg * st->journal.seg_size + ref->off;
+    end = start + ref->len;
+
+    start = (u_char *) ((uintptr_t) start & ~page);
+    end = (u_char *) (((uintptr_t) end + page) & ~page);
+
+    if (f->n) {
+        r = &f->ranges[f->n - 1];
+
+        if (start >= r->start && start <= r->end) {
+            r->end = ngx_max(r->end, end);
+            return NGX_OK;
+        }
+    }
+
+    if (f->n == NGX_HTTP_WEBHOOK_FLUSH_RANGES) {
+        return NGX_DECLINED;
+    }
+
+    r = &f->ranges[f->n++];
+    r->start = start;
+    r->end = end;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_flush_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_webhook_flush_t *f = data;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < f->n; i++) {
+        if (msync(f->ranges[i].start, f->ranges[i].end - f->ranges[i].start,
+                  MS_SYNC)
+            == -1)
+        {
+            f->err = ngx_errno;
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_flush_done(ngx_event_t *ev)
+{
+    ngx_int_t                   rc;
+    ngx_queue_t                *q;
+    ngx_http_webhook_flush_t   *f;
+    ngx_http_webhook_store_t   *st;
+    ngx_http_webhook_ticket_t  *t;
+
+    st = ev->data;
+    f = st->flush->ctx;
+    ev->complete = 0;
+
+    rc = NGX_OK;
+
+    if (f->err) {
+        rc = NGX_BUSY;
+
+        ngx_log_error(NGX_LOG_ALERT, st->log, f->err,
+                      "webhook_store \"%V\": the journal could not be "
+                      "flushed, events may be lost by a power cut",
+                      &st->conf->path);
+
+        /* pages that failed once are clean now: write to others */
+
+        wh_journal_close(&st->writer);
+    }
+
+    while (!ngx_queue_empty(&st->flushing)) {
+
+        q = ngx_queue_head(&st->flushing);
+        t = ngx_queue_data(q, ngx_http_webhook_ticket_t, queue);
+        ngx_queue_remove(q);
+
+        if (t->timer.timer_set) {
+            ngx_del_timer(&t->timer);
+        }
+
+        ngx_http_webhook_publish(st, &t->ref);
+
+        if (t->handler) {
+            t->handler(t->data, rc);
+        }
+
+        ngx_free(t);
+    }
+
+    st->flush_busy = 0;
+
+    ngx_http_webhook_flush_start(st);
+}
+
+
+static void
+ngx_http_webhook_flush_late_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_append_pt  handler;
+    ngx_http_webhook_ticket_t  *t;
+
+    t = ev->data;
+
+    handler = t->handler;
+    t->handler = NULL;
+
+    if (handler) {
+        handler(t->data, NGX_BUSY);
+    }
+}

@@ -1,0 +1,136 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Lanes, as the worker that owns them sees them.  A lane is (endpoint, order
+ * key); its deliveries are sent in the order of their sequence numbers.  What
+ * is sent when is the driver's matter (delivery), what is there and whose it
+ * is that of the store.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_
+
+
+#include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_warehouse.h"
+#include "ngx_http_webhook_zone.h"
+
+
+typedef struct ngx_http_webhook_lane_s  ngx_http_webhook_lane_t;
+typedef struct ngx_http_webhook_item_s  ngx_http_webhook_item_t;
+
+
+/* a delivery in memory */
+
+struct ngx_http_webhook_item_s {
+    ngx_queue_t                   queue;      /* in its lane, by sequence */
+    ngx_queue_t                   age;        /* not yet in the warehouse */
+    ngx_http_webhook_lane_t      *lane;       /* NULL: lost to another owner */
+
+    uint64_t                      seq;
+    uint32_t                      index;
+    uint32_t                      fence;
+
+    wh_ref_t                      ref;        /* in the journal, unless moved */
+    uint64_t                     *word;
+    uint64_t                      value;      /* of the word, as we know it */
+
+    u_char                       *data;       /* in memory, when moved */
+    size_t                        len;
+
+    ngx_http_webhook_progress_t   progress;
+    ngx_msec_t                    created;
+    ngx_uint_t                    nops;       /* operations that refer to it */
+
+    unsigned                      moved:1;    /* lives in the warehouse */
+    unsigned                      moving:1;   /* on its way there */
+    unsigned                      changed:1;  /* since then */
+    unsigned                      inflight:1;
+    unsigned                      ended:1;
+    unsigned                      buried:1;   /* will be a dead letter */
+    unsigned                      aged:1;     /* in the age queue */
+};
+
+
+struct ngx_http_webhook_lane_s {
+    ngx_str_node_t                node;       /* name, NUL, key */
+    ngx_queue_t                   queue;      /* in its shard */
+    ngx_queue_t                   items;
+    ngx_uint_t                    nitems;
+    ngx_uint_t                    nmoved;     /* of them in the warehouse */
+    unsigned                      shard;
+    ngx_str_t                     name;
+    ngx_str_t                     key;
+
+    ngx_http_webhook_endpoint_t  *endpoint;   /* NULL: not configured */
+
+    uint64_t                      loaded_seq; /* with "more": known so far */
+    uint32_t                      loaded_index;
+    ngx_queue_t                   readied;    /* to be driven */
+    ngx_queue_t                   reading;    /* to be read on */
+    unsigned                      more:1;     /* deliveries not in memory */
+    unsigned                      ready:1;
+    unsigned                      read:1;     /* in the reading queue */
+    unsigned                      orphaned:1; /* a warning was given */
+
+    /* the driver's */
+    ngx_uint_t                    inflight;
+    ngx_event_t                   timer;
+    ngx_queue_t                   wait;       /* for a permit or a socket */
+    unsigned                      waiting:1;
+};
+
+
+/*
+ * The first delivery that may be sent, or NULL.  With "behind" not NULL, the
+ * first one after it.  Items in flight are not given.
+ */
+ngx_http_webhook_item_t *ngx_http_webhook_lane_next(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *behind);
+
+/*
+ * The delivery's record, copied into "pool".  NGX_OK; NGX_DECLINED: it is not
+ * ours any more (the item is gone then); NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_webhook_item_copy(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_pool_t *pool, wh_str_t *record);
+
+/* an attempt begins or is over; "deadline" is in monotonic ms */
+void ngx_http_webhook_item_begin(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_msec_t deadline);
+void ngx_http_webhook_item_finish(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+
+/*
+ * The delivery has ended; the item is gone after that.  NGX_OK, or
+ * NGX_DECLINED when it had been taken over: then nothing has ended.
+ */
+ngx_int_t ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
+
+/* its progress has changed and is to be kept */
+void ngx_http_webhook_item_retry(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+
+/* frees an item that was lost during an attempt (item->lane is NULL) */
+void ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item);
+
+/* shards without work are given back; after a lane was worked on */
+void ngx_http_webhook_lane_settle(ngx_http_webhook_store_t *st,
+    unsigned shard);
+
+/* to be driven in the next turn of the loop */
+void ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+
+/* wakes the workers beside this one */
+void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);
+
+/* this worker's slot */
+unsigned ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_ */

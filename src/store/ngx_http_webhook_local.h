@@ -1,0 +1,200 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * The local store's inside: shared by the files of this room only.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_LOCAL_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_LOCAL_H_INCLUDED_
+
+
+#include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_lease.h"
+
+#include <ngx_thread_pool.h>
+
+
+#define NGX_HTTP_WEBHOOK_TICK          500    /* ms */
+#define NGX_HTTP_WEBHOOK_STALL         3000   /* ms without a sign of life */
+#define NGX_HTTP_WEBHOOK_MOVE_AGE      1000   /* ms in the journal alone */
+#define NGX_HTTP_WEBHOOK_LANE_LOADED   64     /* deliveries of a lane */
+#define NGX_HTTP_WEBHOOK_LANE_LOW      16
+#define NGX_HTTP_WEBHOOK_VISIT_OPS     1024
+#define NGX_HTTP_WEBHOOK_VISIT_SIZE    (4 * 1024 * 1024)
+
+
+struct ngx_http_webhook_store_conf_s {
+    ngx_str_t                        path;
+    u_char                          *file;
+    ngx_uint_t                       line;
+    size_t                           size;
+    size_t                           journal;
+    size_t                           seg_size;
+    uint32_t                         nsegs;
+    ngx_uint_t                       always;
+    ngx_uint_t                       reject;
+    ngx_msec_t                       commit_timeout;
+    ngx_uint_t                       dead_count;
+    ngx_msec_t                       dead_time;
+    ngx_thread_pool_t               *pool;
+    int                              lock;      /* the master's */
+};
+
+
+/* a shard as its owner sees it */
+
+typedef struct {
+    ngx_queue_t                      lanes;
+    ngx_uint_t                       nitems;    /* in its lanes */
+    ngx_uint_t                       nbusy;     /* attempts, operations */
+    uint32_t                         fence;
+    unsigned                         owned:1;
+    unsigned                         loading:1;
+    unsigned                         adopt:1;   /* to be loaded */
+} ngx_http_webhook_shard_t;
+
+
+/* a delivery found in the journal while adopting */
+
+typedef struct ngx_http_webhook_found_s  ngx_http_webhook_found_t;
+
+struct ngx_http_webhook_found_s {
+    ngx_http_webhook_found_t        *next;
+    wh_view_t                        view;      /* without the payload */
+    uint64_t                         value;
+    u_char                           text[WH_NAME_MAX + WH_KEY_MAX];
+};
+
+
+typedef struct {
+    ngx_http_webhook_visit_t         visit;
+    ngx_http_webhook_store_t        *store;
+    u_char                           shards[WH_SHARDS];
+    u_char                           present[WH_SHARDS];
+    uint32_t                         fences[WH_SHARDS];
+    ngx_http_webhook_found_t        *found;
+    ngx_http_webhook_lane_t         *lane;      /* being read on */
+    uint64_t                         seq;       /* ... behind this */
+    uint32_t                         index;
+    unsigned                         nomem:1;
+} ngx_http_webhook_turn_t;
+
+
+/* sync=always: a record between append and flush */
+
+typedef struct ngx_http_webhook_ticket_s  ngx_http_webhook_ticket_t;
+
+struct ngx_http_webhook_ticket_s {
+    ngx_queue_t                      queue;
+    wh_ref_t                         ref;
+    ngx_event_t                      timer;
+    ngx_http_webhook_append_pt       handler;
+    void                            *data;
+    ngx_http_webhook_store_t        *store;
+};
+
+
+struct ngx_http_webhook_store_s {
+    ngx_http_webhook_main_conf_t    *wmcf;
+    ngx_http_webhook_store_conf_t   *conf;
+    ngx_log_t                       *log;
+
+    void                            *map;
+    size_t                           map_size;
+    wh_journal_t                     journal;
+    wh_writer_t                      writer;
+    wh_cursor_t                      cursors[WH_SLOTS];
+
+    unsigned                         slot;
+    int                              lock;
+    int                              wakes[WH_SLOTS];  /* their FIFOs */
+    int                              fifo;
+    ngx_connection_t                *fifo_connection;
+
+    ngx_http_webhook_shard_t         shards[WH_SHARDS];
+    ngx_rbtree_t                     lanes;
+    ngx_rbtree_node_t                sentinel;
+    ngx_queue_t                      age;
+    ngx_queue_t                      ready;     /* lanes to be driven */
+    ngx_queue_t                      reading;   /* lanes to be read on */
+
+    ngx_event_t                      tick;
+    ngx_event_t                      drive;     /* posted: scan and send */
+
+    ngx_http_webhook_warehouse_t     warehouse;
+    ngx_thread_task_t               *task;
+    ngx_http_webhook_turn_t         *turn;      /* its context */
+    ngx_http_webhook_op_t           *ops;
+    ngx_http_webhook_op_t          **ops_last;
+    ngx_event_t                      again;     /* the warehouse was taken */
+    ngx_msec_t                       again_since;
+
+    ngx_queue_t                      tickets;   /* to be flushed next */
+    ngx_queue_t                      flushing;
+    ngx_thread_task_t               *flush;
+    ngx_http_webhook_lane_t         *driven;
+    size_t                           ops_size;  /* of the queued payloads */
+
+    unsigned                         busy:1;    /* a turn is in flight */
+    unsigned                         flush_busy:1;
+    unsigned                         leaving:1;
+    unsigned                         orphans:1; /* there may be some */
+    unsigned                         sweep:1;   /* the warehouse, once */
+    unsigned                         stuck:1;   /* the alert was given */
+};
+
+
+/* ..._store.c */
+void ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref);
+
+/* ..._lane.c */
+void ngx_http_webhook_lanes_init(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_shard_taken(ngx_http_webhook_store_t *st,
+    unsigned shard, uint32_t fence);
+void ngx_http_webhook_shard_lose(ngx_http_webhook_store_t *st,
+    unsigned shard);
+void ngx_http_webhook_shard_give_up(ngx_http_webhook_store_t *st,
+    unsigned shard);
+void ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+ngx_uint_t ngx_http_webhook_shard_mine(ngx_http_webhook_store_t *st,
+    unsigned shard);
+void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
+    uint64_t value);
+ngx_int_t ngx_http_webhook_scan(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
+    unsigned shard);
+void ngx_http_webhook_drive_handler(ngx_event_t *ev);
+void ngx_http_webhook_load(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_loaded_t *loaded);
+ngx_int_t ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, unsigned state);
+void ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+void ngx_http_webhook_item_free(ngx_http_webhook_item_t *item);
+void ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+
+/* ..._turn.c */
+void ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_op_e type);
+void ngx_http_webhook_turn_read(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+void ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st);
+ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);
+
+/* ..._flush.c */
+ngx_int_t ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st);
+ngx_int_t ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st,
+    wh_ref_t *ref, ngx_http_webhook_append_pt handler, void *data,
+    void **ticket);
+
+/* ..._worker.c */
+void ngx_http_webhook_wake(void *data, unsigned slot);
+void ngx_http_webhook_adopt(ngx_http_webhook_store_t *st);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_LOCAL_H_INCLUDED_ */

@@ -1,0 +1,86 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * The store's interface.  Appending may answer at once or later, so that the
+ * same callers serve a local journal, a flushed one, or a remote queue.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_
+
+
+#include "ngx_http_webhook_endpoint.h"
+
+
+/* one delivery of a request: all entries of a request commit together */
+
+typedef struct {
+    ngx_http_webhook_endpoint_t  *endpoint;
+    ngx_str_t                     key;       /* order key, empty if none */
+    ngx_str_t                     record;    /* see wh_delivery.h */
+} ngx_http_webhook_entry_t;
+
+
+/*
+ * rc is NGX_OK (flushed) or NGX_BUSY (late: the commit time was over or the
+ * flush failed, the entries stay queued all the same).
+ */
+typedef void (*ngx_http_webhook_append_pt)(void *data, ngx_int_t rc);
+
+
+/*
+ * Commits the entries of one request as one record.  "time" is the commit
+ * time in ms since the epoch.
+ *
+ * NGX_OK        committed; delivery has begun
+ * NGX_AGAIN     committed later: the handler is called once, never before
+ *               this returns; *ticket can cancel that call
+ * NGX_DECLINED  full, nothing was stored
+ * NGX_BUSY      too large for one record, nothing was stored
+ * NGX_ERROR     no memory, or the store is out of order (logged)
+ */
+ngx_int_t ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_entry_t *entries, ngx_uint_t n, uint64_t time,
+    ngx_http_webhook_append_pt handler, void *data, void **ticket);
+
+/* the handler of a ticket will not be called; the entries stay committed */
+void ngx_http_webhook_store_forget(void *ticket);
+
+/*
+ * full=reject: reserves "size" octets of records of one request in this
+ * worker, until given back.  NGX_OK, or NGX_DECLINED when there is no room.
+ */
+ngx_int_t ngx_http_webhook_store_reserve(ngx_http_webhook_store_t *st,
+    size_t size);
+void ngx_http_webhook_store_unreserve(ngx_http_webhook_store_t *st,
+    size_t size);
+
+/* true when webhook_store says full=reject */
+ngx_uint_t ngx_http_webhook_store_rejects(ngx_http_webhook_store_t *st);
+
+
+/* "webhook_store PATH [parameters]" */
+char *ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* checks that change nothing (postconfiguration) */
+char *ngx_http_webhook_store_init_conf(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/* master: locks, creates or recovers the files */
+ngx_int_t ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/* worker */
+ngx_int_t ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *wmcf);
+void ngx_http_webhook_store_exit_process(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/* cache manager and loader: gives back what was inherited from the master */
+void ngx_http_webhook_store_drop_master(ngx_http_webhook_main_conf_t *wmcf);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_ */

@@ -1,0 +1,847 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * A worker's turns in the warehouse: one thread-pool task at a time, with all
+ * that has gathered since the last one.  Operations keep their order; what is
+ * read is read after all of them.
+ */
+
+
+#include "ngx_http_webhook_local.h"
+
+
+#define NGX_HTTP_WEBHOOK_TURN_AGAIN    10     /* ms */
+#define NGX_HTTP_WEBHOOK_TURN_FAILED   1000
+
+
+static void ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op);
+static ngx_int_t ngx_http_webhook_turn_data(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+static void ngx_http_webhook_turn_thread(void *data, ngx_log_t *log);
+static void ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v);
+static void ngx_http_webhook_turn_done(ngx_event_t *ev);
+static void ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op);
+static void ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op);
+static void ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op);
+static void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st,
+    ngx_msec_t delay);
+static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
+static void ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st);
+
+
+ngx_int_t
+ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st)
+{
+    st->task = ngx_thread_task_alloc(ngx_cycle->pool,
+                                     sizeof(ngx_http_webhook_turn_t));
+    if (st->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    st->turn = st->task->ctx;
+    st->turn->store = st;
+
+    st->task->handler = ngx_http_webhook_turn_thread;
+    st->task->event.handler = ngx_http_webhook_turn_done;
+    st->task->event.data = st;
+    st->task->event.log = st->log;
+
+    st->ops_last = &st->ops;
+
+    st->again.handler = ngx_http_webhook_turn_again_handler;
+    st->again.data = st;
+    st->again.log = st->log;
+    st->again.cancelable = 1;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_op_e type)
+{
+    ngx_http_webhook_op_t    *op;
+    ngx_http_webhook_lane_t  *lane;
+
+    lane = item->lane;
+
+    if (type != NGX_HTTP_WEBHOOK_OP_DELETE
+        && ngx_http_webhook_turn_data(st, item) != NGX_OK)
+    {
+        ngx_http_webhook_shard_give_up(st, lane->shard);
+        return;
+    }
+
+    op = ngx_calloc(sizeof(ngx_http_webhook_op_t), st->log);
+
+    if (op == NULL) {
+        ngx_http_webhook_shard_give_up(st, lane->shard);
+        return;
+    }
+
+    op->type = type;
+    op->shard = lane->shard;
+    op->fence = st->shards[lane->shard].fence;
+    op->progress = item->progress;
+    op->data = item->data;
+    op->len = item->len;
+    op->keylen = ngx_http_webhook_warehouse_key(op->key, lane->shard,
+                                                &lane->name, &lane->key,
+                                                item->seq, item->index);
+
+    if (type != NGX_HTTP_WEBHOOK_OP_DELETE) {
+        op->item = item;
+        item->nops++;
+    }
+
+    if (type == NGX_HTTP_WEBHOOK_OP_PUT) {
+        item->moving = 1;
+        item->changed = 0;
+
+        if (item->aged) {
+            ngx_queue_remove(&item->age);
+            item->aged = 0;
+        }
+    }
+
+    ngx_http_webhook_turn_add(st, op);
+}
+
+
+static void
+ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op)
+{
+    op->next = NULL;
+    *st->ops_last = op;
+    st->ops_last = &op->next;
+    st->ops_size += op->len;
+
+    st->shards[op->shard].nbusy++;
+
+    ngx_http_webhook_turn_start(st);
+}
+
+
+/* from now on the payload is kept in memory, too */
+
+static ngx_int_t
+ngx_http_webhook_turn_data(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    u_char     *p;
+    wh_view_t   v;
+
+    if (item->data) {
+        return NGX_OK;
+    }
+
+    if (wh_journal_view(&st->journal, &item->ref, item->index, &v) != WH_OK) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_alloc(v.data.len ? v.data.len : 1, st->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, v.data.data, v.data.len);
+
+    if (!wh_journal_valid(&st->journal, &item->ref)) {
+        ngx_free(p);
+        return NGX_DECLINED;
+    }
+
+    item->data = p;
+    item->len = v.data.len;
+
+    return NGX_OK;
+}
+
+
+/* what is in the journal alone for too long, or when segments run short */
+
+void
+ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st)
+{
+    ngx_msec_t                age;
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    if (st->journal.head->full) {
+        return;
+    }
+
+    age = NGX_HTTP_WEBHOOK_MOVE_AGE;
+
+    if (wh_journal_free_segments(&st->journal) < st->journal.nsegs / 4) {
+        age = 0;
+    }
+
+    while (!ngx_queue_empty(&st->age)
+           && st->ops_size < NGX_HTTP_WEBHOOK_VISIT_SIZE)
+    {
+        q = ngx_queue_head(&st->age);
+        item = ngx_queue_data(q, ngx_http_webhook_item_t, age);
+
+        if ((ngx_msec_int_t) (ngx_current_msec - item->created)
+            < (ngx_msec_int_t) age)
+        {
+            break;
+        }
+
+        ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_PUT);
+    }
+}
+
+
+void
+ngx_http_webhook_turn_read(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    if (!lane->read) {
+        lane->read = 1;
+        ngx_queue_insert_tail(&st->reading, &lane->reading);
+    }
+
+    ngx_http_webhook_turn_start(st);
+}
+
+
+void
+ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
+{
+    size_t                      size;
+    ngx_uint_t                  i, n, adopt;
+    ngx_queue_t                *q;
+    ngx_http_webhook_op_t      *op, **last;
+    ngx_http_webhook_lane_t    *lane;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_visit_t   *v;
+
+    if (st->busy || st->again.timer_set) {
+        return;
+    }
+
+    turn = st->turn;
+    v = &turn->visit;
+
+    ngx_memzero(v, sizeof(ngx_http_webhook_visit_t));
+    turn->found = NULL;
+    turn->lane = NULL;
+    turn->nomem = 0;
+
+    v->most = NGX_HTTP_WEBHOOK_LANE_LOADED;
+
+    n = 0;
+    size = 0;
+    last = &v->ops;
+
+    for (op = st->ops;
+         op && n < NGX_HTTP_WEBHOOK_VISIT_OPS
+         && size < NGX_HTTP_WEBHOOK_VISIT_SIZE;
+         op = st->ops)
+    {
+        st->ops = op->next;
+        op->next = NULL;
+        *last = op;
+        last = &op->next;
+
+        n++;
+        size += op->len;
+    }
+
+    st->ops_size -= size;
+
+    if (st->ops == NULL) {
+        st->ops_last = &st->ops;
+
+        adopt = 0;
+
+        for (i = 0; i < WH_SHARDS; i++) {
+            turn->shards[i] = (u_char) st->shards[i].adopt;
+
+            if (st->shards[i].adopt) {
+                turn->fences[i] = st->shards[i].fence;
+                adopt = 1;
+            }
+        }
+
+        if (adopt) {
+            v->shards = turn->shards;
+            v->inside = ngx_http_webhook_turn_walk;
+            v->data = turn;
+        }
+
+        if (!ngx_queue_empty(&st->reading)) {
+            q = ngx_queue_head(&st->reading);
+            lane = ngx_queue_data(q, ngx_http_webhook_lane_t, reading);
+
+            ngx_queue_remove(q);
+            lane->read = 0;
+
+            turn->lane = lane;
+            turn->seq = lane->loaded_seq;
+            turn->index = lane->loaded_index;
+
+            v->lanelen = ngx_http_webhook_warehouse_key(v->lane, lane->shard,
+                                                        &lane->name,
+                                                        &lane->key, turn->seq,
+                                                        turn->index);
+        }
+
+        if (st->sweep) {
+            ngx_memzero(turn->present, WH_SHARDS);
+            v->present = turn->present;
+        }
+    }
+
+    if (v->ops == NULL && v->shards == NULL && v->lanelen == 0
+        && v->present == NULL)
+    {
+        return;
+    }
+
+    if (ngx_thread_task_post(st->conf->pool, st->task) != NGX_OK) {
+        v->rc = NGX_ERROR;
+        ngx_http_webhook_turn_done(&st->task->event);
+        return;
+    }
+
+    st->busy = 1;
+}
+
+
+static void
+ngx_http_webhook_turn_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_webhook_turn_t *turn = data;
+
+    ngx_http_webhook_warehouse_visit(&turn->store->warehouse, &turn->visit);
+}
+
+
+/*
+ * Adopting shards: whatever is open of them in the journal, with our fence
+ * stamped in, so that no former owner can acknowledge it any more.  Runs in
+ * a thread, beside appends.
+ */
+
+static void
+ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
+{
+    u_char                     *p;
+    size_t                      off;
+    uint32_t                    seg, i, n;
+    uint64_t                    value;
+    wh_ref_t                    ref;
+    wh_view_t                   view;
+    wh_journal_t               *j;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_found_t   *found, **last;
+
+    turn = v->data;
+    j = &turn->store->journal;
+    last = &turn->found;
+
+    for (seg = 0; seg < j->nsegs; seg++) {
+
+        off = 0;
+
+        while (wh_journal_walk(j, seg, &off, &ref) == WH_OK) {
+
+            n = wh_journal_count(j, &ref);
+
+            for (i = 0; i < n; i++) {
+
+                if (wh_journal_view(j, &ref, i, &view) != WH_OK
+                    || !turn->shards[view.shard]
+                    || wh_word_state(wh_word_read(view.word)) != WH_WORD_OPEN
+                    || (wh_word_read(view.word) >> 40)
+                       != (ref.gen & 0xffffff))
+                {
+                    continue;
+                }
+
+                found = malloc(sizeof(ngx_http_webhook_found_t));
+
+                if (found == NULL) {
+                    turn->nomem = 1;
+                    return;
+                }
+
+                found->view = view;
+                found->next = NULL;
+
+                p = ngx_cpymem(found->text, view.name.data, view.name.len);
+                found->view.name.data = (char *) found->text;
+                found->view.key.data = (char *) p;
+
+                ngx_memcpy(p, view.key.data, view.key.len);
+
+                value = 0;
+
+                if (wh_journal_valid(j, &ref)) {
+                    value = wh_word_stamp(view.word,
+                                          turn->fences[view.shard]);
+                }
+
+                if (value == 0) {
+                    free(found);
+                    continue;
+                }
+
+                found->value = value;
+
+                *last = found;
+                last = &found->next;
+            }
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_done(ngx_event_t *ev)
+{
+    ngx_uint_t                  delay;
+    ngx_http_webhook_op_t      *op, *next;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_store_t   *st;
+    ngx_http_webhook_visit_t   *v;
+    ngx_http_webhook_found_t   *found, *found_next;
+
+    st = ev->data;
+    turn = st->turn;
+    v = &turn->visit;
+
+    st->busy = 0;
+    ev->complete = 0;
+
+    if (v->rc != NGX_OK || turn->nomem) {
+
+        /* nothing was done, or it can be done again */
+
+        delay = v->rc == NGX_AGAIN ? NGX_HTTP_WEBHOOK_TURN_AGAIN
+                                   : NGX_HTTP_WEBHOOK_TURN_FAILED;
+
+        for (found = turn->found; found; found = found_next) {
+            found_next = found->next;
+            free(found);
+        }
+
+        ngx_http_webhook_loaded_free(v->loaded);
+
+        if (v->ops) {
+            for (op = v->ops; op->next; op = op->next) {
+                st->ops_size += op->len;
+            }
+
+            st->ops_size += op->len;
+            op->next = st->ops;
+
+            if (st->ops == NULL) {
+                st->ops_last = &op->next;
+            }
+
+            st->ops = v->ops;
+        }
+
+        if (turn->lane && !turn->lane->read) {
+            turn->lane->read = 1;
+            ngx_queue_insert_head(&st->reading, &turn->lane->reading);
+        }
+
+        turn->lane = NULL;
+
+        if (v->rc == NGX_AGAIN) {
+            ngx_http_webhook_turn_stuck(st);
+        }
+
+        ngx_http_webhook_turn_later(st, delay);
+        return;
+    }
+
+    st->stuck = 0;
+    st->again_since = 0;
+
+    /* operations added meanwhile wait until this is done */
+
+    st->busy = 1;
+
+    for (op = v->ops; op; op = next) {
+        next = op->next;
+        ngx_http_webhook_turn_op_done(st, op);
+        ngx_free(op);
+    }
+
+    if (v->shards) {
+        ngx_http_webhook_turn_adopted(st);
+    }
+
+    if (v->lanelen) {
+        ngx_http_webhook_turn_lane_done(st);
+    }
+
+    ngx_http_webhook_loaded_free(v->loaded);
+    v->loaded = NULL;
+
+    if (v->present) {
+        ngx_http_webhook_turn_swept(st);
+    }
+
+    if (v->purged) {
+        ngx_log_error(NGX_LOG_WARN, st->log, 0,
+                      "webhook_store: %ui dead letters were dropped, the "
+                      "oldest first", v->purged);
+    }
+
+    turn->lane = NULL;
+    st->busy = 0;
+
+    ngx_http_webhook_turn_start(st);
+}
+
+
+static void
+ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_uint_t                 mine;
+    ngx_http_webhook_item_t   *item;
+    ngx_http_webhook_shard_t  *sh;
+
+    sh = &st->shards[op->shard];
+    mine = (sh->owned && sh->fence == op->fence);
+
+    if (mine) {
+        sh->nbusy--;
+    }
+
+    item = op->item;
+
+    if (item) {
+        item->nops--;
+    }
+
+    if (op->rc == NGX_DECLINED) {
+        (void) ngx_http_webhook_shard_mine(st, op->shard);
+
+    } else if (op->type == NGX_HTTP_WEBHOOK_OP_PUT) {
+        ngx_http_webhook_turn_put_done(st, op);
+
+    } else if (op->type == NGX_HTTP_WEBHOOK_OP_BURY) {
+        ngx_http_webhook_turn_bury_done(st, op);
+    }
+
+    if (item && item->lane == NULL) {
+        ngx_http_webhook_item_free(item);
+    }
+
+    if (mine) {
+        ngx_http_webhook_lane_settle(st, op->shard);
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_op_t    *del;
+    ngx_http_webhook_item_t  *item;
+
+    item = op->item;
+    item->moving = 0;
+
+    if (item->ended && !item->buried && op->rc == NGX_OK && !item->moved) {
+
+        /* delivered on its way: it must not stay there */
+
+        del = ngx_calloc(sizeof(ngx_http_webhook_op_t), st->log);
+
+        if (del) {
+            del->type = NGX_HTTP_WEBHOOK_OP_DELETE;
+            del->shard = op->shard;
+            del->fence = op->fence;
+            del->keylen = op->keylen;
+            ngx_memcpy(del->key, op->key, op->keylen);
+
+            ngx_http_webhook_turn_add(st, del);
+        }
+
+        return;
+    }
+
+    if (item->lane == NULL) {
+        return;
+    }
+
+    if (op->rc == NGX_BUSY) {
+
+        /* no room: it lives on in the journal */
+
+        if (!item->moved && !item->aged) {
+            item->created = ngx_current_msec;
+            ngx_queue_insert_tail(&st->age, &item->age);
+            item->aged = 1;
+        }
+
+        return;
+    }
+
+    if (!item->moved) {
+
+        if (ngx_http_webhook_item_word(st, item, WH_WORD_MOVED) != NGX_OK) {
+            ngx_http_webhook_shard_give_up(st, op->shard);
+            return;
+        }
+
+        item->moved = 1;
+        item->word = NULL;
+        item->lane->nmoved++;
+    }
+
+    if (item->changed) {
+        ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_PUT);
+        return;
+    }
+
+    ngx_http_webhook_item_moved(st, item);
+}
+
+
+static void
+ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_op_t    *del;
+    ngx_http_webhook_item_t  *item;
+
+    item = op->item;
+
+    if (op->rc == NGX_BUSY) {
+        ngx_log_error(NGX_LOG_ERR, st->log, 0,
+                      "webhook_store: no room for a dead letter, it is "
+                      "dropped");
+
+        if (item->moved) {
+            del = ngx_calloc(sizeof(ngx_http_webhook_op_t), st->log);
+
+            if (del) {
+                *del = *op;
+                del->type = NGX_HTTP_WEBHOOK_OP_DELETE;
+                del->item = NULL;
+                del->data = NULL;
+                del->len = 0;
+
+                ngx_http_webhook_turn_add(st, del);
+            }
+        }
+    }
+
+    if (!item->moved) {
+        (void) ngx_http_webhook_item_word(st, item, WH_WORD_ENDED);
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st)
+{
+    ngx_http_webhook_lane_t    *lane;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_visit_t   *v;
+    ngx_http_webhook_loaded_t  *loaded;
+
+    turn = st->turn;
+    lane = turn->lane;
+
+    if (lane == NULL) {
+        return;
+    }
+
+    if (!lane->more || lane->loaded_seq != turn->seq
+        || lane->loaded_index != turn->index)
+    {
+        /* the lane was cut further in front meanwhile */
+
+        ngx_http_webhook_turn_read(st, lane);
+        return;
+    }
+
+    v = &turn->visit;
+
+    if (!v->loaded_more) {
+        lane->more = 0;
+    }
+
+    for (loaded = v->loaded; loaded && turn->lane; loaded = loaded->next) {
+
+        if (loaded->shard == lane->shard
+            && loaded->name.len == lane->name.len
+            && loaded->key.len == lane->key.len
+            && ngx_memcmp(loaded->name.data, lane->name.data, lane->name.len)
+               == 0
+            && ngx_memcmp(loaded->key.data, lane->key.data, lane->key.len)
+               == 0)
+        {
+            ngx_http_webhook_load(st, loaded);
+        }
+    }
+
+    if (turn->lane) {
+        ngx_http_webhook_lane_ready(st, lane);
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
+{
+    ngx_uint_t                  i;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_shard_t   *sh;
+    ngx_http_webhook_found_t   *found, *next;
+    ngx_http_webhook_loaded_t  *loaded;
+
+    turn = st->turn;
+
+    /* a shard that was lost meanwhile, or taken again, is not this one */
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        sh = &st->shards[i];
+
+        if (turn->shards[i]
+            && (!sh->owned || !sh->adopt || sh->fence != turn->fences[i]))
+        {
+            turn->shards[i] = 0;
+        }
+    }
+
+    for (found = turn->found; found; found = next) {
+        next = found->next;
+
+        if (turn->shards[found->view.shard]
+            && st->shards[found->view.shard].owned)
+        {
+            ngx_http_webhook_enqueue(st, &found->view,
+                                     wh_word_read(found->view.word));
+        }
+
+        free(found);
+    }
+
+    turn->found = NULL;
+
+    for (loaded = turn->visit.loaded; loaded; loaded = loaded->next) {
+        if (turn->shards[loaded->shard]) {
+            ngx_http_webhook_load(st, loaded);
+        }
+    }
+
+    for (i = 0; i < WH_SHARDS; i++) {
+
+        if (turn->shards[i] && st->shards[i].owned) {
+            st->shards[i].adopt = 0;
+            st->shards[i].loading = 0;
+
+            ngx_http_webhook_lane_settle(st, i);
+        }
+    }
+
+    ngx_post_event(&st->drive, &ngx_posted_next_events);
+}
+
+
+/*
+ * Deliveries of an endpoint that had been removed lie in the warehouse with
+ * nobody to own them; it may be configured again.
+ */
+
+static void
+ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st)
+{
+    int         taken;
+    uint32_t    fence;
+    ngx_uint_t  i;
+
+    st->sweep = 0;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        if (st->turn->present[i]
+            && wh_shard_owner(wh_shard_read(&st->journal, i)) == 0)
+        {
+            (void) wh_shard_raise(&st->journal, i, st->slot, 1, &fence,
+                                  &taken);
+            st->orphans = 1;
+        }
+    }
+
+    ngx_post_event(&st->drive, &ngx_posted_next_events);
+}
+
+
+static void
+ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st, ngx_msec_t delay)
+{
+    ngx_add_timer(&st->again, delay);
+}
+
+
+static void
+ngx_http_webhook_turn_again_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_turn_start(ev->data);
+}
+
+
+/* somebody is in the warehouse, and has stopped there */
+
+static void
+ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st)
+{
+    unsigned    slot;
+    uint64_t    since;
+    wh_slot_t  *s;
+
+    if (st->stuck) {
+        return;
+    }
+
+    if (st->again_since == 0) {
+        st->again_since = ngx_current_msec;
+    }
+
+    if (ngx_current_msec - st->again_since < NGX_HTTP_WEBHOOK_STALL) {
+        return;
+    }
+
+    for (slot = 1; slot <= st->journal.head->last_slot; slot++) {
+
+        s = &st->journal.slots[slot];
+        since = s->gate;
+
+        if (slot == st->slot || since == 0
+            || ngx_current_msec - since < NGX_HTTP_WEBHOOK_STALL)
+        {
+            continue;
+        }
+
+        st->stuck = 1;
+
+        ngx_log_error(NGX_LOG_ALERT, st->log, 0,
+                      "webhook_store \"%V\": worker process %uD has stopped "
+                      "inside the database, events are kept in the journal "
+                      "until it goes on or ends", &st->conf->path, s->pid);
+    }
+}

@@ -1,0 +1,168 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * The warehouse: LMDB, for what lives longer than the journal.  All keys
+ * stand in one unnamed database, told apart by their first octet:
+ *
+ *     'q' shard (2) name length (1) name key length (1) key seq (8) index (2)
+ *         a queued delivery
+ *     'd' time (8) seq (8) index (2)
+ *         a dead letter; its value holds the 'q' key it had
+ *     'm' a word
+ *         version, epoch, number of dead letters
+ *
+ * Numbers in keys are big-endian, so that keys sort by lane and then by
+ * sequence.  Everything here runs in a thread-pool task or in the master,
+ * never in a worker's event loop; writing and reading is done by one process
+ * at a time, under a lock of the kernel that is only ever tried.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_
+
+
+#include <lmdb.h>
+
+#include "ngx_http_webhook_module.h"
+#include "wh_journal.h"
+
+
+#define NGX_HTTP_WEBHOOK_KEY_SIZE       (1 + 2 + 1 + WH_NAME_MAX + 1          \
+                                         + WH_KEY_MAX + 8 + 2)
+#define NGX_HTTP_WEBHOOK_VALUE_VERSION  1
+#define NGX_HTTP_WEBHOOK_STORE_VERSION  1
+
+
+/* what is known of a delivery beside its record; stored before it */
+
+typedef struct {
+    uint64_t                         time;      /* of the commit */
+    uint64_t                         first;     /* first attempt's start */
+    uint64_t                         planned;   /* of the next attempt */
+    uint64_t                         ended;     /* dead letters only */
+    uint32_t                         attempts;
+    uint16_t                         status;    /* of the last attempt */
+    uint8_t                          class;
+    uint8_t                          end;       /* dead letters only */
+} ngx_http_webhook_progress_t;
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_OP_PUT = 0,     /* queued delivery, new or changed */
+    NGX_HTTP_WEBHOOK_OP_DELETE,      /* queued delivery has ended */
+    NGX_HTTP_WEBHOOK_OP_BURY         /* ... and becomes a dead letter */
+} ngx_http_webhook_op_e;
+
+
+typedef struct ngx_http_webhook_op_s  ngx_http_webhook_op_t;
+
+struct ngx_http_webhook_op_s {
+    ngx_http_webhook_op_t           *next;
+    ngx_http_webhook_op_e            type;
+    unsigned                         shard;
+    uint32_t                         fence;     /* must still be the shard's */
+    ngx_int_t                        rc;        /* out */
+    size_t                           keylen;
+    u_char                           key[NGX_HTTP_WEBHOOK_KEY_SIZE];
+    ngx_http_webhook_progress_t      progress;
+    u_char                          *data;      /* the record */
+    size_t                           len;
+    void                            *item;      /* the caller's */
+};
+
+/*
+ * op->rc: NGX_OK; NGX_DECLINED: the shard is not ours any more; NGX_BUSY: no
+ * room; NGX_ERROR: not done, logged.
+ */
+
+
+/* a delivery read from the warehouse; allocated by ngx_alloc() */
+
+typedef struct ngx_http_webhook_loaded_s  ngx_http_webhook_loaded_t;
+
+struct ngx_http_webhook_loaded_s {
+    ngx_http_webhook_loaded_t       *next;
+    unsigned                         shard;
+    ngx_str_t                        name;
+    ngx_str_t                        key;
+    uint64_t                         seq;
+    uint32_t                         index;
+    unsigned                         more:1;    /* the lane has more behind */
+    ngx_http_webhook_progress_t      progress;
+    size_t                           len;
+    u_char                          *data;
+};
+
+
+/* one visit: writes, then reads; made in the loop, run in a thread */
+
+typedef struct ngx_http_webhook_visit_s  ngx_http_webhook_visit_t;
+
+struct ngx_http_webhook_visit_s {
+    ngx_http_webhook_op_t           *ops;
+
+    u_char                          *shards;    /* WH_SHARDS flags, or NULL */
+    u_char                          *present;   /* out: those with deliveries */
+
+    u_char                           lane[NGX_HTTP_WEBHOOK_KEY_SIZE];
+    size_t                           lanelen;   /* read on behind this key */
+
+    ngx_uint_t                       most;      /* deliveries of a lane */
+
+    /* between writing and reading, when not NULL */
+    void                           (*inside)(ngx_http_webhook_visit_t *v);
+    void                            *data;
+
+    ngx_http_webhook_loaded_t       *loaded;    /* out, in order of keys */
+    ngx_uint_t                       loaded_more;  /* lane: more behind */
+    ngx_int_t                        rc;        /* out */
+    ngx_uint_t                       purged;    /* out: dead letters */
+};
+
+/*
+ * visit->rc: NGX_OK; NGX_AGAIN: another process is inside, nothing was done;
+ * NGX_ERROR: logged, nothing was done.
+ */
+
+
+typedef struct {
+    MDB_env                         *env;
+    MDB_dbi                          dbi;
+    size_t                           size;      /* of the map */
+    int                              lock;      /* file of kernel locks */
+    unsigned                         slot;
+    wh_journal_t                    *journal;
+    ngx_uint_t                       dead_count;   /* limits; 0: none */
+    ngx_msec_t                       dead_time;
+    ngx_log_t                       *log;
+} ngx_http_webhook_warehouse_t;
+
+
+/*
+ * Master, at a start with no other process attached: opens or creates the
+ * database in a directory, sets a damaged one aside, checks its version and
+ * advances the epoch, which is put into *epoch (at least "least").  NGX_OK;
+ * NGX_ERROR, logged.  *damaged is incremented for what was set aside.
+ */
+ngx_int_t ngx_http_webhook_warehouse_create(u_char *dir, size_t size,
+    uint64_t least, uint64_t *epoch, uint64_t *damaged, ngx_log_t *log);
+
+/* worker */
+ngx_int_t ngx_http_webhook_warehouse_open(ngx_http_webhook_warehouse_t *w,
+    u_char *dir);
+void ngx_http_webhook_warehouse_close(ngx_http_webhook_warehouse_t *w);
+
+/* runs in a thread */
+void ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
+    ngx_http_webhook_visit_t *v);
+
+/* the 'q' key of a delivery; returns its length */
+size_t ngx_http_webhook_warehouse_key(u_char *key, unsigned shard,
+    ngx_str_t *name, ngx_str_t *lane, uint64_t seq, uint32_t index);
+
+void ngx_http_webhook_loaded_free(ngx_http_webhook_loaded_t *loaded);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_ */

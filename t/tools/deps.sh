@@ -1,0 +1,43 @@
+#!/bin/sh
+#
+# installs what is missing; usage: deps.sh build|test|demo
+
+build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
+       zlib1g-dev libpcre2-dev libssl-dev"
+demo="$build perl curl"
+test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
+      libio-socket-ssl-perl nghttp2-client"
+
+eval "want=\$${1:-test}"
+
+missing=
+
+for p in $want; do
+    dpkg-query -W -f '${db:Status-Status}\n' $p 2>/dev/null \
+        | grep -qx installed || missing="$missing $p"
+done
+
+[ -z "$missing" ] && exit 0
+
+echo "installing:$missing"
+
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+
+# Debian starts nginx when it installs it: not for this
+
+made=
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee /usr/sbin/policy-rc.d >/dev/null
+    $sudo chmod +x /usr/sbin/policy-rc.d
+    made=1
+fi
+
+$sudo apt-get update -qq \
+    && $sudo env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends $missing
+rc=$?
+
+[ -n "$made" ] && $sudo rm -f /usr/sbin/policy-rc.d
+
+exit $rc
