@@ -23,6 +23,9 @@
 #define wh_cas(p, o, n)                                                       \
     __atomic_compare_exchange_n(p, o, n, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
+/* words never stamped have 0 */
+#define wh_fence_next(f)   ((uint32_t) (f) + 1 ? (uint32_t) (f) + 1 : 1)
+
 #define wh_shard_word(fence, owner, version)                                  \
     ((uint64_t) (uint32_t) (fence) << 32 | (uint64_t) (owner) << 20           \
      | ((version) & WH_SHARD_VERSION))
@@ -410,6 +413,8 @@ wh_journal_open_segment(wh_writer_t *w)
     if (i == j->nsegs) {
         return WH_FULL;
     }
+
+    s = &j->segs[i];
 
     wh_store(&s->tail, 0);
     wh_store(&s->closed, 0);
@@ -952,7 +957,7 @@ wh_shard_raise(wh_journal_t *j, unsigned shard, unsigned slot, int leaving,
         }
 
         if (owner == 0) {
-            *fence += 1;
+            *fence = wh_fence_next(*fence);
             *taken = !leaving;
             owner = leaving ? WH_ORPHAN : slot;
         }
@@ -988,7 +993,8 @@ wh_shard_orphan(wh_journal_t *j, unsigned shard, uint64_t word)
 {
     uint64_t  to;
 
-    to = wh_shard_word(wh_shard_fence(word) + 1, WH_ORPHAN, word + 1);
+    to = wh_shard_word(wh_fence_next(wh_shard_fence(word)), WH_ORPHAN,
+                       word + 1);
 
     return wh_cas(&j->shards[shard].word, &word, to) ? WH_OK : WH_LOST;
 }
@@ -1008,12 +1014,7 @@ wh_shard_adopt(wh_journal_t *j, unsigned shard, unsigned slot,
             return WH_LOST;
         }
 
-        *fence = wh_shard_fence(w) + 1;
-
-        if (*fence == 0) {
-            *fence = 1;     /* words never stamped have 0 */
-        }
-
+        *fence = wh_fence_next(wh_shard_fence(w));
         to = wh_shard_word(*fence, slot, w + 1);
 
     } while (!wh_cas(word, &w, to));

@@ -430,13 +430,18 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
         }
     }
 
-    if (n >= NGX_HTTP_WEBHOOK_IDLE_PER_KEY) {
-        ngx_http_webhook_peer_drop(last);
+    /* a busy receiver may have the places that no other one needs */
 
-    } else if (ngx_queue_empty(&peers->free)) {
-        q = ngx_queue_last(&peers->idle);
-        item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
-        ngx_http_webhook_peer_drop(item);
+    if (ngx_queue_empty(&peers->free)) {
+
+        if (n >= NGX_HTTP_WEBHOOK_IDLE_PER_KEY) {
+            ngx_http_webhook_peer_drop(last);
+
+        } else {
+            q = ngx_queue_last(&peers->idle);
+            item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
+            ngx_http_webhook_peer_drop(item);
+        }
     }
 
     q = ngx_queue_head(&peers->free);
@@ -485,7 +490,10 @@ ngx_http_webhook_peer_room(ngx_http_webhook_peers_t *peers)
     ngx_queue_t              *q;
     ngx_http_webhook_idle_t  *item;
 
-    while (peers->nidle && peers->active + peers->nidle > peers->max) {
+    while (peers->nidle
+           && (peers->active + peers->nidle > peers->max
+               || !ngx_http_webhook_peer_spare()))
+    {
         q = ngx_queue_last(&peers->idle);
         item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
         ngx_http_webhook_peer_drop(item);
@@ -688,7 +696,7 @@ ngx_http_webhook_peer_enter(ngx_http_webhook_peers_t *peers)
 {
     if (peers == NULL
         || peers->active >= peers->max
-        || !ngx_http_webhook_peer_spare())
+        || (peers->nidle == 0 && !ngx_http_webhook_peer_spare()))
     {
         return NGX_DECLINED;
     }
@@ -724,7 +732,7 @@ ngx_http_webhook_attempt_room(ngx_http_webhook_main_conf_t *wmcf)
 
     return peers
            && peers->active < peers->max
-           && ngx_http_webhook_peer_spare();
+           && (peers->nidle || ngx_http_webhook_peer_spare());
 }
 
 

@@ -390,12 +390,16 @@ ngx_http_webhook_lane_next(ngx_http_webhook_store_t *st,
         item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
 
         if (!ngx_http_webhook_lane_known(lane, item)) {
-            return NULL;
+            break;
         }
 
         if (!item->inflight) {
             return item;
         }
+    }
+
+    if (lane->more) {
+        ngx_http_webhook_turn_read(st, lane);
     }
 
     return NULL;
@@ -1012,7 +1016,7 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_unlink(st, item);
     ngx_http_webhook_item_free(item);
 
-    if (lane->more && lane->nitems < NGX_HTTP_WEBHOOK_LANE_LOW) {
+    if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
         ngx_http_webhook_turn_read(st, lane);
     }
 
@@ -1061,7 +1065,7 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_unlink(st, item);
     ngx_http_webhook_item_free(item);
 
-    if (lane->more && lane->nitems < NGX_HTTP_WEBHOOK_LANE_LOW) {
+    if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
         ngx_http_webhook_turn_read(st, lane);
     }
 }

@@ -713,6 +713,8 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
 
     if (rc == WH_FULL || st->writer.seg != seg) {
         (void) wh_journal_reclaim(&st->journal, st->slot);
+
+        ngx_http_webhook_turn_move(st);
     }
 
     if (rc == WH_FULL) {

@@ -529,10 +529,6 @@ ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
 
     item = op->item;
 
-    if (item) {
-        item->nops--;
-    }
-
     if (op->rc == NGX_DECLINED) {
         (void) ngx_http_webhook_shard_mine(st, op->shard);
 
@@ -543,8 +539,12 @@ ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
         ngx_http_webhook_turn_bury_done(st, op);
     }
 
-    if (item && item->lane == NULL) {
-        ngx_http_webhook_item_free(item);
+    if (item) {
+        item->nops--;
+
+        if (item->lane == NULL) {
+            ngx_http_webhook_item_free(item);
+        }
     }
 
     if (mine) {

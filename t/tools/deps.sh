@@ -4,7 +4,7 @@
 
 build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
        zlib1g-dev libpcre2-dev libssl-dev"
-demo="$build perl curl"
+demo="$build perl curl prometheus-alertmanager"
 test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
       libio-socket-ssl-perl nghttp2-client"
 
@@ -24,7 +24,7 @@ echo "installing:$missing"
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 
-# Debian starts nginx when it installs it: not for this
+# Debian starts what it installs: not for this
 
 made=
 if [ ! -e /usr/sbin/policy-rc.d ]; then
@@ -39,5 +39,13 @@ $sudo apt-get update -qq \
 rc=$?
 
 [ -n "$made" ] && $sudo rm -f /usr/sbin/policy-rc.d
+
+# nor at the next boot
+
+case " $missing " in
+    *" prometheus-alertmanager "*)
+        [ $rc != 0 ] || $sudo update-rc.d prometheus-alertmanager disable
+        ;;
+esac
 
 exit $rc

@@ -147,7 +147,7 @@ typedef struct {
 
 
 static void scan(void);
-static void find(const wh_ref_t *ref, int adopted);
+static void find(const wh_ref_t *ref);
 static void enqueue(const wh_view_t *v, uint64_t known, uint32_t event);
 static void look_pending(void);
 static void publish(held_t *h);
@@ -160,6 +160,7 @@ static void answer(unsigned l);
 static void release(void);
 static void bury(void);
 static void suspect(void);
+static void beat(void);
 static void wake(void *ctx, unsigned slot);
 
 static void worker(void);
@@ -220,7 +221,7 @@ scan(void)
         while (wh_journal_next(&journal, slot, &me.cursors[slot], &ref)
                == WH_OK)
         {
-            find(&ref, 0);
+            find(&ref);
         }
 
         chaos();
@@ -231,16 +232,20 @@ scan(void)
 
 
 /*
- * Takes up the deliveries of a record that are ours.  What was copied out of
- * the mapping, and the word, count only if the record was still valid then.
+ * Takes up the deliveries of a record that are ours.  Each is stamped: not
+ * only may a former owner not end it, one that has not yet noticed that it is
+ * a former one may not put its fence into it either.  What was copied out of
+ * the mapping counts only if the record was still valid then.
  */
 
 static void
-find(const wh_ref_t *ref, int adopted)
+find(const wh_ref_t *ref)
 {
     uint32_t   i, n, event;
     uint64_t   known;
     wh_view_t  v;
+
+    beat();
 
     n = wh_journal_count(&journal, ref);
 
@@ -250,20 +255,19 @@ find(const wh_ref_t *ref, int adopted)
             return;
         }
 
-        if (!me.own[v.shard]
-            || (adopted && !(adopted & (1 << v.shard))))
-        {
+        if (!me.own[v.shard]) {
             continue;
         }
 
-        known = adopted ? wh_view_stamp(&journal, &v, me.fence[v.shard])
-                        : wh_word_read(v.word);
+        known = wh_view_stamp(&journal, &v, me.fence[v.shard]);
+
+        if (known == 0) {
+            continue;
+        }
 
         event = event_of(&v);
 
-        if (wh_journal_valid(&journal, ref)
-            && wh_word_state(known) == WH_WORD_OPEN)
-        {
+        if (wh_journal_valid(&journal, ref)) {
             enqueue(&v, known, event);
         }
     }
@@ -294,7 +298,6 @@ enqueue(const wh_view_t *v, uint64_t known, uint32_t event)
         p = &lane->items[i - 1];
 
         if (p->ref.seq == v->ref.seq && p->index == v->index) {
-            p->known = known;
             return;
         }
 
@@ -351,7 +354,6 @@ publish(held_t *h)
     int        taken, orphans;
     unsigned   owner, shard;
     uint32_t   i, fence;
-    wh_view_t  v;
 
     orphans = 0;
 
@@ -378,12 +380,7 @@ publish(held_t *h)
 
             /* another one may have ended it before we took the shard */
 
-            if (wh_journal_view(&journal, &h->ref, i, &v) == WH_OK
-                && wh_word_state(wh_word_read(v.word)) == WH_WORD_OPEN)
-            {
-                enqueue(&v, wh_word_read(v.word), event_of(&v));
-            }
-
+            find(&h->ref);
             continue;
         }
 
@@ -422,7 +419,7 @@ take(unsigned shard, uint32_t fence)
     me.fence[shard] = fence;
 
     for (i = 0; i < me.npending; i++) {
-        find(&me.pending[i], 0);
+        find(&me.pending[i]);
     }
 }
 
@@ -473,13 +470,13 @@ mine(unsigned shard, uint64_t w)
 static void
 adopt(void)
 {
-    int       adopted;
+    int       n;
     size_t    off;
     uint32_t  i, fence;
     unsigned  shard;
     wh_ref_t  ref;
 
-    adopted = 0;
+    n = 0;
 
     for (shard = 0; shard < SHARDS; shard++) {
         if (wh_shard_owner(wh_shard_read(&journal, shard)) == WH_ORPHAN
@@ -491,11 +488,11 @@ adopt(void)
 
             me.own[shard] = 1;
             me.fence[shard] = fence;
-            adopted |= 1 << shard;
+            n++;
         }
     }
 
-    if (!adopted) {
+    if (n == 0) {
         return;
     }
 
@@ -504,7 +501,7 @@ adopt(void)
         off = 0;
 
         while (wh_journal_walk(&journal, i, &off, &ref) == WH_OK) {
-            find(&ref, adopted);
+            find(&ref);
             chaos();
         }
     }
@@ -688,6 +685,13 @@ suspect(void)
 
 
 static void
+beat(void)
+{
+    __atomic_store_n(&journal.slots[me.slot].beat, now(), __ATOMIC_RELEASE);
+}
+
+
+static void
 wake(void *ctx, unsigned slot)
 {
     (void) ctx;
@@ -713,8 +717,7 @@ worker(void)
         me.turn++;
         busy = 0;
 
-        __atomic_store_n(&journal.slots[me.slot].beat, now(),
-                         __ATOMIC_RELEASE);
+        beat();
 
         if (__atomic_exchange_n(&journal.slots[me.slot].wake, 0,
                                 __ATOMIC_SEQ_CST))

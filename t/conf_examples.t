@@ -1,0 +1,282 @@
+#!/usr/bin/perl
+
+# Every file of conf-examples is started, and what its comment says to try is
+# done, with the result that its comment says to expect.
+#
+# The files are as an operator would have them.  A test replaces:
+#
+#	load_module, user, error_log, pid	by those of the harness
+#	http {					adds paths of temporary files
+#	127.0.0.1:PORT				by free ports
+#	/var/lib/nginx/webhook			by a temporary directory
+#	/var/log/nginx, /etc/nginx/webhook	likewise
+#
+# Commands follow "Set up:" and "Try:".  Deliveries follow "Expect at
+# 127.0.0.1:PORT, in this order:" or "in any order:", with an empty line
+# between: method and target, headers, and the body as the last line.  There
+# "..." stands for anything.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::Webhook qw/ :DEFAULT /;
+use Test::Webhook::Receiver;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my @examples = grep { !$ENV{ONLY} || m!$ENV{ONLY}! } glob("$FindBin::Bin/../conf-examples/*.conf");
+
+ok(@examples, 'there are examples');
+
+example($_) for @examples;
+
+done_testing();
+
+###############################################################################
+
+sub example {
+	my ($file) = @_;
+
+	my ($name) = $file =~ m!([^/]+)\.conf$!;
+	my $conf = Test::Webhook::slurp($file, 0);
+	my %part = comment($conf);
+
+	my $t = Test::Webhook->new();
+
+	ok($part{try} && $part{expect}, "$name has something to try");
+
+	# the application that is not in the file itself
+
+	alertmanager($t) if $conf =~ /proxy_pass\s+http:\/\/127\.0\.0\.1:9093;/;
+
+	my %rx;
+
+	for (@{$part{expect}}) {
+		$rx{$_->{port}} ||= Test::Webhook::Receiver->new($t,
+			port => "p$_->{port}");
+	}
+
+	is(shell($t, $part{'set up'}), 0, "$name set up") if $part{'set up'};
+
+	$t->conf(convert($conf));
+
+	my ($code, $out) = $t->test_conf();
+
+	is($code, 0, "$name is correct") or diag($out);
+	unlike($out, qr/\[(?:warn|error)\]/, "$name gives no warning");
+	ok(!-e $t->testdir() . '/store', "$name makes no store by a test");
+
+	$t->run();
+
+	is(shell($t, $part{try}), 0, "$name tried");
+
+	for my $e (@{$part{expect}}) {
+		my $rx = $rx{$e->{port}};
+		my $n = @{$e->{deliveries}};
+		my @r = $rx->wait_requests($n, 20);
+
+		is(@r, $n, "$name deliveries to $e->{port}");
+
+		for my $want (@{$e->{deliveries}}) {
+
+			my ($got) = $e->{any}
+				? grep { !defined differs($want, $r[$_]) } 0 .. $#r
+				: 0;
+
+			my $d = defined $got ? differs($want, $r[$got])
+				: 'not received';
+
+			ok(!defined $d, "$name delivery $want->{line}")
+				or diag($d);
+
+			splice @r, $got, 1 if defined $got;
+		}
+	}
+
+	ok($rx{$_}->only_requests($rx{$_}->count(), 0.2),
+		"$name no more deliveries to $_") for sort keys %rx;
+
+	is($t->find_in_log(qr/webhook attempt failed/), 0,
+		"$name has no failed attempts");
+
+	ok($t->stop(), "$name stopped");
+	$t->finish();
+}
+
+# what the harness would write itself
+
+sub convert {
+	my ($conf) = @_;
+
+	$conf =~ s/^#.*\n//mg;
+	$conf =~ s/^(?:user|error_log|pid)\s.*\n//mg;
+	$conf =~ s/^load_module\s.*\n/%%TEST_GLOBALS%%\n/m;
+	$conf =~ s/^http \{\n/http {\n    %%TEST_GLOBALS_HTTP%%\n/m;
+
+	return places($conf);
+}
+
+sub places {
+	my ($s) = @_;
+
+	$s =~ s/127\.0\.0\.1:(\d+)/127.0.0.1:%%PORT_p$1%%/g;
+	$s =~ s!/var/lib/nginx/webhook!%%TESTDIR%%/store!g;
+	$s =~ s!/var/log/nginx!%%TESTDIR%%!g;
+	$s =~ s!/etc/nginx/webhook!%%TESTDIR%%/etc!g;
+
+	return $s;
+}
+
+# the comment at the head: commands and expectations
+
+sub comment {
+	my ($conf) = @_;
+
+	my ($head) = $conf =~ /\A((?:#.*\n)+)/ or return;
+	my (%part, $lines, $e);
+
+	for (split /\n/, $head) {
+		s/^# ?//;
+
+		if (/^(Set up|Try):$/) {
+			$lines = $part{lc $1} = [];
+			next;
+		}
+
+		if (/^Expect at 127\.0\.0\.1:(\d+), in (this|any) order:$/) {
+			$e = { port => $1, any => $2 eq 'any', deliveries => [] };
+			push @{$part{expect}}, $e;
+			$lines = undef;
+			next;
+		}
+
+		if (/^\S/) {
+			$lines = $e = undef;
+			next;
+		}
+
+		my ($line) = /^ {4}(.*)/;
+
+		if ($lines) {
+			push @$lines, $line if defined $line;
+			next;
+		}
+
+		next unless $e;
+
+		if (!defined $line) {
+			push @{$e->{deliveries}}, {};
+			next;
+		}
+
+		push @{$e->{deliveries}[-1]{text}}, $line;
+	}
+
+	for my $expect (@{$part{expect} || []}) {
+		my @d = grep { $_->{text} } @{$expect->{deliveries}};
+
+		for (@d) {
+			$_->{line} = shift @{$_->{text}};
+			$_->{body} = pop @{$_->{text}};
+		}
+
+		$expect->{deliveries} = \@d;
+	}
+
+	return %part;
+}
+
+# undef, or what is different
+
+sub differs {
+	my ($want, $r) = @_;
+
+	return 'no request' unless $r;
+
+	return "$r->{method} $r->{target}"
+		if "$r->{method} $r->{target}" ne $want->{line};
+
+	for (@{$want->{text}}) {
+		my ($name, $value) = /^([^:]+): (.*)$/;
+		my $got = $r->{header}{lc $name};
+
+		$value = pattern(places($value));
+
+		return "$name: " . (defined $got ? $got : 'none')
+			unless defined $got && $got =~ $value;
+	}
+
+	return $r->{body} unless $r->{body} =~ pattern($want->{body});
+	return;
+}
+
+sub pattern {
+	my ($s) = @_;
+
+	$s = $_ for Test::Webhook->can('expand')->(Test::Webhook::self([]), $s);
+
+	my $re = join '.*', map { quotemeta } split /\.\.\./, $s, -1;
+
+	return qr/\A$re\z/s;
+}
+
+sub shell {
+	my ($t, $lines) = @_;
+
+	my $script = $t->write_file_expand('script.sh',
+		places(join "\n", 'set -e', @$lines, ''));
+
+	my ($code, $out) = Test::Webhook::command('/bin/sh', $script);
+
+	diag($out) if $code;
+
+	return $code;
+}
+
+sub alertmanager {
+	my ($t) = @_;
+
+	my $conf = $t->write_file('alertmanager.yml', <<'EOC');
+route:
+  receiver: nobody
+receivers:
+  - name: nobody
+EOC
+
+	my $dir = $t->testdir();
+	my $port = $t->port('p9093');
+	my $pid = fork();
+
+	die "fork() failed: $!\n" unless defined $pid;
+
+	if ($pid == 0) {
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>', "$dir/alertmanager.log";
+		open STDERR, '>&', \*STDOUT;
+		no warnings;
+		exec 'prometheus-alertmanager', "--config.file=$conf",
+			"--storage.path=$dir/alertmanager",
+			"--web.listen-address=127.0.0.1:$port",
+			'--cluster.listen-address=';
+		print STDERR "can't exec prometheus-alertmanager: $!\n";
+		POSIX::_exit(127);
+	}
+
+	$t->add_child($pid);
+
+	wait_for(sub { Test::Webhook::try_connect($port) }, 20)
+		or die "alertmanager does not listen:\n"
+			. $t->read_file('alertmanager.log');
+}
+
+###############################################################################
