@@ -535,7 +535,11 @@ ngx_http_webhook_render_one(ngx_http_request_t *r,
 
         key = t->order_key ? t->order_key : ep->order_key;
 
-        if (key && ngx_http_complex_value(r, key, &entry->key) != NGX_OK) {
+        if (key
+            && (ngx_http_complex_value(r, key, &entry->key) != NGX_OK
+                || ngx_http_webhook_store_key(r->pool, &entry->key)
+                   != NGX_OK))
+        {
             return NGX_ERROR;
         }
     }

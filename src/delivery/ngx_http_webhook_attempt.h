@@ -87,7 +87,7 @@ void ngx_http_webhook_attempt_abort(ngx_http_webhook_attempt_t *a);
 /* true when a further attempt may open a socket in this worker */
 ngx_uint_t ngx_http_webhook_attempt_room(ngx_http_webhook_main_conf_t *wmcf);
 
-/* filters that swallow what a synthetic request would send; postconfiguration */
+/* filters that swallow the output of synthetic requests; postconfiguration */
 ngx_int_t ngx_http_webhook_fake_init(ngx_conf_t *cf);
 
 /* connection cache of the worker */

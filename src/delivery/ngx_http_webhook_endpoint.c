@@ -9,42 +9,15 @@
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_peer.h"
+#include "ngx_http_webhook_secret.h"
+#include "ngx_http_webhook_tls.h"
 
 #include "wh_escape.h"
 #include "wh_url.h"
 
 
 #define NGX_HTTP_WEBHOOK_BUFFER_SIZE  4096
-#define NGX_HTTP_WEBHOOK_SECRET_MAX   65536
 #define NGX_HTTP_WEBHOOK_CONCURRENCY  8
-#define NGX_HTTP_WEBHOOK_VERIFY_DEPTH 9
-
-
-/* what a TLS context is made of; equal ones are shared */
-
-typedef struct {
-    ngx_flag_t                        verify;
-    ngx_str_t                         address;    /* to verify, if no name */
-    ngx_str_t                         trusted;    /* empty: the system's */
-    ngx_str_t                         certificate;
-    ngx_str_t                         key;
-    ngx_str_t                         ciphers;
-    ngx_uint_t                        protocols;
-} ngx_http_webhook_tls_conf_t;
-
-
-#if (NGX_HTTP_SSL)
-
-/* connections and sessions are shared within one of these */
-
-typedef struct {
-    ngx_http_webhook_tls_conf_t      *conf;
-    ngx_ssl_t                        *ssl;
-    ngx_str_t                         name;
-    ngx_http_complex_value_t          cv;         /* the name, for nginx */
-} ngx_http_webhook_tls_t;
-
-#endif
 
 
 /* an endpoint, and what is needed until the end of the configuration */
@@ -148,29 +121,9 @@ static char *ngx_http_webhook_endpoint_invalid(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *name, char *allowed);
 static ngx_http_webhook_header_t *ngx_http_webhook_endpoint_authorization(
     ngx_conf_t *cf, ngx_http_webhook_endpoint_conf_t *ec, char *prefix);
-static char *ngx_http_webhook_endpoint_value(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_webhook_header_t *h);
-static ngx_int_t ngx_http_webhook_endpoint_secret(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_str_t *secret);
-static ngx_int_t ngx_http_webhook_endpoint_secret_file(ngx_conf_t *cf,
-    ngx_str_t *path, ngx_str_t *secret);
-
 static char *ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec);
-static ngx_int_t ngx_http_webhook_statuses_add(u_char *p, size_t n,
-    ngx_http_webhook_statuses_t *s);
 
-#if (NGX_HTTP_SSL)
-static char *ngx_http_webhook_endpoint_tls(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_conf_t *ec, ngx_array_t *contexts,
-    ngx_array_t *identities);
-static ngx_http_webhook_tls_t *ngx_http_webhook_tls_context(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_conf_t *ec, ngx_array_t *contexts);
-static ngx_int_t ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
-    ngx_http_webhook_tls_conf_t *tc);
-static ngx_int_t ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
-    ngx_http_webhook_tls_conf_t *b);
-#endif
 
 
 #define ngx_http_webhook_endpoint_offset(field)                               \
@@ -790,7 +743,7 @@ ngx_http_webhook_endpoint_header(ngx_conf_t *cf,
 
     h->name = value[1];
 
-    return ngx_http_webhook_endpoint_value(cf, &value[2], h);
+    return ngx_http_webhook_secret_value(cf, &value[2], h);
 }
 
 
@@ -817,7 +770,7 @@ ngx_http_webhook_endpoint_basic(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_endpoint_secret(cf, &value[2], &password) != NGX_OK) {
+    if (ngx_http_webhook_secret(cf, &value[2], &password) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -861,7 +814,7 @@ ngx_http_webhook_endpoint_bearer(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_webhook_endpoint_value(cf, &value[1], h);
+    return ngx_http_webhook_secret_value(cf, &value[1], h);
 }
 
 
@@ -892,198 +845,6 @@ ngx_http_webhook_endpoint_authorization(ngx_conf_t *cf,
     h->prefix.len = ngx_strlen(prefix);
 
     return h;
-}
-
-
-/* a literal, "file:PATH", "env:NAME", or something with variables */
-
-static char *
-ngx_http_webhook_endpoint_value(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_webhook_header_t *h)
-{
-    ngx_http_complex_value_t           cv;
-    ngx_http_compile_complex_value_t   ccv;
-
-    if (ngx_strlchr(value->data, value->data + value->len, '$')
-        && ngx_strncmp(value->data, "file:", 5) != 0)
-    {
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = value;
-        ccv.complex_value = &cv;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        h->cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-        if (h->cv == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *h->cv = cv;
-
-        return NGX_CONF_OK;
-    }
-
-    if (ngx_http_webhook_endpoint_secret(cf, value, &h->literal) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    h->secret = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_endpoint_secret(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *secret)
-{
-    char  *env;
-
-    if (ngx_strncmp(value->data, "file:", 5) == 0) {
-        return ngx_http_webhook_endpoint_secret_file(cf, value, secret);
-    }
-
-    *secret = *value;
-
-    if (ngx_strncmp(value->data, "env:", 4) == 0) {
-
-        env = getenv((char *) value->data + 4);
-
-        if (env == NULL || env[0] == '\0') {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the environment variable of \"%V\" is not set",
-                               value);
-            return NGX_ERROR;
-        }
-
-        secret->len = ngx_strlen(env);
-        secret->data = ngx_pnalloc(cf->pool, secret->len);
-        if (secret->data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(secret->data, env, secret->len);
-    }
-
-    if (!wh_header_value_ok((char *) secret->data, secret->len)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "control character in the value of a header");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_endpoint_secret_file(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *secret)
-{
-    size_t            size;
-    ssize_t           n;
-    ngx_fd_t          fd;
-    ngx_int_t         rc;
-    ngx_str_t         path;
-    ngx_file_info_t   fi;
-
-    path.data = value->data + 5;
-    path.len = value->len - 5;
-
-    if (path.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no path in \"%V\"", value);
-        return NGX_ERROR;
-    }
-
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    fd = ngx_open_file(path.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &path);
-        return NGX_ERROR;
-    }
-
-    rc = NGX_ERROR;
-
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", &path);
-        goto done;
-    }
-
-    if (!ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a regular file", &path);
-        goto done;
-    }
-
-    if (ngx_file_size(&fi) > NGX_HTTP_WEBHOOK_SECRET_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is larger than %d octets", &path,
-                           NGX_HTTP_WEBHOOK_SECRET_MAX);
-        goto done;
-    }
-
-    size = (size_t) ngx_file_size(&fi);
-
-    secret->data = ngx_pnalloc(cf->pool, size + 1);
-    if (secret->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_fd(fd, secret->data, size);
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", &path);
-        goto done;
-    }
-
-    if (n && secret->data[n - 1] == LF) {
-        n--;
-
-        if (n && secret->data[n - 1] == CR) {
-            n--;
-        }
-    }
-
-    secret->len = n;
-
-    if (n == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is empty", &path);
-        goto done;
-    }
-
-    if (!wh_header_value_ok((char *) secret->data, secret->len)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" has more than one line, "
-                           "or a control character", &path);
-        goto done;
-    }
-
-    if (ngx_file_access(&fi) & S_IROTH) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"%V\" can be read by everybody", &path);
-    }
-
-    rc = NGX_OK;
-
-done:
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", &path);
-    }
-
-    return rc;
 }
 
 
@@ -1436,19 +1197,9 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t   *ec;
 
 #if (NGX_HTTP_SSL)
-    ngx_array_t                         contexts, identities;
+    ngx_http_webhook_tls_set_t          set;
 
-    if (ngx_array_init(&contexts, cf->temp_pool, 4,
-                       sizeof(ngx_http_webhook_tls_t *))
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_array_init(&identities, cf->temp_pool, 4,
-                       sizeof(ngx_http_webhook_tls_t *))
-        != NGX_OK)
-    {
+    if (ngx_http_webhook_tls_set_init(cf, &set) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 #endif
@@ -1507,8 +1258,7 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
 
 #if (NGX_HTTP_SSL)
         if (ep->ssl
-            && ngx_http_webhook_endpoint_tls(cf, ec, &contexts, &identities)
-               != NGX_CONF_OK)
+            && ngx_http_webhook_tls_init(cf, &set, &ec->tls, ep) != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
@@ -1592,310 +1342,6 @@ ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
 }
 
 
-#if (NGX_HTTP_SSL)
-
-static char *
-ngx_http_webhook_endpoint_tls(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_conf_t *ec, ngx_array_t *contexts,
-    ngx_array_t *identities)
-{
-    u_char                       *p;
-    ngx_uint_t                    i;
-    ngx_str_t                    *name;
-    ngx_http_upstream_conf_t     *ucf;
-    ngx_http_webhook_tls_t       *context, *tls, **tlsp;
-    ngx_http_webhook_endpoint_t  *ep;
-    u_char                        address[16];
-
-    ep = &ec->endpoint;
-    name = &ep->ssl_name;
-
-    if (name->len == 0) {
-        *name = ep->resolve;
-    }
-
-    /* the root's dot is no part of a certificate's name */
-
-    if (name->len > 1 && name->data[name->len - 1] == '.') {
-        name->len--;
-    }
-
-    if (ngx_inet_addr(name->data, name->len) != INADDR_NONE
-#if (NGX_HAVE_INET6)
-        || ngx_inet6_addr(name->data, name->len, address) == NGX_OK
-#endif
-       )
-    {
-        ec->tls.address = *name;
-    }
-
-    context = ngx_http_webhook_tls_context(cf, ec, contexts);
-    if (context == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ucf = &ep->upstream;
-
-    ucf->ssl = context->ssl;
-    ucf->ssl_session_reuse = 1;
-    ucf->ssl_server_name = 1;
-
-    /* nginx compares names only: an address is verified by the context */
-
-    ucf->ssl_verify = ec->tls.verify && ec->tls.address.len == 0;
-
-    tlsp = identities->elts;
-
-    for (i = 0; i < identities->nelts; i++) {
-
-        if (tlsp[i]->ssl == context->ssl
-            && tlsp[i]->name.len == name->len
-            && ngx_strncasecmp(tlsp[i]->name.data, name->data, name->len)
-               == 0)
-        {
-            ep->tls = tlsp[i];
-            ucf->ssl_name = &tlsp[i]->cv;
-
-            return NGX_CONF_OK;
-        }
-    }
-
-    tls = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_tls_t));
-    if (tls == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    tls->conf = context->conf;
-    tls->ssl = context->ssl;
-    tls->name = *name;
-
-    if (ngx_strlchr(name->data, name->data + name->len, ':')) {
-
-        /* nginx would take a colon for that of a port */
-
-        p = ngx_pnalloc(cf->pool, name->len + 2);
-        if (p == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        tls->cv.value.data = p;
-        tls->cv.value.len = ngx_sprintf(p, "[%V]", name) - p;
-
-    } else {
-        tls->cv.value = *name;
-    }
-
-    tlsp = ngx_array_push(identities);
-    if (tlsp == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *tlsp = tls;
-
-    ep->tls = tls;
-    ucf->ssl_name = &tls->cv;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_http_webhook_tls_t *
-ngx_http_webhook_tls_context(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_conf_t *ec, ngx_array_t *contexts)
-{
-    ngx_ssl_t                    *ssl;
-    ngx_uint_t                    i;
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_webhook_tls_t       *tls, **tlsp;
-    ngx_http_webhook_tls_conf_t  *tc;
-
-    tc = &ec->tls;
-
-    if (tc->protocols == 0) {
-        tc->protocols = NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3;
-    }
-
-    if (tc->ciphers.len == 0) {
-        ngx_str_set(&tc->ciphers, "DEFAULT");
-    }
-
-    if (!tc->verify) {
-        ngx_str_null(&tc->address);
-        ngx_str_null(&tc->trusted);
-    }
-
-    tlsp = contexts->elts;
-
-    for (i = 0; i < contexts->nelts; i++) {
-        if (ngx_http_webhook_tls_same(tlsp[i]->conf, tc)) {
-            return tlsp[i];
-        }
-    }
-
-    tls = ngx_pcalloc(cf->temp_pool, sizeof(ngx_http_webhook_tls_t));
-    if (tls == NULL) {
-        return NULL;
-    }
-
-    ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
-    if (ssl == NULL) {
-        return NULL;
-    }
-
-    ssl->log = cf->log;
-
-    if (ngx_ssl_create(ssl, tc->protocols, NULL) != NGX_OK) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        ngx_ssl_cleanup_ctx(ssl);
-        return NULL;
-    }
-
-    cln->handler = ngx_ssl_cleanup_ctx;
-    cln->data = ssl;
-
-    if (ngx_ssl_ciphers(cf, ssl, &tc->ciphers, 0) != NGX_OK) {
-        return NULL;
-    }
-
-    /* the copies: nginx makes full names of them, which compare differently */
-
-    if (tc->certificate.len) {
-        ngx_str_t  certificate, key;
-
-        certificate = tc->certificate;
-        key = tc->key;
-
-        if (ngx_ssl_certificate(cf, ssl, &certificate, &key, NULL) != NGX_OK) {
-            return NULL;
-        }
-    }
-
-    if (tc->verify && ngx_http_webhook_tls_trust(cf, ssl, tc) != NGX_OK) {
-        return NULL;
-    }
-
-    if (ngx_ssl_client_session_cache(cf, ssl, 1) != NGX_OK) {
-        return NULL;
-    }
-
-    tls->conf = tc;
-    tls->ssl = ssl;
-
-    tlsp = ngx_array_push(contexts);
-    if (tlsp == NULL) {
-        return NULL;
-    }
-
-    *tlsp = tls;
-
-    return tls;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
-    ngx_http_webhook_tls_conf_t *tc)
-{
-    u_char           *address;
-    ngx_str_t         trusted;
-    const char       *file, *dir;
-    ngx_file_info_t   fi;
-
-    trusted = tc->trusted;
-
-    /* with an empty name only the depth is set */
-
-    if (ngx_ssl_trusted_certificate(cf, ssl, &trusted,
-                                    NGX_HTTP_WEBHOOK_VERIFY_DEPTH)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (trusted.len == 0) {
-
-        file = getenv(X509_get_default_cert_file_env());
-        if (file == NULL) {
-            file = X509_get_default_cert_file();
-        }
-
-        dir = getenv(X509_get_default_cert_dir_env());
-        if (dir == NULL) {
-            dir = X509_get_default_cert_dir();
-        }
-
-        if (ngx_file_info(file, &fi) == NGX_FILE_ERROR
-            && ngx_file_info(dir, &fi) == NGX_FILE_ERROR)
-        {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "the system's CA certificates are neither in "
-                          "\"%s\" nor in \"%s\", \"ssl_trusted_certificate\" "
-                          "is needed", file, dir);
-            return NGX_ERROR;
-        }
-
-        if (SSL_CTX_set_default_verify_paths(ssl->ctx) == 0) {
-            ngx_ssl_error(NGX_LOG_EMERG, ssl->log, 0,
-                          "SSL_CTX_set_default_verify_paths() failed");
-            return NGX_ERROR;
-        }
-
-        /* a missing file is no error, but leaves one in the queue */
-
-        ERR_clear_error();
-    }
-
-    if (tc->address.len) {
-
-        address = ngx_pnalloc(cf->temp_pool, tc->address.len + 1);
-        if (address == NULL) {
-            return NGX_ERROR;
-        }
-
-        (void) ngx_cpystrn(address, tc->address.data, tc->address.len + 1);
-
-        if (X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(ssl->ctx),
-                                          (char *) address)
-            == 0)
-        {
-            ngx_ssl_error(NGX_LOG_EMERG, ssl->log, 0,
-                          "X509_VERIFY_PARAM_set1_ip_asc(\"%s\") failed",
-                          address);
-            return NGX_ERROR;
-        }
-
-        SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
-    ngx_http_webhook_tls_conf_t *b)
-{
-#define ngx_http_webhook_tls_equal(x, y)                                      \
-    ((x).len == (y).len && ngx_memcmp((x).data, (y).data, (x).len) == 0)
-
-    return a->verify == b->verify
-           && a->protocols == b->protocols
-           && ngx_http_webhook_tls_equal(a->address, b->address)
-           && ngx_http_webhook_tls_equal(a->trusted, b->trusted)
-           && ngx_http_webhook_tls_equal(a->certificate, b->certificate)
-           && ngx_http_webhook_tls_equal(a->key, b->key)
-           && ngx_http_webhook_tls_equal(a->ciphers, b->ciphers);
-
-#undef ngx_http_webhook_tls_equal
-}
-
-#endif
-
-
 ngx_http_webhook_endpoint_t *
 ngx_http_webhook_endpoint_find(ngx_http_webhook_main_conf_t *wmcf,
     ngx_str_t *name)
@@ -1909,76 +1355,4 @@ ngx_http_webhook_endpoint_find(ngx_http_webhook_main_conf_t *wmcf,
     return (ngx_http_webhook_endpoint_t *)
                ngx_str_rbtree_lookup(&wmcf->endpoint_tree, name,
                                      ngx_crc32_long(name->data, name->len));
-}
-
-
-ngx_int_t
-ngx_http_webhook_statuses_parse(ngx_str_t *value,
-    ngx_http_webhook_statuses_t *s, ngx_str_t *bad)
-{
-    u_char  *p, *last, *comma;
-
-    ngx_memzero(s, sizeof(ngx_http_webhook_statuses_t));
-
-    if (value->len == 3 && ngx_strncmp(value->data, "any", 3) == 0) {
-        return ngx_http_webhook_statuses_add((u_char *) "100-599", 7, s);
-    }
-
-    p = value->data;
-    last = p + value->len;
-
-    for ( ;; ) {
-        comma = ngx_strlchr(p, last, ',');
-
-        if (comma == NULL) {
-            comma = last;
-        }
-
-        if (ngx_http_webhook_statuses_add(p, comma - p, s) != NGX_OK) {
-            bad->data = p;
-            bad->len = comma - p;
-
-            return NGX_ERROR;
-        }
-
-        if (comma == last) {
-            return NGX_OK;
-        }
-
-        p = comma + 1;
-    }
-}
-
-
-static ngx_int_t
-ngx_http_webhook_statuses_add(u_char *p, size_t n,
-    ngx_http_webhook_statuses_t *s)
-{
-    ngx_int_t  from, to;
-
-    if (n == 3 && p[1] == 'x' && p[2] == 'x' && p[0] >= '1' && p[0] <= '5') {
-        from = (p[0] - '0') * 100;
-        to = from + 99;
-
-    } else if (n == 3) {
-        from = ngx_atoi(p, 3);
-        to = from;
-
-    } else if (n == 7 && p[3] == '-') {
-        from = ngx_atoi(p, 3);
-        to = ngx_atoi(p + 4, 3);
-
-    } else {
-        return NGX_ERROR;
-    }
-
-    if (from < 100 || to > 599 || from > to) {
-        return NGX_ERROR;
-    }
-
-    for ( /* void */ ; from <= to; from++) {
-        s->bits[(from - 100) / 8] |= 1 << ((from - 100) % 8);
-    }
-
-    return NGX_OK;
 }

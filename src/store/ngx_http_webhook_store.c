@@ -6,10 +6,13 @@
 
 #include "ngx_http_webhook_local.h"
 
+#include <ngx_sha1.h>
+
 
 #define NGX_HTTP_WEBHOOK_STORE_SIZE_MIN  (16 * 1024 * 1024)
 #define NGX_HTTP_WEBHOOK_SEG_SIZE        (256 * 1024)
 #define NGX_HTTP_WEBHOOK_SEGS_MIN        16
+#define NGX_HTTP_WEBHOOK_KEY_HEAD        200
 
 
 static char *ngx_http_webhook_store_size(ngx_conf_t *cf, ngx_str_t *value,
@@ -742,6 +745,35 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
     }
 
     ngx_http_webhook_publish(st, &ref);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_key(ngx_pool_t *pool, ngx_str_t *key)
+{
+    u_char      *p, digest[20];
+    ngx_sha1_t   sha1;
+
+    if (key->len <= WH_KEY_MAX) {
+        return NGX_OK;
+    }
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, key->data, key->len);
+    ngx_sha1_final(digest, &sha1);
+
+    p = ngx_pnalloc(pool, NGX_HTTP_WEBHOOK_KEY_HEAD + 2 * sizeof(digest));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, key->data, NGX_HTTP_WEBHOOK_KEY_HEAD);
+    ngx_hex_dump(p + NGX_HTTP_WEBHOOK_KEY_HEAD, digest, sizeof(digest));
+
+    key->data = p;
+    key->len = NGX_HTTP_WEBHOOK_KEY_HEAD + 2 * sizeof(digest);
 
     return NGX_OK;
 }

@@ -45,6 +45,12 @@ ngx_int_t ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
     ngx_http_webhook_entry_t *entries, ngx_uint_t n, uint64_t time,
     ngx_http_webhook_append_pt handler, void *data, void **ticket);
 
+/*
+ * Makes an order key fit for a lane: a longer one than 255 octets becomes its
+ * first 200 and its SHA-1, allocated from "pool".
+ */
+ngx_int_t ngx_http_webhook_store_key(ngx_pool_t *pool, ngx_str_t *key);
+
 /* the handler of a ticket will not be called; the entries stay committed */
 void ngx_http_webhook_store_forget(void *ticket);
 

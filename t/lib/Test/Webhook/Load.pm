@@ -24,6 +24,7 @@ use warnings;
 use Errno qw/ EINTR EAGAIN EWOULDBLOCK EINPROGRESS /;
 use Exporter qw/ import /;
 use Fcntl qw/ :DEFAULT /;
+use List::Util qw/ shuffle /;
 use POSIX ();
 use Socket qw/ :DEFAULT IPPROTO_TCP TCP_NODELAY /;
 use Test::More ();
@@ -206,16 +207,16 @@ sub run {
 
 		$next = $now - 0.1 if $next < $now - 0.1;
 
-		for my $c (sort { rand() <=> 0.5 } @conns) {
+		for my $c (shuffle @conns) {
 			last if $stopping;
 
 			if ($c->{state} eq 'closed' && $c->{at} <= $now) {
-				$self->connect($c);
+				$self->open_conn($c);
 			}
 
 			if ($c->{state} eq 'idle' && $next <= $now) {
 				$next += 1 / $self->{rate};
-				$self->send($c, $n++);
+				$self->request($c, $n++);
 			}
 		}
 
@@ -241,8 +242,8 @@ sub run {
 
 			my $fd = fileno $c->{sock};
 
-			$self->write($c) if vec($w, $fd, 1);
-			$self->read($c) if $c->{state} ne 'closed'
+			$self->write_conn($c) if vec($w, $fd, 1);
+			$self->read_conn($c) if $c->{state} ne 'closed'
 				&& vec($r, $fd, 1);
 
 			$self->done($c, 0) if $c->{state} eq 'busy'
@@ -253,13 +254,13 @@ sub run {
 	$_->{state} eq 'busy' && $self->done($_, 0) for @conns;
 }
 
-sub connect {
+sub open_conn {
 	my ($self, $c) = @_;
 
 	my $h2 = @{$self->{h2}} && rand() < 0.2;
 	my $ports = $h2 ? $self->{h2} : $self->{ports};
 
-	for my $port (sort { rand() <=> 0.5 } @$ports) {
+	for my $port (shuffle @$ports) {
 
 		socket my $s, PF_INET, SOCK_STREAM, 0
 			or die "socket() failed: $!\n";
@@ -280,7 +281,7 @@ sub connect {
 	$c->{at} = monotonic() + 0.02;
 }
 
-sub send {
+sub request {
 	my ($self, $c, $n) = @_;
 
 	my @names = @{$self->{forms}};
@@ -313,10 +314,10 @@ sub send {
 
 	$c->{begin} = monotonic();
 
-	$self->write($c);
+	$self->write_conn($c);
 }
 
-sub write {
+sub write_conn {
 	my ($self, $c) = @_;
 
 	my $n = syswrite $c->{sock}, $c->{out};
@@ -333,7 +334,7 @@ sub write {
 	$c->{out} = '';
 }
 
-sub read {
+sub read_conn {
 	my ($self, $c) = @_;
 
 	my $n = sysread $c->{sock}, $c->{in}, 262144, length $c->{in};
@@ -360,10 +361,10 @@ sub read {
 		|| $! == EINTR);
 
 	$self->done($c, 0) if $c->{state} eq 'busy';
-	$self->close($c) if $c->{state} ne 'closed';
+	$self->close_conn($c) if $c->{state} ne 'closed';
 }
 
-sub close {
+sub close_conn {
 	my ($self, $c) = @_;
 
 	close delete $c->{sock};
@@ -380,7 +381,7 @@ sub done {
 		$end || 0, $end ? 1 : 0;
 
 	if (!$end || $c->{last} || !$c->{h2} && length $c->{in}) {
-		$self->close($c);
+		$self->close_conn($c);
 		return;
 	}
 
@@ -517,10 +518,10 @@ sub h2_parse {
 
 		} elsif ($type == 7) {
 			$c->{last} = 1;
-			$self->{left} = 0;
+			$c->{left} = 0;
 
 			if ($c->{state} eq 'idle') {
-				$self->close($c);
+				$self->close_conn($c);
 				return 0;
 			}
 		}

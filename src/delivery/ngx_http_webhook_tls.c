@@ -1,0 +1,344 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_tls.h"
+
+
+#if (NGX_HTTP_SSL)
+
+#define NGX_HTTP_WEBHOOK_VERIFY_DEPTH  9
+
+
+typedef struct {
+    ngx_http_webhook_tls_conf_t  *conf;
+    ngx_ssl_t                    *ssl;
+} ngx_http_webhook_tls_context_t;
+
+
+/* an identity */
+
+typedef struct {
+    ngx_ssl_t                    *ssl;
+    ngx_str_t                     name;
+    ngx_http_complex_value_t      cv;      /* the name, for nginx */
+} ngx_http_webhook_tls_t;
+
+
+static ngx_http_webhook_tls_context_t *ngx_http_webhook_tls_context(
+    ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
+    ngx_http_webhook_tls_conf_t *tc);
+static ngx_int_t ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
+    ngx_http_webhook_tls_conf_t *tc);
+static ngx_int_t ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
+    ngx_http_webhook_tls_conf_t *b);
+
+
+ngx_int_t
+ngx_http_webhook_tls_set_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set)
+{
+    if (ngx_array_init(&set->contexts, cf->temp_pool, 4,
+                       sizeof(ngx_http_webhook_tls_context_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_array_init(&set->identities, cf->temp_pool, 4,
+                          sizeof(ngx_http_webhook_tls_t *));
+}
+
+
+ngx_int_t
+ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
+    ngx_http_webhook_tls_conf_t *tc, ngx_http_webhook_endpoint_t *ep)
+{
+    u_char                           *p;
+    ngx_uint_t                        i;
+    ngx_str_t                        *name;
+    ngx_http_upstream_conf_t         *ucf;
+    ngx_http_webhook_tls_t           *tls, **tlsp;
+    ngx_http_webhook_tls_context_t   *context;
+#if (NGX_HAVE_INET6)
+    u_char                            address[16];
+#endif
+
+    name = &ep->ssl_name;
+
+    if (name->len == 0) {
+        *name = ep->resolve;
+    }
+
+    /* the root's dot is no part of a certificate's name */
+
+    if (name->len > 1 && name->data[name->len - 1] == '.') {
+        name->len--;
+    }
+
+    if (ngx_inet_addr(name->data, name->len) != INADDR_NONE
+#if (NGX_HAVE_INET6)
+        || ngx_inet6_addr(name->data, name->len, address) == NGX_OK
+#endif
+       )
+    {
+        tc->address = *name;
+    }
+
+    context = ngx_http_webhook_tls_context(cf, set, tc);
+    if (context == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "TLS of webhook_endpoint \"%V\" in %V:%ui "
+                      "cannot be set up", &ep->name, &ep->file, ep->line);
+        return NGX_ERROR;
+    }
+
+    ucf = &ep->upstream;
+
+    ucf->ssl = context->ssl;
+    ucf->ssl_session_reuse = 1;
+    ucf->ssl_server_name = 1;
+
+    /* nginx compares names only: an address is verified by the context */
+
+    ucf->ssl_verify = tc->verify && tc->address.len == 0;
+
+    tlsp = set->identities.elts;
+
+    for (i = 0; i < set->identities.nelts; i++) {
+
+        if (tlsp[i]->ssl == context->ssl
+            && tlsp[i]->name.len == name->len
+            && ngx_strncasecmp(tlsp[i]->name.data, name->data, name->len)
+               == 0)
+        {
+            ep->tls = tlsp[i];
+            ucf->ssl_name = &tlsp[i]->cv;
+
+            return NGX_OK;
+        }
+    }
+
+    tls = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_tls_t));
+    if (tls == NULL) {
+        return NGX_ERROR;
+    }
+
+    tls->ssl = context->ssl;
+    tls->name = *name;
+
+    if (ngx_strlchr(name->data, name->data + name->len, ':')) {
+
+        /* nginx would take a colon for that of a port */
+
+        p = ngx_pnalloc(cf->pool, name->len + 2);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        tls->cv.value.data = p;
+        tls->cv.value.len = ngx_sprintf(p, "[%V]", name) - p;
+
+    } else {
+        tls->cv.value = *name;
+    }
+
+    tlsp = ngx_array_push(&set->identities);
+    if (tlsp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *tlsp = tls;
+
+    ep->tls = tls;
+    ucf->ssl_name = &tls->cv;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_webhook_tls_context_t *
+ngx_http_webhook_tls_context(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
+    ngx_http_webhook_tls_conf_t *tc)
+{
+    ngx_ssl_t                       *ssl;
+    ngx_str_t                        certificate, key;
+    ngx_uint_t                       i;
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_webhook_tls_context_t  *context;
+
+    if (tc->protocols == 0) {
+        tc->protocols = NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3;
+    }
+
+    if (tc->ciphers.len == 0) {
+        ngx_str_set(&tc->ciphers, "DEFAULT");
+    }
+
+    if (!tc->verify) {
+        ngx_str_null(&tc->address);
+        ngx_str_null(&tc->trusted);
+    }
+
+    context = set->contexts.elts;
+
+    for (i = 0; i < set->contexts.nelts; i++) {
+        if (ngx_http_webhook_tls_same(context[i].conf, tc)) {
+            return &context[i];
+        }
+    }
+
+    ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    if (ssl == NULL) {
+        return NULL;
+    }
+
+    ssl->log = cf->log;
+
+    if (ngx_ssl_create(ssl, tc->protocols, NULL) != NGX_OK) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        ngx_ssl_cleanup_ctx(ssl);
+        return NULL;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = ssl;
+
+    if (ngx_ssl_ciphers(cf, ssl, &tc->ciphers, 0) != NGX_OK) {
+        return NULL;
+    }
+
+    /* the copies: nginx makes full names of them, which compare differently */
+
+    if (tc->certificate.len) {
+        certificate = tc->certificate;
+        key = tc->key;
+
+        if (ngx_ssl_certificate(cf, ssl, &certificate, &key, NULL) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    if (tc->verify && ngx_http_webhook_tls_trust(cf, ssl, tc) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_ssl_client_session_cache(cf, ssl, 1) != NGX_OK) {
+        return NULL;
+    }
+
+    context = ngx_array_push(&set->contexts);
+    if (context == NULL) {
+        return NULL;
+    }
+
+    context->conf = tc;
+    context->ssl = ssl;
+
+    return context;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
+    ngx_http_webhook_tls_conf_t *tc)
+{
+    u_char           *address;
+    ngx_str_t         trusted;
+    const char       *file, *dir;
+    ngx_file_info_t   fi;
+
+    trusted = tc->trusted;
+
+    /* with an empty name only the depth is set */
+
+    if (ngx_ssl_trusted_certificate(cf, ssl, &trusted,
+                                    NGX_HTTP_WEBHOOK_VERIFY_DEPTH)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (trusted.len == 0) {
+
+        file = getenv(X509_get_default_cert_file_env());
+        if (file == NULL) {
+            file = X509_get_default_cert_file();
+        }
+
+        dir = getenv(X509_get_default_cert_dir_env());
+        if (dir == NULL) {
+            dir = X509_get_default_cert_dir();
+        }
+
+        if (ngx_file_info(file, &fi) == NGX_FILE_ERROR
+            && ngx_file_info(dir, &fi) == NGX_FILE_ERROR)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "the system's CA certificates are neither in "
+                          "\"%s\" nor in \"%s\", \"ssl_trusted_certificate\" "
+                          "is needed", file, dir);
+            return NGX_ERROR;
+        }
+
+        if (SSL_CTX_set_default_verify_paths(ssl->ctx) == 0) {
+            ngx_ssl_error(NGX_LOG_EMERG, ssl->log, 0,
+                          "SSL_CTX_set_default_verify_paths() failed");
+            return NGX_ERROR;
+        }
+
+        /* a missing file is no error, but leaves one in the queue */
+
+        ERR_clear_error();
+    }
+
+    if (tc->address.len) {
+
+        address = ngx_pnalloc(cf->temp_pool, tc->address.len + 1);
+        if (address == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_cpystrn(address, tc->address.data, tc->address.len + 1);
+
+        if (X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(ssl->ctx),
+                                          (char *) address)
+            == 0)
+        {
+            ngx_ssl_error(NGX_LOG_EMERG, ssl->log, 0,
+                          "X509_VERIFY_PARAM_set1_ip_asc(\"%s\") failed",
+                          address);
+            return NGX_ERROR;
+        }
+
+        SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
+    ngx_http_webhook_tls_conf_t *b)
+{
+#define ngx_http_webhook_tls_equal(x, y)                                      \
+    ((x).len == (y).len && ngx_memcmp((x).data, (y).data, (x).len) == 0)
+
+    return a->verify == b->verify
+           && a->protocols == b->protocols
+           && ngx_http_webhook_tls_equal(a->address, b->address)
+           && ngx_http_webhook_tls_equal(a->trusted, b->trusted)
+           && ngx_http_webhook_tls_equal(a->certificate, b->certificate)
+           && ngx_http_webhook_tls_equal(a->key, b->key)
+           && ngx_http_webhook_tls_equal(a->ciphers, b->ciphers);
+
+#undef ngx_http_webhook_tls_equal
+}
+
+#endif

@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * TLS contexts, shared between endpoints of equal settings, and identities,
+ * within which connections and sessions may be shared.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_TLS_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_TLS_H_INCLUDED_
+
+
+#include "ngx_http_webhook_endpoint.h"
+
+
+/* what a context is made of */
+
+typedef struct {
+    ngx_flag_t    verify;
+    ngx_str_t     address;      /* to verify, if it is no name */
+    ngx_str_t     trusted;      /* empty: the system's */
+    ngx_str_t     certificate;
+    ngx_str_t     key;
+    ngx_str_t     ciphers;
+    ngx_uint_t    protocols;
+} ngx_http_webhook_tls_conf_t;
+
+
+/* all of a configuration, while it is being made */
+
+typedef struct {
+    ngx_array_t   contexts;
+    ngx_array_t   identities;
+} ngx_http_webhook_tls_set_t;
+
+
+#if (NGX_HTTP_SSL)
+
+ngx_int_t ngx_http_webhook_tls_set_init(ngx_conf_t *cf,
+    ngx_http_webhook_tls_set_t *set);
+
+/* sets ep->tls, and what concerns TLS in ep->upstream; errors are logged */
+ngx_int_t ngx_http_webhook_tls_init(ngx_conf_t *cf,
+    ngx_http_webhook_tls_set_t *set, ngx_http_webhook_tls_conf_t *tc,
+    ngx_http_webhook_endpoint_t *ep);
+
+#endif
+
+
+#endif /* _NGX_HTTP_WEBHOOK_TLS_H_INCLUDED_ */
