@@ -39,7 +39,7 @@ note("WEBHOOK_SEED=$seed");
 my @allowed = (qr/\[alert\] \d+#\d+: (?:\*\d+ )?(?:worker|cache manager|cache loader) process \d+ exited on signal 9\s*$/,
 	qr/\[alert\] \d+#\d+: shared memory zone "[^"]*" was locked by \d+\s*$/);
 
-plan(tests => 11 + 8 + 4);
+plan(tests => 14 + 10);
 
 kills();
 held();
@@ -153,7 +153,7 @@ sub kills {
 			return { status => 503 } if $p < 0.1;
 			return { close => 'before' } if $p < 0.15;
 			return { reset => 1 } if $p < 0.17;
-			return { delay => 0.05 } if $p < 0.2;
+			return { delay => 0.05, status => 500 } if $p < 0.2;
 
 			open my $fh, '>>', $taken or die;
 			syswrite $fh, "$1\n" if $req->{body} =~ /^(\d+) /;

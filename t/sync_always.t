@@ -170,7 +170,8 @@ is($rx->count(), 0, 'its event is not sent before its flush');
 ok($t->wait_log(qr/late/, 5), 'late is logged');
 slow(0);
 ok($rx->wait_requests(1, 10), 'a late event is delivered');
-like($t->read_file('result.log'), qr!/return\?late 200 late!, 'result is late');
+ok($t->wait_log(qr!/return\?late 200 late!, 5, undef, 'result.log'),
+	'result is late');
 
 # a client that goes away during the hold
 
@@ -202,7 +203,7 @@ $rx->forget();
 slow(-1);
 is(get('/return?failed')->{status}, 200, 'response goes on after a failure');
 ok($rx->wait_requests(1, 10), 'and its event is delivered');
-like($t->read_file('result.log'), qr!/return\?failed 200 late!,
+ok($t->wait_log(qr!/return\?failed 200 late!, 5, undef, 'result.log'),
 	'failed flush is late');
 ok($t->wait_log(qr/\[alert\].*the journal could not be flushed/, 5),
 	'failed flush is an alert');

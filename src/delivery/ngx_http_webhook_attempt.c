@@ -5,14 +5,12 @@
 
 
 #include "ngx_http_webhook_attempt.h"
+#include "ngx_http_webhook_answer.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_peer.h"
 
 
-#define NGX_HTTP_WEBHOOK_POOL_SIZE   4096
-#define NGX_HTTP_WEBHOOK_HEADER_MAX  65536     /* octets of all header lines */
-#define NGX_HTTP_WEBHOOK_BODY_MAX    1048576   /* more is not worth reading */
-#define NGX_HTTP_WEBHOOK_WAIT_MAX    31536000  /* Retry-After of a year */
+#define NGX_HTTP_WEBHOOK_POOL_SIZE  4096
 
 
 typedef struct {
@@ -32,29 +30,10 @@ typedef struct {
     ngx_resolver_ctx_t              *resolving;
     ngx_msec_t                       start;
     ngx_int_t                        rc;       /* of the upstream */
-
-    /* the answer */
-    ngx_http_status_t                status;
-    u_char                          *line;     /* header line being read */
-    size_t                           header;   /* octets of lines dropped */
-    off_t                            length;   /* Content-Length, or -1 */
-    off_t                            received; /* octets of the body */
-    ngx_http_chunked_t               chunk;
-
+    ngx_http_webhook_answer_t        answer;
     unsigned                         entered:1;
     unsigned                         finished:1;
-    unsigned                         lines:1;  /* the status line was read */
-    unsigned                         chunked:1;
-    unsigned                         close:1;
-    unsigned                         keep:1;
 } ngx_http_webhook_engine_t;
-
-
-typedef struct {
-    ngx_str_t                        name;
-    ngx_int_t                      (*handler)(ngx_http_webhook_engine_t *e,
-                                              ngx_str_t *value);
-} ngx_http_webhook_answer_header_t;
 
 
 static void ngx_http_webhook_attempt_resolved(ngx_resolver_ctx_t *ctx);
@@ -77,48 +56,11 @@ static void ngx_http_webhook_attempt_abort_request(ngx_http_request_t *r);
 static void ngx_http_webhook_attempt_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
 
-static ngx_int_t ngx_http_webhook_attempt_more(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e);
-static ngx_int_t ngx_http_webhook_attempt_line(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e);
-static ngx_int_t ngx_http_webhook_attempt_answered(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e);
-static ngx_int_t ngx_http_webhook_attempt_content_length(
-    ngx_http_webhook_engine_t *e, ngx_str_t *value);
-static ngx_int_t ngx_http_webhook_attempt_transfer_encoding(
-    ngx_http_webhook_engine_t *e, ngx_str_t *value);
-static ngx_int_t ngx_http_webhook_attempt_connection(
-    ngx_http_webhook_engine_t *e, ngx_str_t *value);
-static ngx_int_t ngx_http_webhook_attempt_retry_after(
-    ngx_http_webhook_engine_t *e, ngx_str_t *value);
-
 static ngx_int_t ngx_http_webhook_attempt_filter_init(void *data);
 static ngx_int_t ngx_http_webhook_attempt_filter(void *data, ssize_t bytes);
-static ngx_int_t ngx_http_webhook_attempt_chunks(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e, ngx_buf_t *b);
-static void ngx_http_webhook_attempt_excerpt(ngx_http_webhook_engine_t *e,
-    u_char *p, size_t n);
 
 static u_char *ngx_http_webhook_attempt_log(ngx_log_t *log, u_char *buf,
     size_t len);
-
-
-static ngx_http_webhook_answer_header_t  ngx_http_webhook_answer_headers[] = {
-
-    { ngx_string("content-length"),
-      ngx_http_webhook_attempt_content_length },
-
-    { ngx_string("transfer-encoding"),
-      ngx_http_webhook_attempt_transfer_encoding },
-
-    { ngx_string("connection"),
-      ngx_http_webhook_attempt_connection },
-
-    { ngx_string("retry-after"),
-      ngx_http_webhook_attempt_retry_after },
-
-    { ngx_null_string, NULL }
-};
 
 
 static ngx_str_t  ngx_http_webhook_classes[] = {
@@ -169,12 +111,10 @@ ngx_http_webhook_attempt_create(ngx_http_webhook_endpoint_t *ep,
     a->endpoint = ep;
     a->pool = pool;
     a->engine = e;
-    a->retry_after = -1;
-    a->class = NGX_HTTP_WEBHOOK_LOCAL;
 
     e->attempt = a;
     e->rc = NGX_DONE;
-    e->length = -1;
+    e->answer.retry_after = -1;
 
     e->log = *log;
     e->log.handler = ngx_http_webhook_attempt_log;
@@ -338,6 +278,8 @@ ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data)
 
     ngx_http_set_ctx(r, e, ngx_http_webhook_module);
 
+    ngx_http_webhook_answer_init(r, &e->answer);
+
     if (ngx_http_upstream_create(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
@@ -390,12 +332,12 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
 {
     ngx_http_webhook_engine_t  *e = data;
 
+    ngx_uint_t                    status;
     ngx_http_webhook_class_e      class;
-    ngx_http_webhook_attempt_t   *a;
     ngx_http_webhook_endpoint_t  *ep;
 
-    a = e->attempt;
-    ep = a->endpoint;
+    ep = e->attempt->endpoint;
+    status = e->answer.status;
 
     if (e->rc != NGX_DONE) {
         rc = e->rc;
@@ -405,10 +347,10 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
 
     case NGX_OK:
 
-        if (ngx_http_webhook_statuses_has(&ep->success, a->status)) {
+        if (ngx_http_webhook_statuses_has(&ep->success, status)) {
             class = NGX_HTTP_WEBHOOK_SUCCESS;
 
-        } else if (a->status >= 300 && a->status < 400) {
+        } else if (status >= 300 && status < 400) {
             class = NGX_HTTP_WEBHOOK_REDIRECT;
 
         } else {
@@ -426,7 +368,7 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
         break;
 
     default:
-        class = a->status ? NGX_HTTP_WEBHOOK_BROKEN : e->peer.class;
+        class = status ? NGX_HTTP_WEBHOOK_BROKEN : e->peer.class;
     }
 
     ngx_http_webhook_attempt_finish(e, class);
@@ -472,6 +414,9 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     a = e->attempt;
 
     a->class = class;
+    a->status = e->answer.status;
+    a->retry_after = e->answer.retry_after;
+    a->excerpt = e->answer.excerpt;
     a->reused = e->peer.reused;
     a->duration = ngx_current_msec - e->start;
 
@@ -600,337 +545,22 @@ ngx_http_webhook_attempt_reinit_request(ngx_http_request_t *r)
 
     e = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
-    r->state = 0;
-
-    ngx_memzero(&e->status, sizeof(ngx_http_status_t));
-    ngx_memzero(&e->chunk, sizeof(ngx_http_chunked_t));
-
-    e->line = NULL;
-    e->header = 0;
-    e->length = -1;
-    e->received = 0;
-
-    e->lines = 0;
-    e->chunked = 0;
-    e->close = 0;
-    e->keep = 0;
-
-    e->attempt->status = 0;
-    e->attempt->retry_after = -1;
+    ngx_http_webhook_answer_init(r, &e->answer);
 
     return NGX_OK;
 }
 
 
-/*
- * Called after each read.  Nothing of the header is pushed to the upstream's
- * list, so that nothing in it can tell nginx what to do.
- */
-
 static ngx_int_t
 ngx_http_webhook_attempt_process_header(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
-    ngx_buf_t                  *b;
     ngx_http_webhook_engine_t  *e;
 
     e = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
     ngx_http_webhook_peer_answers(&e->peer);
 
-    b = &r->upstream->buffer;
-
-    for ( ;; ) {
-
-        if (!e->lines) {
-
-            rc = ngx_http_parse_status_line(r, b, &e->status);
-
-            if (rc == NGX_AGAIN) {
-                return ngx_http_webhook_attempt_more(r, e);
-            }
-
-            if (rc == NGX_ERROR || e->status.code < 100) {
-                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                              "upstream sent no valid HTTP status line");
-                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-            }
-
-            if (e->status.code == NGX_HTTP_SWITCHING_PROTOCOLS) {
-                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                              "upstream switched protocols unasked");
-                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-            }
-
-            e->lines = 1;
-            e->line = b->pos;
-        }
-
-        rc = ngx_http_parse_header_line(r, b, 1);
-
-        if (rc == NGX_OK) {
-
-            if (ngx_http_webhook_attempt_line(r, e) != NGX_OK) {
-                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-            }
-
-            e->line = b->pos;
-
-            continue;
-        }
-
-        if (rc == NGX_AGAIN) {
-            return ngx_http_webhook_attempt_more(r, e);
-        }
-
-        if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "upstream sent invalid header");
-            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-        }
-
-        if (e->status.code >= NGX_HTTP_OK) {
-            break;
-        }
-
-        /* 100 Continue, 103 Early Hints and the like: the answer follows */
-
-        rc = ngx_http_webhook_attempt_reinit_request(r);
-    }
-
-    return ngx_http_webhook_attempt_answered(r, e);
-}
-
-
-/*
- * Lines that were read are not needed any more: a header may be larger than
- * the buffer, only a line may not.
- */
-
-static ngx_int_t
-ngx_http_webhook_attempt_more(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e)
-{
-    u_char     *line;
-    size_t      rest;
-    ngx_buf_t  *b;
-
-    b = &r->upstream->buffer;
-
-    if (b->last < b->end) {
-        return NGX_AGAIN;
-    }
-
-    line = e->lines ? e->line : b->last;
-
-    e->header += line - b->start;
-
-    if (e->header > NGX_HTTP_WEBHOOK_HEADER_MAX) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream sent too big header");
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    rest = b->last - line;
-
-    if (line > b->start) {
-        ngx_memmove(b->start, line, rest);
-        b->last = b->start + rest;
-    }
-
-    if (e->lines) {
-
-        /* begin the line anew */
-
-        b->pos = b->start;
-        e->line = b->start;
-        r->state = 0;
-
-    } else {
-        b->pos = b->last;
-    }
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_attempt_line(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e)
-{
-    ngx_str_t                          name, value;
-    ngx_http_webhook_answer_header_t  *h;
-
-    name.len = r->header_name_end - r->header_name_start;
-    name.data = r->header_name_start;
-
-    for (h = ngx_http_webhook_answer_headers; h->name.len; h++) {
-
-        if (h->name.len != name.len
-            || ngx_strncasecmp(h->name.data, name.data, name.len) != 0)
-        {
-            continue;
-        }
-
-        value.len = r->header_end - r->header_start;
-        value.data = r->header_start;
-
-        if (h->handler(e, &value) != NGX_OK) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "upstream sent invalid or conflicting \"%V\" "
-                          "header", &h->name);
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_attempt_answered(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e)
-{
-    ngx_uint_t            status;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-    status = e->status.code;
-
-    if (e->chunked && e->length != -1) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream sent \"Content-Length\" and "
-                      "\"Transfer-Encoding\" headers at the same time");
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
-    }
-
-    if (e->status.http_version < NGX_HTTP_VERSION_11 && !e->keep) {
-        e->close = 1;
-    }
-
-    if (status == NGX_HTTP_NO_CONTENT || status == NGX_HTTP_NOT_MODIFIED) {
-        e->chunked = 0;
-        e->length = 0;
-    }
-
-    e->attempt->status = status;
-
-    u->headers_in.status_n = status;
-
-    if (u->state && u->state->status == 0) {
-        u->state->status = status;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_attempt_content_length(ngx_http_webhook_engine_t *e,
-    ngx_str_t *value)
-{
-    off_t  n;
-
-    n = ngx_atoof(value->data, value->len);
-
-    if (n == NGX_ERROR || (e->length != -1 && e->length != n)) {
-        return NGX_ERROR;
-    }
-
-    e->length = n;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_attempt_transfer_encoding(ngx_http_webhook_engine_t *e,
-    ngx_str_t *value)
-{
-    if (e->chunked
-        || value->len != 7
-        || ngx_strncasecmp(value->data, (u_char *) "chunked", 7) != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    e->chunked = 1;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_attempt_connection(ngx_http_webhook_engine_t *e,
-    ngx_str_t *value)
-{
-    u_char  *last;
-
-    last = value->data + value->len;
-
-    if (ngx_strlcasestrn(value->data, last, (u_char *) "close", 5 - 1)) {
-        e->close = 1;
-    }
-
-    if (ngx_strlcasestrn(value->data, last, (u_char *) "keep-alive", 10 - 1)) {
-        e->keep = 1;
-    }
-
-    return NGX_OK;
-}
-
-
-/* one that cannot be understood is none */
-
-static ngx_int_t
-ngx_http_webhook_attempt_retry_after(ngx_http_webhook_engine_t *e,
-    ngx_str_t *value)
-{
-    size_t     i;
-    time_t     t;
-    ngx_int_t  n;
-
-    if (value->len == 0) {
-        return NGX_OK;
-    }
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < '0' || value->data[i] > '9') {
-            break;
-        }
-    }
-
-    if (i == value->len) {
-        n = ngx_atoi(value->data, value->len);
-
-        if (n == NGX_ERROR || n > NGX_HTTP_WEBHOOK_WAIT_MAX) {
-            n = NGX_HTTP_WEBHOOK_WAIT_MAX;
-        }
-
-    } else {
-        t = ngx_parse_http_time(value->data, value->len);
-
-        if (t == (time_t) NGX_ERROR) {
-            return NGX_OK;
-        }
-
-        t -= ngx_time();
-
-        if (t < 0) {
-            n = 0;
-
-        } else {
-            n = (ngx_int_t) ngx_min(t, NGX_HTTP_WEBHOOK_WAIT_MAX);
-        }
-    }
-
-    if (n > e->attempt->retry_after) {
-        e->attempt->retry_after = n;
-    }
-
-    return NGX_OK;
+    return ngx_http_webhook_answer_header(r, &e->answer);
 }
 
 
@@ -939,165 +569,26 @@ ngx_http_webhook_attempt_filter_init(void *data)
 {
     ngx_http_request_t  *r = data;
 
-    ngx_http_upstream_t        *u;
     ngx_http_webhook_engine_t  *e;
 
-    u = r->upstream;
     e = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
-    if (e->chunked) {
-        u->length = 1;                  /* until the last chunk: not the end */
-
-    } else {
-        u->length = e->length;
-
-        if (u->length == 0) {
-            u->keepalive = !e->close;
-        }
-    }
+    ngx_http_webhook_answer_body_init(r, &e->answer);
 
     return NGX_OK;
 }
 
-
-/*
- * The octets are behind u->buffer.last, and nobody wants them: nothing is
- * ever passed on, so that the buffer is empty again after each read.
- */
 
 static ngx_int_t
 ngx_http_webhook_attempt_filter(void *data, ssize_t bytes)
 {
     ngx_http_request_t  *r = data;
 
-    ngx_buf_t                   b;
-    ngx_http_upstream_t        *u;
     ngx_http_webhook_engine_t  *e;
 
-    u = r->upstream;
     e = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
-    if (u->length == 0) {
-
-        /* more than was announced: the answer is complete all the same */
-
-        u->keepalive = 0;
-        return NGX_OK;
-    }
-
-    ngx_memzero(&b, sizeof(ngx_buf_t));
-
-    b.pos = u->buffer.last;
-    b.last = b.pos + bytes;
-
-    e->received += bytes;
-
-    if (e->chunked) {
-        if (ngx_http_webhook_attempt_chunks(r, e, &b) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } else if (u->length == -1) {
-        ngx_http_webhook_attempt_excerpt(e, b.pos, bytes);
-
-    } else {
-
-        if (bytes > u->length) {
-            ngx_http_webhook_attempt_excerpt(e, b.pos, (size_t) u->length);
-            u->length = 0;
-            u->keepalive = 0;
-
-        } else {
-            ngx_http_webhook_attempt_excerpt(e, b.pos, bytes);
-            u->length -= bytes;
-
-            if (u->length == 0) {
-                u->keepalive = !e->close;
-            }
-        }
-    }
-
-    if (u->length != 0 && e->received > NGX_HTTP_WEBHOOK_BODY_MAX) {
-        u->length = 0;
-        u->keepalive = 0;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_attempt_chunks(ngx_http_request_t *r,
-    ngx_http_webhook_engine_t *e, ngx_buf_t *b)
-{
-    size_t                n;
-    ngx_int_t             rc;
-    ngx_http_upstream_t  *u;
-
-    u = r->upstream;
-
-    for ( ;; ) {
-
-        rc = ngx_http_webhook_parse_chunked(r, b, &e->chunk);
-
-        if (rc == NGX_OK) {
-            n = b->last - b->pos;
-
-            if (e->chunk.size < (off_t) n) {
-                n = (size_t) e->chunk.size;
-            }
-
-            ngx_http_webhook_attempt_excerpt(e, b->pos, n);
-
-            b->pos += n;
-            e->chunk.size -= n;
-
-            continue;
-        }
-
-        if (rc == NGX_AGAIN) {
-            return NGX_OK;
-        }
-
-        if (rc == NGX_DONE) {
-            u->length = 0;
-            u->keepalive = !e->close && b->pos == b->last;
-
-            return NGX_OK;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "upstream sent invalid chunked response");
-
-        return NGX_ERROR;
-    }
-}
-
-
-static void
-ngx_http_webhook_attempt_excerpt(ngx_http_webhook_engine_t *e, u_char *p,
-    size_t n)
-{
-    ngx_str_t  *excerpt;
-
-    excerpt = &e->attempt->excerpt;
-
-    n = ngx_min(n, NGX_HTTP_WEBHOOK_EXCERPT - excerpt->len);
-
-    if (n == 0) {
-        return;
-    }
-
-    if (excerpt->data == NULL) {
-        excerpt->data = ngx_pnalloc(e->attempt->pool,
-                                    NGX_HTTP_WEBHOOK_EXCERPT);
-        if (excerpt->data == NULL) {
-            return;
-        }
-    }
-
-    ngx_memcpy(excerpt->data + excerpt->len, p, n);
-    excerpt->len += n;
+    return ngx_http_webhook_answer_body(r, &e->answer, bytes);
 }
 
 

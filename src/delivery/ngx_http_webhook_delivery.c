@@ -199,8 +199,8 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
         }
 
         if (rc == NGX_ABORT) {
-            ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DEAD);
             ngx_http_webhook_lane_ready(st, lane);
+            ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DEAD);
         }
 
         return 0;

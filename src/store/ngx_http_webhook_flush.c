@@ -144,7 +144,7 @@ ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st)
 
     if (ngx_thread_task_post(st->conf->pool, st->flush) != NGX_OK) {
         f->err = NGX_EAGAIN;
-        ngx_http_webhook_flush_done(&st->flush->event);
+        ngx_post_event(&st->flush->event, &ngx_posted_next_events);
     }
 }
 

@@ -373,6 +373,10 @@ ngx_http_webhook_lane_next(ngx_http_webhook_store_t *st,
     ngx_queue_t              *q;
     ngx_http_webhook_item_t  *item;
 
+    if (st->leaving) {
+        return NULL;
+    }
+
     if (behind == NULL
         && (!ngx_http_webhook_shard_mine(st, lane->shard)
             || st->shards[lane->shard].loading))
@@ -1005,12 +1009,23 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
     item->ended = 1;
     item->buried = keep;
 
+    /* without memory for an operation its shard is given up, and the lane */
+
+    item->nops++;
+
     if (keep) {
         item->progress.end = (uint8_t) end;
         ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_BURY);
 
     } else if (item->moved) {
         ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_DELETE);
+    }
+
+    item->nops--;
+
+    if (item->lane == NULL) {
+        ngx_http_webhook_item_free(item);
+        return NGX_DECLINED;
     }
 
     ngx_http_webhook_item_unlink(st, item);

@@ -177,10 +177,6 @@ ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st)
     ngx_queue_t              *q;
     ngx_http_webhook_item_t  *item;
 
-    if (st->journal.head->full) {
-        return;
-    }
-
     age = NGX_HTTP_WEBHOOK_MOVE_AGE;
 
     if (wh_journal_free_segments(&st->journal) < st->journal.nsegs / 4) {
@@ -311,13 +307,12 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         return;
     }
 
+    st->busy = 1;
+
     if (ngx_thread_task_post(st->conf->pool, st->task) != NGX_OK) {
         v->rc = NGX_ERROR;
-        ngx_http_webhook_turn_done(&st->task->event);
-        return;
+        ngx_post_event(&st->task->event, &ngx_posted_next_events);
     }
-
-    st->busy = 1;
 }
 
 

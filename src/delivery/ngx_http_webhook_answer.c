@@ -1,0 +1,538 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_answer.h"
+
+
+#define NGX_HTTP_WEBHOOK_HEADER_MAX  65536     /* octets of all header lines */
+#define NGX_HTTP_WEBHOOK_BODY_MAX    1048576   /* more is not worth reading */
+#define NGX_HTTP_WEBHOOK_WAIT_MAX    31536000  /* Retry-After of a year */
+
+
+typedef struct {
+    ngx_str_t     name;
+    ngx_int_t   (*handler)(ngx_http_webhook_answer_t *an, ngx_str_t *value);
+} ngx_http_webhook_answer_header_t;
+
+
+static ngx_int_t ngx_http_webhook_answer_more(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an);
+static ngx_int_t ngx_http_webhook_answer_line(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an);
+static ngx_int_t ngx_http_webhook_answer_status(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an);
+static ngx_int_t ngx_http_webhook_answer_content_length(
+    ngx_http_webhook_answer_t *an, ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_answer_transfer_encoding(
+    ngx_http_webhook_answer_t *an, ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_answer_connection(
+    ngx_http_webhook_answer_t *an, ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_answer_retry_after(
+    ngx_http_webhook_answer_t *an, ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_answer_chunks(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, ngx_buf_t *b);
+static void ngx_http_webhook_answer_excerpt(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, u_char *p, size_t n);
+
+
+static ngx_http_webhook_answer_header_t  ngx_http_webhook_answer_headers[] = {
+
+    { ngx_string("content-length"),
+      ngx_http_webhook_answer_content_length },
+
+    { ngx_string("transfer-encoding"),
+      ngx_http_webhook_answer_transfer_encoding },
+
+    { ngx_string("connection"),
+      ngx_http_webhook_answer_connection },
+
+    { ngx_string("retry-after"),
+      ngx_http_webhook_answer_retry_after },
+
+    { ngx_null_string, NULL }
+};
+
+
+void
+ngx_http_webhook_answer_init(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    ngx_memzero(an, sizeof(ngx_http_webhook_answer_t));
+
+    an->length = -1;
+    an->retry_after = -1;
+
+    r->state = 0;
+}
+
+
+/*
+ * Nothing of the header is pushed to the upstream's list, so that nothing in
+ * it can tell nginx what to do.
+ */
+
+ngx_int_t
+ngx_http_webhook_answer_header(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    size_t      header;
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+
+    b = &r->upstream->buffer;
+
+    for ( ;; ) {
+
+        if (!an->lines) {
+
+            rc = ngx_http_parse_status_line(r, b, &an->line_status);
+
+            if (rc == NGX_AGAIN) {
+                return ngx_http_webhook_answer_more(r, an);
+            }
+
+            if (rc == NGX_ERROR || an->line_status.code < 100) {
+                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                              "upstream sent no valid HTTP status line");
+                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+            }
+
+            if (an->line_status.code == NGX_HTTP_SWITCHING_PROTOCOLS) {
+                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                              "upstream switched protocols unasked");
+                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+            }
+
+            an->lines = 1;
+            an->line = b->pos;
+        }
+
+        rc = ngx_http_parse_header_line(r, b, 1);
+
+        if (rc == NGX_OK) {
+
+            if (ngx_http_webhook_answer_line(r, an) != NGX_OK) {
+                return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+            }
+
+            an->line = b->pos;
+
+            continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return ngx_http_webhook_answer_more(r, an);
+        }
+
+        if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "upstream sent invalid header");
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        if (an->line_status.code >= NGX_HTTP_OK) {
+            break;
+        }
+
+        /* 100 Continue, 103 Early Hints and the like: the answer follows */
+
+        header = an->header;
+        ngx_http_webhook_answer_init(r, an);
+        an->header = header;
+    }
+
+    return ngx_http_webhook_answer_status(r, an);
+}
+
+
+/*
+ * Lines that were read are not needed any more: a header may be larger than
+ * the buffer, only a line may not.
+ */
+
+static ngx_int_t
+ngx_http_webhook_answer_more(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    u_char     *line;
+    size_t      rest;
+    ngx_buf_t  *b;
+
+    b = &r->upstream->buffer;
+
+    if (b->last < b->end) {
+        return NGX_AGAIN;
+    }
+
+    line = an->lines ? an->line : b->last;
+
+    an->header += line - b->start;
+
+    if (an->header > NGX_HTTP_WEBHOOK_HEADER_MAX) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent too big header");
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    rest = b->last - line;
+
+    if (line > b->start) {
+        ngx_memmove(b->start, line, rest);
+        b->last = b->start + rest;
+    }
+
+    if (an->lines) {
+
+        /* begin the line anew */
+
+        b->pos = b->start;
+        an->line = b->start;
+        r->state = 0;
+
+    } else {
+        b->pos = b->last;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_answer_line(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    ngx_str_t                          name, value;
+    ngx_http_webhook_answer_header_t  *h;
+
+    name.len = r->header_name_end - r->header_name_start;
+    name.data = r->header_name_start;
+
+    for (h = ngx_http_webhook_answer_headers; h->name.len; h++) {
+
+        if (h->name.len != name.len
+            || ngx_strncasecmp(h->name.data, name.data, name.len) != 0)
+        {
+            continue;
+        }
+
+        value.len = r->header_end - r->header_start;
+        value.data = r->header_start;
+
+        if (h->handler(an, &value) != NGX_OK) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "upstream sent invalid or conflicting \"%V\" "
+                          "header", &h->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_answer_status(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    ngx_uint_t            status;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    status = an->line_status.code;
+
+    if (an->chunked && an->length != -1) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent \"Content-Length\" and "
+                      "\"Transfer-Encoding\" headers at the same time");
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (an->line_status.http_version < NGX_HTTP_VERSION_11 && !an->keep) {
+        an->close = 1;
+    }
+
+    if (status == NGX_HTTP_NO_CONTENT || status == NGX_HTTP_NOT_MODIFIED) {
+        an->chunked = 0;
+        an->length = 0;
+    }
+
+    an->status = status;
+
+    u->headers_in.status_n = status;
+
+    if (u->state && u->state->status == 0) {
+        u->state->status = status;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_answer_content_length(ngx_http_webhook_answer_t *an,
+    ngx_str_t *value)
+{
+    off_t  n;
+
+    n = ngx_atoof(value->data, value->len);
+
+    if (n == NGX_ERROR || (an->length != -1 && an->length != n)) {
+        return NGX_ERROR;
+    }
+
+    an->length = n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_answer_transfer_encoding(ngx_http_webhook_answer_t *an,
+    ngx_str_t *value)
+{
+    if (an->chunked
+        || value->len != 7
+        || ngx_strncasecmp(value->data, (u_char *) "chunked", 7) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    an->chunked = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_answer_connection(ngx_http_webhook_answer_t *an,
+    ngx_str_t *value)
+{
+    u_char  *last;
+
+    last = value->data + value->len;
+
+    if (ngx_strlcasestrn(value->data, last, (u_char *) "close", 5 - 1)) {
+        an->close = 1;
+    }
+
+    if (ngx_strlcasestrn(value->data, last, (u_char *) "keep-alive", 10 - 1)) {
+        an->keep = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/* one that cannot be understood is none */
+
+static ngx_int_t
+ngx_http_webhook_answer_retry_after(ngx_http_webhook_answer_t *an,
+    ngx_str_t *value)
+{
+    size_t     i;
+    time_t     t;
+    ngx_int_t  n;
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            break;
+        }
+    }
+
+    if (i == value->len) {
+        n = ngx_atoi(value->data, value->len);
+
+        if (n == NGX_ERROR || n > NGX_HTTP_WEBHOOK_WAIT_MAX) {
+            n = NGX_HTTP_WEBHOOK_WAIT_MAX;
+        }
+
+    } else {
+        t = ngx_parse_http_time(value->data, value->len);
+
+        if (t == (time_t) NGX_ERROR) {
+            return NGX_OK;
+        }
+
+        t -= ngx_time();
+
+        if (t < 0) {
+            n = 0;
+
+        } else {
+            n = (ngx_int_t) ngx_min(t, NGX_HTTP_WEBHOOK_WAIT_MAX);
+        }
+    }
+
+    if (n > an->retry_after) {
+        an->retry_after = n;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_answer_body_init(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (an->chunked) {
+        u->length = 1;                  /* until the last chunk: not the end */
+
+    } else {
+        u->length = an->length;
+
+        if (u->length == 0) {
+            u->keepalive = !an->close;
+        }
+    }
+}
+
+
+/*
+ * The octets are behind u->buffer.last, and nobody wants them: nothing is
+ * ever passed on, so that the buffer is empty again after each read.
+ */
+
+ngx_int_t
+ngx_http_webhook_answer_body(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, ssize_t bytes)
+{
+    ngx_buf_t             b;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (u->length == 0) {
+
+        /* more than was announced: the answer is complete all the same */
+
+        u->keepalive = 0;
+        return NGX_OK;
+    }
+
+    ngx_memzero(&b, sizeof(ngx_buf_t));
+
+    b.pos = u->buffer.last;
+    b.last = b.pos + bytes;
+
+    an->received += bytes;
+
+    if (an->chunked) {
+        if (ngx_http_webhook_answer_chunks(r, an, &b) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (u->length == -1) {
+        ngx_http_webhook_answer_excerpt(r, an, b.pos, bytes);
+
+    } else {
+
+        if (bytes > u->length) {
+            ngx_http_webhook_answer_excerpt(r, an, b.pos, (size_t) u->length);
+            u->length = 0;
+            u->keepalive = 0;
+
+        } else {
+            ngx_http_webhook_answer_excerpt(r, an, b.pos, bytes);
+            u->length -= bytes;
+
+            if (u->length == 0) {
+                u->keepalive = !an->close;
+            }
+        }
+    }
+
+    if (u->length != 0 && an->received > NGX_HTTP_WEBHOOK_BODY_MAX) {
+        u->length = 0;
+        u->keepalive = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_answer_chunks(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, ngx_buf_t *b)
+{
+    size_t                n;
+    ngx_int_t             rc;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    for ( ;; ) {
+
+        rc = ngx_http_webhook_parse_chunked(r, b, &an->chunk);
+
+        if (rc == NGX_OK) {
+            n = b->last - b->pos;
+
+            if (an->chunk.size < (off_t) n) {
+                n = (size_t) an->chunk.size;
+            }
+
+            ngx_http_webhook_answer_excerpt(r, an, b->pos, n);
+
+            b->pos += n;
+            an->chunk.size -= n;
+
+            continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (rc == NGX_DONE) {
+            u->length = 0;
+            u->keepalive = !an->close && b->pos == b->last;
+
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent invalid chunked response");
+
+        return NGX_ERROR;
+    }
+}
+
+
+static void
+ngx_http_webhook_answer_excerpt(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, u_char *p, size_t n)
+{
+    ngx_str_t  *excerpt;
+
+    excerpt = &an->excerpt;
+
+    n = ngx_min(n, NGX_HTTP_WEBHOOK_EXCERPT - excerpt->len);
+
+    if (n == 0) {
+        return;
+    }
+
+    if (excerpt->data == NULL) {
+        excerpt->data = ngx_pnalloc(r->pool, NGX_HTTP_WEBHOOK_EXCERPT);
+        if (excerpt->data == NULL) {
+            return;
+        }
+    }
+
+    ngx_memcpy(excerpt->data + excerpt->len, p, n);
+    excerpt->len += n;
+}
