@@ -22,8 +22,8 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 TESTS ?= t/*.t
 T ?= 60
 
-.PHONY: all help deps module unit test test-all asan fuzz replay bench demo \
-	clean
+.PHONY: all help deps deps-test module stop-module unit test test-all asan \
+	fuzz replay bench demo clean
 
 
 all: module				## build the module
@@ -55,7 +55,11 @@ unit: deps-test $(UNITS)		## unit tests, with sanitizers
 deps-test:
 	@$(MAKE) --no-print-directory deps DEPS=test
 
-test: deps-test module $(UNITS)		## unit and integration tests (TESTS=)
+stop-module:				# with stop points, for t/stop_points.t
+	@$(MAKE) --no-print-directory module OBJS=$(OBJS)-stop \
+		CFLAGS_EXTRA=-DNGX_HTTP_WEBHOOK_STOP_POINTS=1
+
+test: deps-test module stop-module $(UNITS)	## unit and integration tests (TESTS=)
 	prove -e '' $(UNITS)
 	prove -j$(NPROC) -It/lib $(TESTS)
 

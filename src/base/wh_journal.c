@@ -609,19 +609,32 @@ wh_journal_reclaim(wh_journal_t *j, unsigned slot)
 void
 wh_cursor_init(wh_journal_t *j, unsigned slot, wh_cursor_t *c)
 {
-    uint32_t  i;
+    size_t     tail, closed;
+    uint32_t   i;
+    uint64_t   gen;
+    wh_seg_t  *s;
 
     c->seg = -1;
     c->off = 0;
     c->gen = wh_load(&j->slots[slot].opened);
 
+    /* the first one with records to come; a closed one may have some, too */
+
     for (i = 0; i < j->nsegs; i++) {
-        if (wh_load(&j->segs[i].owner) == slot
-            && wh_load(&j->segs[i].gen) == c->gen)
-        {
+        s = &j->segs[i];
+
+        if (wh_load(&s->owner) != slot) {
+            continue;
+        }
+
+        gen = wh_load(&s->gen);
+        closed = wh_load(&s->closed);
+        tail = wh_load(&s->tail);
+
+        if (gen <= c->gen && (closed == 0 || tail < closed)) {
             c->seg = (int) i;
-            c->off = wh_load(&j->segs[i].tail);
-            break;
+            c->gen = gen;
+            c->off = tail;
         }
     }
 }

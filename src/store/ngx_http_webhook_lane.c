@@ -997,6 +997,8 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
         return NGX_DECLINED;
     }
 
+    ngx_http_webhook_stop_point("ack");
+
     keep = (end == NGX_HTTP_WEBHOOK_DEAD || end == NGX_HTTP_WEBHOOK_EXPIRED);
 
     if (!keep && !item->moved

@@ -12,6 +12,7 @@
 
 #include "ngx_http_webhook_lane.h"
 #include "ngx_http_webhook_lease.h"
+#include "ngx_http_webhook_stop.h"
 
 #include <ngx_thread_pool.h>
 

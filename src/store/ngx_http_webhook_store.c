@@ -740,6 +740,8 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
         return NGX_BUSY;
     }
 
+    ngx_http_webhook_stop_point("append");
+
     if (st->conf->always) {
         return ngx_http_webhook_flush_add(st, &ref, handler, data, ticket);
     }
@@ -799,6 +801,8 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
     npending = 0;
 
     wh_journal_publish_begin(&st->writer, ref);
+
+    ngx_http_webhook_stop_point("publish");
 
     n = wh_journal_count(j, ref);
 

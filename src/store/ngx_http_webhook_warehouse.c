@@ -6,6 +6,7 @@
 
 #include "ngx_http_webhook_warehouse.h"
 #include "ngx_http_webhook_lease.h"
+#include "ngx_http_webhook_stop.h"
 
 
 #define NGX_HTTP_WEBHOOK_READERS     512
@@ -502,6 +503,8 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
     }
 
     fill = ngx_http_webhook_warehouse_fill(txn, w->dbi, w->size);
+
+    ngx_http_webhook_stop_point("commit");
 
     rc = mdb_txn_commit(txn);
 

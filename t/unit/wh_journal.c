@@ -43,6 +43,7 @@ static void sharing(void);
 static void limits(void);
 static void segments(void);
 static void cursors(void);
+static void late_cursor(void);
 static void walking(void);
 static void full(void);
 static void prefixes(void);
@@ -112,6 +113,7 @@ main(void)
     limits();
     segments();
     cursors();
+    late_cursor();
     walking();
     full();
     prefixes();
@@ -472,6 +474,58 @@ segments(void)
     }
 
     ok(bad == 0 && first + i == nrecs, "a cursor misses nothing");
+}
+
+
+/* a cursor made while records in two segments are not published yet */
+
+static void
+late_cursor(void)
+{
+    unsigned     i, k, first, bad;
+    wh_ref_t     ref;
+    wh_cursor_t  c;
+
+    reset();
+    writer(2);
+
+    for (i = 0; i < 10; i++) {
+        (void) put(i);
+    }
+
+    first = nrecs;
+
+    while (w.seg <= 0) {
+        (void) append(nrecs % 9);
+    }
+
+    wh_cursor_init(&j, 2, &c);
+    is_int(c.seg, 0, "a cursor begins where records are to come");
+
+    bad = 0;
+    k = first;
+
+    for (i = first; i < nrecs; i++) {
+        wh_journal_publish_begin(&w, &recs[i].ref);
+        wh_journal_publish_end(&w);
+
+        while (wh_journal_next(&j, 2, &c, &ref) == WH_OK) {
+            bad += ref.seq != recs[k++].seq;
+        }
+    }
+
+    ok(k == nrecs && bad == 0, "and misses none of them");
+
+    wh_cursor_init(&j, 2, &c);
+    ok(c.seg == w.seg && c.off == w.end, "or behind all of them");
+
+    end_all(2);
+    (void) wh_journal_reclaim(&j, 2);
+    wh_slot_bury(&j, 2, wake, NULL);
+    (void) wh_journal_reclaim(&j, 2);
+    wh_cursor_init(&j, 2, &c);
+    ok(c.seg == -1 && wh_journal_next(&j, 2, &c, &ref) == WH_AGAIN,
+       "or nowhere");
 }
 
 

@@ -73,7 +73,7 @@ my @keys = map { "key$_" } 1 .. 7;
 
 # options: ports, h2 (lists of names of ports; who refuses is skipped),
 # connections, rate (requests per second), timeout (seconds, of a response),
-# forms (names, all by default)
+# forms (names, all by default), pad (octets more in each payload)
 
 sub new {
 	my ($class, $t, %o) = @_;
@@ -576,13 +576,17 @@ EOC
 # of the http block
 
 sub http_conf {
-	return <<'EOC';
-proxy_cache_path %%TESTDIR%%/cache keys_zone=load:1m;
+	my ($self) = @_;
 
-webhook_payload load text {
-    template "${http_x_n|none} ${http_x_key|none}";
-}
+	my $pad = ' ' . 'x' x ($self->{pad} || 1);
+
+	return <<'EOC' . <<EOC2;
+proxy_cache_path %%TESTDIR%%/cache keys_zone=load:1m;
 EOC
+webhook_payload load text {
+    template "\${http_x_n|none} \${http_x_key|none}$pad";
+}
+EOC2
 }
 
 ###############################################################################
@@ -674,15 +678,27 @@ sub lanes {
 	my ($t, @ordered) = @_;
 
 	my %ordered = map { $_ => 1 } @ordered;
-	my (%gone, %lane, %key, @bad);
+	my (%gone, %stopped, %lane, %key, @bad);
 	my ($attempts, $takeovers) = (0, 0);
 
 	open my $fh, '<:raw', $t->log_path() or die "can't read log: $!\n";
 
 	while (my $line = <$fh>) {
 
-		if ($line =~ /^TEST (\w+) (\d+)$/) {
-			$gone{$2} = 1 if $1 eq 'kill' || $1 eq 'stop';
+		# what a process that is stopped has under way may be taken
+		# over, or has been by the time that this is logged
+
+		if ($line =~ /^TEST (\w+) (\d+)$/
+			|| $line =~ /webhook\ worker\ process\ ()(\d+)\ in\ slot
+				\ \d+\ does\ not\ run/x)
+		{
+			$gone{$2} = 1 if $1 eq 'kill';
+			$stopped{$2} = 1;
+
+			for my $l (values %lane) {
+				delete $l->{pid} if ($l->{pid} || 0) == $2;
+			}
+
 			next;
 		}
 
@@ -723,7 +739,7 @@ sub lanes {
 			# number may be published, and sent, later
 
 			if (defined $l->{ended} && $id eq $l->{ended}
-				&& !$gone{$l->{by}})
+				&& !$stopped{$l->{by}})
 			{
 				push @bad, "after success by $l->{by}: $line";
 			}
