@@ -240,6 +240,7 @@ sub kills {
 			}, 30, 'orphans to end');
 
 			if (!$gone) {
+				diag("orphans: @orphans");
 				mark($t, 'kill', @orphans);
 				kill 'KILL', @orphans;
 				fail('orphans end');
@@ -247,8 +248,7 @@ sub kills {
 
 		} elsif ($step eq 'all') {
 			$kills++;
-			mark($t, 'kill', $t->all_pids());
-			$t->kill_all();
+			kill_all($t, $port);
 			$t->start_again();
 
 		} elsif ($step eq 'reload') {
@@ -392,8 +392,7 @@ sub held {
 		}, 10, 'a flush') or last;
 
 		if ($all) {
-			mark($t, 'kill', $t->all_pids());
-			$t->kill_all();
+			kill_all($t, 'a');
 
 		} else {
 			mark($t, 'kill', $pid);
@@ -465,6 +464,20 @@ sub held {
 	$t->finish();
 
 	}
+}
+
+# a thread that writes to the disk ends after its process, and sockets with it
+
+sub kill_all {
+	my ($t, $port) = @_;
+
+	mark($t, 'kill', $t->all_pids());
+	$t->kill_all();
+
+	Test::Webhook::wait_for(sub {
+		!grep { Test::Webhook::try_connect($t->port($_)) }
+			$port, "${port}2"
+	}, 10, 'sockets to be closed');
 }
 
 # processes and beginnings of flushes that have not ended

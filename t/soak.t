@@ -104,7 +104,7 @@ skip 'sanitizers keep what was freed', 1 if $ENV{TEST_NGINX_PRELOAD};
 cmp_ok($memory2 - $memory, '<', MEMORY, 'anonymous memory stays');
 }
 
-cmp_ok(abs($fds2 - $fds), '<=', DESCRIPTORS, 'descriptors stay');
+cmp_ok($fds2 - $fds, '<=', DESCRIPTORS, 'descriptors stay');
 is(($t->workers())[0], $pid, 'it is the same worker');
 
 diag("anonymous memory: $memory, then $memory2; "

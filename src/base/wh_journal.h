@@ -23,9 +23,11 @@
  *
  *     generation of the segment (24) | fence (32) | state (8)
  *
- * and is changed by compare-and-swap only.  A taker stamps its fence into
- * the open words of a shard it takes from another one: whoever had read them
- * before can acknowledge nothing any more.
+ * and is changed by compare-and-swap only.  An owner stamps its fence into
+ * the word of each delivery that it takes up, and a fence is never stamped
+ * over a later one: a former owner can acknowledge nothing any more, nor put
+ * its own fence into what was published since.  Before it sends, and after
+ * the last look for records, an owner asks whether the shard is still its.
  *
  * A shard's word is
  *
@@ -35,7 +37,7 @@
  * if nobody owns it, it becomes the owner, else the version changes and the
  * owner is to be woken.  An owner gives a shard back by compare-and-swap on
  * the word it had read before it looked for records: had one been raised
- * since, this fails.
+ * since, this fails.  t/unit/wh_journal_stress.c shows all of it.
  */
 
 
@@ -291,7 +293,10 @@ uint32_t wh_journal_reclaim(wh_journal_t *j, unsigned slot);
 int wh_journal_next(wh_journal_t *j, unsigned slot, wh_cursor_t *c,
     wh_ref_t *ref);
 
-/* a cursor behind all that a slot has published so far */
+/*
+ * A cursor behind all that a slot has published so far.  A process makes
+ * those of all slots, used or not, before it owns anything.
+ */
 void wh_cursor_init(wh_journal_t *j, unsigned slot, wh_cursor_t *c);
 
 /*

@@ -162,8 +162,6 @@ ngx_http_webhook_attempt_start(ngx_http_webhook_attempt_t *a)
     e->start = ngx_current_msec;
     e->fake.connection.fd = (ngx_socket_t) -1;
 
-    ngx_log_error(NGX_LOG_INFO, &e->log, 0, "webhook attempt begin");
-
     e->peer.peers = worker ? worker->peers : NULL;
 
     if (ngx_http_webhook_peer_enter(e->peer.peers) != NGX_OK) {
@@ -452,11 +450,6 @@ ngx_http_webhook_attempt_done(ngx_event_t *ev)
     ngx_http_webhook_attempt_release(e);
 
     e->log.action = NULL;
-
-    ngx_log_error(NGX_LOG_INFO, &e->log, 0,
-                  "webhook attempt end class: %s status: %ui ms: %M",
-                  ngx_http_webhook_class_name(a->class), a->status,
-                  a->duration);
 
     pool = a->pool;
 

@@ -12,7 +12,6 @@
 #include "wh_retry.h"
 
 
-#define NGX_HTTP_WEBHOOK_RETRIES_MAX  64
 #define NGX_HTTP_WEBHOOK_LOCAL_DELAY  100      /* ms, without resources */
 #define NGX_HTTP_WEBHOOK_MARGIN       2000     /* ms behind a deadline */
 
@@ -41,7 +40,6 @@ static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_event_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_permit_give(
     ngx_http_webhook_store_t *st, ngx_http_webhook_endpoint_t *ep);
-static ngx_http_webhook_main_conf_t *ngx_http_webhook_delivery_conf(void);
 static uint64_t ngx_http_webhook_now(void);
 
 
@@ -109,6 +107,10 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
         item = ngx_http_webhook_lane_next(st, lane, behind);
 
         if (item == NULL) {
+            if (!ngx_http_webhook_lane_alive(st, lane)) {
+                return;
+            }
+
             break;
         }
 
@@ -168,7 +170,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_main_conf_t  *wmcf;
 
     ep = lane->endpoint;
-    wmcf = ngx_http_webhook_delivery_conf();
+    wmcf = ep->main;
 
     if (!ngx_http_webhook_attempt_room(wmcf)) {
         ngx_http_webhook_delivery_wait(st, lane);
@@ -312,17 +314,18 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
     ngx_http_webhook_main_conf_t  *wmcf;
 
     item = a->data;
-    wmcf = ngx_http_webhook_delivery_conf();
+    wmcf = a->endpoint->main;
     st = wmcf->worker->store;
     counters = a->endpoint->counters;
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "webhook attempt end: slot %ui fence %uD lane \"%V\" "
-                  "seq %uL.%uD id %V attempt %ui class %s status %ui",
+                  "seq %uL.%uD id %V attempt %ui class %s status %ui "
+                  "ms %M",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
                   &a->endpoint->name, item->seq, item->index, &a->id,
                   a->number, ngx_http_webhook_class_name(a->class),
-                  a->status);
+                  a->status, a->duration);
 
     if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
@@ -476,7 +479,7 @@ ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_main_conf_t  *wmcf;
 
-    wmcf = ngx_http_webhook_delivery_conf();
+    wmcf = ngx_http_webhook_store_main(st);
     d = wmcf->worker->delivery;
 
     if (!lane->waiting) {
@@ -499,7 +502,7 @@ ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st)
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_main_conf_t  *wmcf;
 
-    wmcf = ngx_http_webhook_delivery_conf();
+    wmcf = ngx_http_webhook_store_main(st);
     d = wmcf->worker->delivery;
 
     /* a few at a time, in turn: none is to be served twice before another */
@@ -538,7 +541,7 @@ ngx_http_webhook_delivery_void(ngx_http_webhook_store_t *st, unsigned slot)
     ngx_http_webhook_main_conf_t  *wmcf;
     ngx_http_webhook_endpoint_t  **ep;
 
-    wmcf = ngx_http_webhook_delivery_conf();
+    wmcf = ngx_http_webhook_store_main(st);
     ep = wmcf->endpoints.elts;
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
@@ -552,8 +555,11 @@ ngx_http_webhook_delivery_void(ngx_http_webhook_store_t *st, unsigned slot)
 static void
 ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev)
 {
-    ngx_http_webhook_lane_ready(ngx_http_webhook_delivery_conf()->worker->store,
-                                ev->data);
+    ngx_http_webhook_lane_t  *lane;
+
+    lane = ev->data;
+
+    ngx_http_webhook_lane_ready(lane->endpoint->main->worker->store, lane);
 }
 
 
@@ -591,14 +597,6 @@ ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
     if (counters->wanted && ngx_atomic_cmp_set(&counters->wanted, 1, 0)) {
         ngx_http_webhook_store_wake_all(st);
     }
-}
-
-
-static ngx_http_webhook_main_conf_t *
-ngx_http_webhook_delivery_conf(void)
-{
-    return ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                               ngx_http_webhook_module);
 }
 
 

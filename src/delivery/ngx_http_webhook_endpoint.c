@@ -912,6 +912,11 @@ ngx_http_webhook_endpoint_retry(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    if (n > NGX_HTTP_WEBHOOK_RETRIES_MAX) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[n], &cmd->name,
+                                                 "at most 64 times");
+    }
+
     retry = ngx_palloc(cf->pool, n * sizeof(ngx_msec_t));
     if (retry == NULL) {
         return NGX_CONF_ERROR;
@@ -1039,9 +1044,9 @@ ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
 
     n = ngx_atoi(value[1].data, value[1].len);
 
-    if (n < 1 || n > 65535) {
+    if (n < 1 || n > NGX_HTTP_WEBHOOK_PERMITS) {
         return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
-                                                 "a number of 1 to 65535");
+                                                 "a number of 1 to 256");
     }
 
     ec->endpoint.concurrency = n;

@@ -15,6 +15,7 @@
 #define NGX_HTTP_WEBHOOK_ORDER_KEY     1
 #define NGX_HTTP_WEBHOOK_ORDER_NONE    2
 
+#define NGX_HTTP_WEBHOOK_RETRIES_MAX   64
 #define NGX_HTTP_WEBHOOK_NAME_MAX      64     /* octets of an endpoint's name */
 
 

@@ -62,23 +62,19 @@ ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st)
 }
 
 
-ngx_int_t
-ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st, wh_ref_t *ref,
-    ngx_http_webhook_append_pt handler, void *data, void **ticket)
+/* made before the record: once written, that has to be flushed in its turn */
+
+ngx_http_webhook_ticket_t *
+ngx_http_webhook_flush_ticket(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_append_pt handler, void *data)
 {
     ngx_http_webhook_ticket_t  *t;
 
     t = ngx_calloc(sizeof(ngx_http_webhook_ticket_t), st->log);
-
     if (t == NULL) {
-
-        /* it is written: it goes out without a flush, rather than not */
-
-        ngx_http_webhook_publish(st, ref);
-        return NGX_OK;
+        return NULL;
     }
 
-    t->ref = *ref;
     t->store = st;
     t->handler = handler;
     t->data = data;
@@ -87,15 +83,21 @@ ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st, wh_ref_t *ref,
     t->timer.data = t;
     t->timer.log = st->log;
 
+    return t;
+}
+
+
+void
+ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_ticket_t *t, wh_ref_t *ref)
+{
+    t->ref = *ref;
+
     ngx_add_timer(&t->timer, st->conf->commit_timeout);
 
     ngx_queue_insert_tail(&st->tickets, &t->queue);
 
-    *ticket = t;
-
     ngx_http_webhook_flush_start(st);
-
-    return NGX_AGAIN;
 }
 
 

@@ -402,7 +402,9 @@ ngx_http_webhook_lane_next(ngx_http_webhook_store_t *st,
         }
     }
 
-    if (lane->more) {
+    /* nothing of it can be sent, and nothing is on its way */
+
+    if (lane->more && behind == NULL && lane->inflight == 0) {
         ngx_http_webhook_turn_read(st, lane);
     }
 
@@ -517,15 +519,22 @@ ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item)
 }
 
 
+/*
+ * Takes up a delivery of a shard of ours.  Our fence is stamped into its word:
+ * a former owner that comes to itself can neither acknowledge nor move it.
+ */
+
 void
-ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
-    uint64_t value)
+ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
 {
+    uint64_t                  value;
     ngx_queue_t              *behind;
     ngx_http_webhook_lane_t  *lane;
     ngx_http_webhook_item_t  *item;
 
-    if (wh_word_state(value) != WH_WORD_OPEN) {
+    value = wh_view_stamp(&st->journal, v, st->shards[v->shard].fence);
+
+    if (value == 0) {
         return;
     }
 
@@ -584,7 +593,6 @@ ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
 {
     uint32_t   i, n;
     wh_view_t  v;
-    uint64_t   value;
 
     n = wh_journal_count(&st->journal, ref);
 
@@ -596,11 +604,7 @@ ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
             continue;
         }
 
-        value = wh_word_read(v.word);
-
-        if (wh_journal_valid(&st->journal, ref)) {
-            ngx_http_webhook_enqueue(st, &v, value);
-        }
+        ngx_http_webhook_enqueue(st, &v);
     }
 }
 
@@ -616,7 +620,6 @@ ngx_http_webhook_scan(ngx_http_webhook_store_t *st)
 {
     unsigned       slot, last;
     uint32_t       i, n;
-    uint64_t       value;
     wh_ref_t       ref;
     wh_view_t      v;
     ngx_uint_t     found, pass;
@@ -649,12 +652,8 @@ ngx_http_webhook_scan(ngx_http_webhook_store_t *st)
                         continue;
                     }
 
-                    value = wh_word_read(v.word);
-
-                    if (wh_journal_valid(j, &ref)
-                        && ngx_http_webhook_shard_mine(st, v.shard))
-                    {
-                        ngx_http_webhook_enqueue(st, &v, value);
+                    if (ngx_http_webhook_shard_mine(st, v.shard)) {
+                        ngx_http_webhook_enqueue(st, &v);
                     }
                 }
             }
@@ -723,6 +722,14 @@ ngx_http_webhook_drive_handler(ngx_event_t *ev)
 
         ngx_http_webhook_lane_settle(st, shard);
     }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_lane_alive(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    return st->driven == lane;
 }
 
 
@@ -852,13 +859,16 @@ ngx_http_webhook_shard_give_up(ngx_http_webhook_store_t *st, unsigned shard)
 {
     uint64_t  word;
 
-    word = wh_shard_read(&st->journal, shard);
+    do {
+        word = wh_shard_read(&st->journal, shard);
 
-    if (wh_shard_owner(word) == st->slot
-        && wh_shard_fence(word) == st->shards[shard].fence)
-    {
-        (void) wh_shard_orphan(&st->journal, shard, word);
-    }
+        if (wh_shard_owner(word) != st->slot
+            || wh_shard_fence(word) != st->shards[shard].fence)
+        {
+            break;
+        }
+
+    } while (wh_shard_orphan(&st->journal, shard, word) != WH_OK);
 
     ngx_http_webhook_shard_lose(st, shard);
 }
@@ -868,9 +878,10 @@ ngx_int_t
 ngx_http_webhook_item_copy(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_pool_t *pool, wh_str_t *record)
 {
-    u_char     *p;
-    unsigned    shard;
-    wh_view_t   v;
+    u_char                   *p;
+    unsigned                  shard;
+    wh_view_t                 v;
+    ngx_http_webhook_lane_t  *lane;
 
     if (item->data) {
         p = ngx_pnalloc(pool, item->len ? item->len : 1);
@@ -915,12 +926,15 @@ lost:
     /* only an owner ends a delivery, so there must be another one */
 
     if (ngx_http_webhook_shard_mine(st, shard)) {
+        lane = item->lane;
+
         ngx_log_error(NGX_LOG_ALERT, st->log, 0,
                       "webhook delivery of \"%V\" is not in the journal",
-                      &item->lane->name);
+                      &lane->name);
 
         ngx_http_webhook_item_unlink(st, item);
         ngx_http_webhook_item_free(item);
+        ngx_http_webhook_lane_ready(st, lane);
     }
 
     return NGX_DECLINED;

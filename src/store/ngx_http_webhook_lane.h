@@ -122,12 +122,20 @@ void ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item);
 void ngx_http_webhook_lane_settle(ngx_http_webhook_store_t *st,
     unsigned shard);
 
+/* true while the lane that is driven has not been lost meanwhile */
+ngx_uint_t ngx_http_webhook_lane_alive(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+
 /* to be driven in the next turn of the loop */
 void ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 
 /* wakes the workers beside this one */
 void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);
+
+/* the configuration that the store was opened with */
+ngx_http_webhook_main_conf_t *ngx_http_webhook_store_main(
+    ngx_http_webhook_store_t *st);
 
 /* this worker's slot */
 unsigned ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st);

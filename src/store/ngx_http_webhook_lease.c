@@ -65,13 +65,16 @@ ngx_http_webhook_lease_test(int fd, off_t octet, off_t n)
 
 
 int
-ngx_http_webhook_lease_master(u_char *path, ngx_uint_t *busy, ngx_log_t *log)
+ngx_http_webhook_lease_master(u_char *path, ngx_uint_t *busy,
+    ngx_uint_t *fresh, ngx_log_t *log)
 {
     int  fd;
 
     *busy = 0;
 
     fd = ngx_http_webhook_lease_inherited(path);
+
+    *fresh = (fd == NGX_INVALID_FILE);
 
     if (fd == NGX_INVALID_FILE) {
 

@@ -33,10 +33,10 @@ ngx_int_t ngx_http_webhook_lease_test(int fd, off_t octet, off_t n);
 /*
  * The master's descriptor of a lock file: one inherited over exec() or kept
  * from the last configuration, else a new one; locked.  NGX_INVALID_FILE
- * with *busy set when another nginx has it.
+ * with *busy set when another nginx has it; *fresh: it is a new one.
  */
 int ngx_http_webhook_lease_master(u_char *path, ngx_uint_t *busy,
-    ngx_log_t *log);
+    ngx_uint_t *fresh, ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_LEASE_H_INCLUDED_ */

@@ -131,6 +131,8 @@ struct ngx_http_webhook_store_s {
     ngx_http_webhook_op_t          **ops_last;
     ngx_event_t                      again;     /* the warehouse was taken */
     ngx_msec_t                       again_since;
+    ngx_event_t                      hold;      /* of the exit: operations */
+    ngx_uint_t                       ticks;
 
     ngx_queue_t                      tickets;   /* to be flushed next */
     ngx_queue_t                      flushing;
@@ -143,6 +145,7 @@ struct ngx_http_webhook_store_s {
     unsigned                         leaving:1;
     unsigned                         orphans:1; /* there may be some */
     unsigned                         sweep:1;   /* the warehouse, once */
+    unsigned                         relieve:1; /* the warehouse is full */
     unsigned                         stuck:1;   /* the alert was given */
 };
 
@@ -162,8 +165,7 @@ void ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 ngx_uint_t ngx_http_webhook_shard_mine(ngx_http_webhook_store_t *st,
     unsigned shard);
-void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
-    uint64_t value);
+void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v);
 ngx_int_t ngx_http_webhook_scan(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
     unsigned shard);
@@ -189,9 +191,11 @@ ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);
 
 /* ..._flush.c */
 ngx_int_t ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st);
-ngx_int_t ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st,
-    wh_ref_t *ref, ngx_http_webhook_append_pt handler, void *data,
-    void **ticket);
+ngx_http_webhook_ticket_t *ngx_http_webhook_flush_ticket(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_append_pt handler,
+    void *data);
+void ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_ticket_t *t, wh_ref_t *ref);
 
 /* ..._worker.c */
 void ngx_http_webhook_wake(void *data, unsigned slot);

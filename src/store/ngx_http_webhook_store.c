@@ -7,6 +7,7 @@
 #include "ngx_http_webhook_local.h"
 
 #include <ngx_sha1.h>
+#include <sys/random.h>
 
 
 #define NGX_HTTP_WEBHOOK_STORE_SIZE_MIN  (16 * 1024 * 1024)
@@ -310,7 +311,7 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
 {
     u_char          path[NGX_MAX_PATH];
     ngx_uid_t       user;
-    ngx_uint_t      busy;
+    ngx_uint_t      busy, fresh;
     struct passwd  *pwd;
 
     user = ccf->user;
@@ -330,7 +331,7 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
 
     ngx_snprintf(path, NGX_MAX_PATH, "%V/lock%Z", &sc->path);
 
-    sc->lock = ngx_http_webhook_lease_master(path, &busy, log);
+    sc->lock = ngx_http_webhook_lease_master(path, &busy, &fresh, log);
 
     if (sc->lock == NGX_INVALID_FILE) {
         if (busy) {
@@ -344,7 +345,8 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
 
     /* anybody there: a reload, an upgrade, or orphans of a killed master */
 
-    if (ngx_http_webhook_lease_test(sc->lock, 1, WH_SLOTS - 1) == NGX_OK
+    if (fresh
+        && ngx_http_webhook_lease_test(sc->lock, 1, WH_SLOTS - 1) == NGX_OK
         && ngx_http_webhook_store_cold(sc, log) != NGX_OK)
     {
         ngx_close_file(sc->lock);
@@ -606,6 +608,8 @@ ngx_http_webhook_store_fresh(ngx_http_webhook_store_conf_t *sc, u_char *path,
     ngx_close_file(fd);
 
     if (wh_journal_format(map, *size, sc->nsegs, sc->seg_size) != WH_OK
+        || getrandom(&((wh_journal_head_t *) map)->salt, sizeof(uint64_t), 0)
+           != sizeof(uint64_t)
         || ngx_rename_file(fresh, path) == NGX_FILE_ERROR)
     {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
@@ -640,6 +644,14 @@ ngx_http_webhook_store_chown(ngx_http_webhook_store_conf_t *sc,
         return NGX_OK;
     }
 
+    for (i = 1; i < WH_SLOTS; i++) {
+        ngx_snprintf(path, NGX_MAX_PATH, "%V/wake.%ui%Z", &sc->path, i);
+
+        if (ngx_file_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
+            (void) !chown((const char *) path, user, -1);
+        }
+    }
+
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         ngx_snprintf(path, NGX_MAX_PATH, "%V/%s%Z", &sc->path, names[i]);
 
@@ -667,6 +679,7 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
     wh_ref_t                      ref;
     ngx_uint_t                    i;
     wh_entry_t                   *e, few[8];
+    ngx_http_webhook_ticket_t    *t;
     ngx_http_webhook_endpoint_t  *ep;
 
     *ticket = NULL;
@@ -681,6 +694,17 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
         e = ngx_alloc(n * sizeof(wh_entry_t), st->log);
         if (e == NULL) {
             return NGX_ERROR;
+        }
+    }
+
+    t = NULL;
+
+    if (st->conf->always) {
+        t = ngx_http_webhook_flush_ticket(st, handler, data);
+
+        if (t == NULL) {
+            rc = WH_NOMEM;
+            goto failed;
         }
     }
 
@@ -724,31 +748,48 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
         rc = wh_journal_append(&st->writer, time, e, (uint32_t) n, &ref);
     }
 
+    if (rc != WH_OK) {
+        goto failed;
+    }
+
     if (e != few) {
         ngx_free(e);
     }
 
-    switch (rc) {
-
-    case WH_OK:
-        break;
-
-    case WH_FULL:
-        return NGX_DECLINED;
-
-    default:
-        return NGX_BUSY;
-    }
-
     ngx_http_webhook_stop_point("append");
 
-    if (st->conf->always) {
-        return ngx_http_webhook_flush_add(st, &ref, handler, data, ticket);
+    if (t) {
+        ngx_http_webhook_flush_add(st, t, &ref);
+        *ticket = t;
+
+        return NGX_AGAIN;
     }
 
     ngx_http_webhook_publish(st, &ref);
 
     return NGX_OK;
+
+failed:
+
+    if (e != few) {
+        ngx_free(e);
+    }
+
+    if (t) {
+        ngx_free(t);
+    }
+
+    switch (rc) {
+
+    case WH_FULL:
+        return NGX_DECLINED;
+
+    case WH_LIMIT:
+        return NGX_BUSY;
+
+    default:
+        return NGX_ERROR;
+    }
 }
 
 
@@ -800,6 +841,16 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
     last = (unsigned) j->head->last_slot;
     npending = 0;
 
+    /* each raise may take a shard; see wh_journal_pending() */
+
+    for (slot = 1; slot <= last; slot++) {
+        if (slot != st->slot
+            && wh_journal_pending(j, slot, &pending[npending]) == WH_OK)
+        {
+            npending++;
+        }
+    }
+
     wh_journal_publish_begin(&st->writer, ref);
 
     ngx_http_webhook_stop_point("publish");
@@ -810,22 +861,6 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
 
         if (wh_journal_view(j, ref, i, &v) != WH_OK) {
             continue;
-        }
-
-        if (wh_shard_owner(wh_shard_read(j, v.shard)) == 0) {
-
-            /* see wh_journal_pending() */
-
-            npending = 0;
-
-            for (slot = 1; slot <= last; slot++) {
-                if (slot != st->slot
-                    && wh_journal_pending(j, slot, &pending[npending])
-                       == WH_OK)
-                {
-                    npending++;
-                }
-            }
         }
 
         owner = wh_shard_raise(j, v.shard, st->slot, st->leaving, &fence,
@@ -842,7 +877,7 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
             }
 
             if (ngx_http_webhook_shard_mine(st, v.shard)) {
-                ngx_http_webhook_enqueue(st, &v, wh_word_read(v.word));
+                ngx_http_webhook_enqueue(st, &v);
             }
 
         } else if (owner == WH_ORPHAN) {

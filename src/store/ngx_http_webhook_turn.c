@@ -13,6 +13,7 @@
 
 #define NGX_HTTP_WEBHOOK_TURN_AGAIN    10     /* ms */
 #define NGX_HTTP_WEBHOOK_TURN_FAILED   1000
+#define NGX_HTTP_WEBHOOK_TURN_HOLD     5000
 
 
 static void ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
@@ -34,6 +35,7 @@ static void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st,
     ngx_msec_t delay);
 static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
+static void ngx_http_webhook_turn_hold_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st);
 
 
@@ -60,6 +62,10 @@ ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st)
     st->again.data = st;
     st->again.log = st->log;
     st->again.cancelable = 1;
+
+    st->hold.handler = ngx_http_webhook_turn_hold_handler;
+    st->hold.data = st;
+    st->hold.log = st->log;
 
     return NGX_OK;
 }
@@ -121,12 +127,24 @@ static void
 ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op)
 {
+    ngx_http_webhook_shard_t  *sh;
+
     op->next = NULL;
     *st->ops_last = op;
     st->ops_last = &op->next;
     st->ops_size += op->len;
 
-    st->shards[op->shard].nbusy++;
+    sh = &st->shards[op->shard];
+
+    if (sh->owned && sh->fence == op->fence) {
+        sh->nbusy++;
+    }
+
+    /* an exit would lose it: not for ever, should the warehouse be stuck */
+
+    if (!st->hold.timer_set) {
+        ngx_add_timer(&st->hold, NGX_HTTP_WEBHOOK_TURN_HOLD);
+    }
 
     ngx_http_webhook_turn_start(st);
 }
@@ -258,25 +276,30 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
 
     st->ops_size -= size;
 
+    v->relieve = st->relieve;
+    st->relieve = 0;
+
+    adopt = 0;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        turn->shards[i] = (u_char) st->shards[i].adopt;
+
+        if (st->shards[i].adopt) {
+            turn->fences[i] = st->shards[i].fence;
+            adopt = 1;
+        }
+    }
+
+    if (adopt) {
+        v->shards = turn->shards;
+        v->inside = ngx_http_webhook_turn_walk;
+        v->data = turn;
+    }
+
     if (st->ops == NULL) {
         st->ops_last = &st->ops;
 
-        adopt = 0;
-
-        for (i = 0; i < WH_SHARDS; i++) {
-            turn->shards[i] = (u_char) st->shards[i].adopt;
-
-            if (st->shards[i].adopt) {
-                turn->fences[i] = st->shards[i].fence;
-                adopt = 1;
-            }
-        }
-
-        if (adopt) {
-            v->shards = turn->shards;
-            v->inside = ngx_http_webhook_turn_walk;
-            v->data = turn;
-        }
+        /* a lane is read on behind all that has been done to it */
 
         if (!ngx_queue_empty(&st->reading)) {
             q = ngx_queue_head(&st->reading);
@@ -301,7 +324,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         }
     }
 
-    if (v->ops == NULL && v->shards == NULL && v->lanelen == 0
+    if (v->ops == NULL && !v->relieve && v->shards == NULL && v->lanelen == 0
         && v->present == NULL)
     {
         return;
@@ -383,12 +406,7 @@ ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
 
                 ngx_memcpy(p, view.key.data, view.key.len);
 
-                value = 0;
-
-                if (wh_journal_valid(j, &ref)) {
-                    value = wh_word_stamp(view.word,
-                                          turn->fences[view.shard]);
-                }
+                value = wh_view_stamp(j, &view, turn->fences[view.shard]);
 
                 if (value == 0) {
                     free(found);
@@ -504,6 +522,10 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
     st->busy = 0;
 
     ngx_http_webhook_turn_start(st);
+
+    if (!st->busy && st->ops == NULL && st->hold.timer_set) {
+        ngx_del_timer(&st->hold);
+    }
 }
 
 
@@ -564,15 +586,18 @@ ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
 
         del = ngx_calloc(sizeof(ngx_http_webhook_op_t), st->log);
 
-        if (del) {
-            del->type = NGX_HTTP_WEBHOOK_OP_DELETE;
-            del->shard = op->shard;
-            del->fence = op->fence;
-            del->keylen = op->keylen;
-            ngx_memcpy(del->key, op->key, op->keylen);
-
-            ngx_http_webhook_turn_add(st, del);
+        if (del == NULL) {
+            ngx_http_webhook_shard_give_up(st, op->shard);
+            return;
         }
+
+        del->type = NGX_HTTP_WEBHOOK_OP_DELETE;
+        del->shard = op->shard;
+        del->fence = op->fence;
+        del->keylen = op->keylen;
+        ngx_memcpy(del->key, op->key, op->keylen);
+
+        ngx_http_webhook_turn_add(st, del);
 
         return;
     }
@@ -632,15 +657,18 @@ ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
         if (item->moved) {
             del = ngx_calloc(sizeof(ngx_http_webhook_op_t), st->log);
 
-            if (del) {
-                *del = *op;
-                del->type = NGX_HTTP_WEBHOOK_OP_DELETE;
-                del->item = NULL;
-                del->data = NULL;
-                del->len = 0;
-
-                ngx_http_webhook_turn_add(st, del);
+            if (del == NULL) {
+                ngx_http_webhook_shard_give_up(st, op->shard);
+                return;
             }
+
+            *del = *op;
+            del->type = NGX_HTTP_WEBHOOK_OP_DELETE;
+            del->item = NULL;
+            del->data = NULL;
+            del->len = 0;
+
+            ngx_http_webhook_turn_add(st, del);
         }
     }
 
@@ -729,8 +757,7 @@ ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
         if (turn->shards[found->view.shard]
             && st->shards[found->view.shard].owned)
         {
-            ngx_http_webhook_enqueue(st, &found->view,
-                                     wh_word_read(found->view.word));
+            ngx_http_webhook_enqueue(st, &found->view);
         }
 
         free(found);
@@ -749,6 +776,7 @@ ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
         if (turn->shards[i] && st->shards[i].owned) {
             st->shards[i].adopt = 0;
             st->shards[i].loading = 0;
+            st->orphans = 1;
 
             ngx_http_webhook_lane_settle(st, i);
         }
@@ -800,6 +828,20 @@ ngx_http_webhook_turn_again_handler(ngx_event_t *ev)
 }
 
 
+/* it has only to be there: a worker does not exit before it */
+
+static void
+ngx_http_webhook_turn_hold_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_store_t  *st;
+
+    st = ev->data;
+
+    ngx_log_error(NGX_LOG_WARN, st->log, 0,
+                  "webhook_store: operations wait for the database");
+}
+
+
 /* somebody is in the warehouse, and has stopped there */
 
 static void
@@ -827,7 +869,7 @@ ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st)
         since = s->gate;
 
         if (slot == st->slot || since == 0
-            || ngx_current_msec - since < NGX_HTTP_WEBHOOK_STALL)
+            || (int64_t) (ngx_current_msec - since) < NGX_HTTP_WEBHOOK_STALL)
         {
             continue;
         }

@@ -37,7 +37,8 @@ static ngx_int_t ngx_http_webhook_warehouse_write(
 static int ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w,
     MDB_txn *txn, ngx_http_webhook_op_t *op, uint64_t *dead);
 static int ngx_http_webhook_warehouse_purge(ngx_http_webhook_warehouse_t *w,
-    MDB_txn *txn, uint64_t *dead, ngx_uint_t full, ngx_uint_t *purged);
+    MDB_txn *txn, uint64_t *dead, ngx_uint_t full, ngx_uint_t most,
+    ngx_uint_t *purged);
 static ngx_int_t ngx_http_webhook_warehouse_read(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v);
 static int ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
@@ -200,7 +201,10 @@ ngx_http_webhook_warehouse_check(u_char *dir, size_t size, ngx_log_t *log)
         if (ngx_http_webhook_warehouse_open_env(dir, size, &env, &dbi, &rc)
             != NGX_OK)
         {
-            _exit(1);
+            /* only what is wrong with the file itself; the rest shows later */
+
+            _exit(rc == MDB_INVALID || rc == MDB_CORRUPTED
+                  || rc == MDB_PAGE_NOTFOUND);
         }
 
         if (!ngx_http_webhook_warehouse_whole(env, dir)
@@ -405,7 +409,7 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
 
     v->rc = NGX_OK;
 
-    if (v->ops) {
+    if (v->ops || v->relieve) {
         v->rc = ngx_http_webhook_warehouse_write(w, v, 1);
 
         if (v->rc == NGX_BUSY) {
@@ -442,8 +446,10 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
     int                     rc;
     MDB_txn                *txn;
     uint64_t                word, dead, before;
-    ngx_uint_t              fill;
+    ngx_uint_t              fill, buried;
     ngx_http_webhook_op_t  *op;
+
+    buried = 0;
 
     rc = mdb_txn_begin(w->env, NULL, 0, &txn);
 
@@ -486,10 +492,15 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
 
         op->rc = NGX_OK;
         rc = ngx_http_webhook_warehouse_op(w, txn, op, &dead);
+
+        if (op->type == NGX_HTTP_WEBHOOK_OP_BURY) {
+            buried++;
+        }
     }
 
     if (rc == 0) {
         rc = ngx_http_webhook_warehouse_purge(w, txn, &dead, fill >= 80,
+                                              NGX_HTTP_WEBHOOK_PURGE + buried,
                                               &v->purged);
     }
 
@@ -598,7 +609,8 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
 
 static int
 ngx_http_webhook_warehouse_purge(ngx_http_webhook_warehouse_t *w,
-    MDB_txn *txn, uint64_t *dead, ngx_uint_t full, ngx_uint_t *purged)
+    MDB_txn *txn, uint64_t *dead, ngx_uint_t full, ngx_uint_t most,
+    ngx_uint_t *purged)
 {
     int          rc;
     u_char       first[1];
@@ -628,7 +640,7 @@ ngx_http_webhook_warehouse_purge(ngx_http_webhook_warehouse_t *w,
 
     rc = mdb_cursor_get(cur, &key, &value, MDB_SET_RANGE);
 
-    for (i = 0; i < NGX_HTTP_WEBHOOK_PURGE && rc == 0; i++) {
+    for (i = 0; i < most && rc == 0; i++) {
 
         if (key.mv_size != 19 || ((u_char *) key.mv_data)[0] != 'd') {
             break;

@@ -110,6 +110,7 @@ struct ngx_http_webhook_visit_s {
     size_t                           lanelen;   /* read on behind this key */
 
     ngx_uint_t                       most;      /* deliveries of a lane */
+    ngx_uint_t                       relieve;   /* purge, and look how full */
 
     /* between writing and reading, when not NULL */
     void                           (*inside)(ngx_http_webhook_visit_t *v);

@@ -13,6 +13,10 @@
 #include <ngx_channel.h>
 
 
+#define NGX_HTTP_WEBHOOK_ADOPT  64     /* shards at a time */
+#define NGX_HTTP_WEBHOOK_SWEEP  120    /* ticks */
+
+
 static ngx_int_t ngx_http_webhook_worker_map(ngx_http_webhook_store_t *st);
 static ngx_int_t ngx_http_webhook_worker_slot(ngx_http_webhook_store_t *st);
 static ngx_int_t ngx_http_webhook_worker_fifo(ngx_http_webhook_store_t *st,
@@ -342,6 +346,13 @@ ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st)
 }
 
 
+ngx_http_webhook_main_conf_t *
+ngx_http_webhook_store_main(ngx_http_webhook_store_t *st)
+{
+    return st->wmcf;
+}
+
+
 unsigned
 ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st)
 {
@@ -366,7 +377,15 @@ ngx_http_webhook_adopt(ngx_http_webhook_store_t *st)
 
     n = 0;
 
+    /* a slice at a time: so the others have their share, and the loop, too */
+
     for (i = 0; i < WH_SHARDS; i++) {
+        if (st->shards[i].loading) {
+            return;
+        }
+    }
+
+    for (i = 0; i < WH_SHARDS && n < NGX_HTTP_WEBHOOK_ADOPT; i++) {
 
         if (wh_shard_owner(wh_shard_read(&st->journal, i)) != WH_ORPHAN
             || wh_shard_adopt(&st->journal, i, st->slot, &fence) != WH_OK)
@@ -402,6 +421,10 @@ ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
 
     st->journal.slots[st->slot].beat = ngx_current_msec;
 
+    /* whoever set it may have found no FIFO yet */
+
+    __atomic_store_n(&st->journal.slots[st->slot].wake, 0, __ATOMIC_SEQ_CST);
+
     if (ngx_exiting && !st->leaving) {
         ngx_http_webhook_worker_leave(st);
     }
@@ -419,6 +442,12 @@ ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
     (void) wh_journal_reclaim(&st->journal, st->slot);
 
     if (!st->leaving) {
+        if (++st->ticks % NGX_HTTP_WEBHOOK_SWEEP == 0) {
+            st->sweep = 1;
+        }
+
+        st->relieve = (st->journal.head->full != 0);
+
         ngx_http_webhook_adopt(st);
         ngx_http_webhook_turn_move(st);
         ngx_http_webhook_turn_start(st);
@@ -545,12 +574,19 @@ void
 ngx_http_webhook_store_exit_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
+    ngx_uint_t                 i;
     ngx_http_webhook_store_t  *st;
 
     st = wmcf->worker->store;
 
     if (st == NULL) {
         return;
+    }
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        if (st->shards[i].owned) {
+            ngx_http_webhook_shard_give_up(st, i);
+        }
     }
 
     ngx_http_webhook_store_wake_all(st);

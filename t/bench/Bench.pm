@@ -413,7 +413,7 @@ sub stop_front {
 sub log_problems {
 	my ($self) = @_;
 
-	return grep { /\[(?:error|crit|alert|emerg)\]|dropped/ }
+	return grep { /\[(?:warn|error|crit|alert|emerg)\]|dropped/ }
 		split /\n/, slurp("$self->{base}/error.log");
 }
 

@@ -258,6 +258,11 @@ sub report {
 	my $all = $results{$key} or return;
 	my ($none, $mirror) = ($all->{none}, $all->{mirror});
 
+	# differences are of one round, but a quotient of two of them is wild
+
+	my $unit = $mirror ? median(map {
+		$mirror->[$_]{us} - $none->[$_]{us} } 0 .. $#$none) : 0;
+
 	printf "\n%s; %d rounds of %s s, %.1f us/request without a webhook\n\n",
 		$title, scalar @$none, $slice, median(map { $_->{us} } @$none);
 
@@ -271,8 +276,8 @@ sub report {
 		my @more = map { $own->[$_]{us} - $none->[$_]{us} }
 			0 .. $#$own;
 		my @ratio = map {
-			$more[$_] / max(0.1,
-				$mirror->[$_]{us} - $none->[$_]{us})
+			1 + ($own->[$_]{us} - $mirror->[$_]{us})
+				/ max(0.1, $unit)
 		} $mirror ? 0 .. $#$own : ();
 		my @later = grep { defined } map { $_->{later} } @$own;
 

@@ -57,7 +57,7 @@ static const char  *kinds[] = { "app", "hook", "hang", "count" };
 static const char  created[] =
     "HTTP/1.1 201 Created\r\n"
     "Content-Type: application/json\r\n"
-    "Content-Length: 27\r\n"
+    "Content-Length: 28\r\n"
     "\r\n"
     "{\"id\":4711,\"state\":\"active\"}";
 

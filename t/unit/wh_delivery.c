@@ -78,19 +78,19 @@ buffers(void)
     is_str(b.data, b.len, "abcd", "both are there");
 
     ok(wh_buf_need(&b, 996) == b.data + 4, "the rest is reserved");
-    is_int(b.len, 4, "reserving moves nothing");
-    is_int(b.size, 1000, "the limit is never exceeded");
+    is_int((int64_t) b.len, 4, "reserving moves nothing");
+    is_int((int64_t) b.size, 1000, "the limit is never exceeded");
 
     for (i = 0; i < 996; i++) {
         (void) wh_buf_putc(&b, 'x');
     }
 
     is_int(b.err, WH_OK, "a buffer may be filled to its limit");
-    is_int(b.len, 1000, "and is full then");
+    is_int((int64_t) b.len, 1000, "and is full then");
     is_int(wh_buf_put(&b, NULL, 0), WH_OK, "nothing fits a full one");
     is_int(wh_buf_putc(&b, 'y'), WH_LIMIT, "an octet does not");
     is_int(wh_buf_put(&b, NULL, 0), WH_LIMIT, "the error sticks");
-    is_int(b.len, 1000, "what was there stays");
+    is_int((int64_t) b.len, 1000, "what was there stays");
     is_str(b.data, 5, "abcdx", "as it was");
 
     free(b.data);

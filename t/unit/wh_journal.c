@@ -545,21 +545,22 @@ cursors(void)
     (void) wh_journal_next(&j, 2, &c, &ref);
 
     /*
-     * One of a generation was claimed and is not shown yet, a later one is:
-     * as it looks when both were opened during the search.
+     * The next one is in use by others again, and two more are opened during
+     * the search: the earlier one is overlooked, the later one is seen.
      */
 
     j.segs[0].closed = j.segs[0].tail;
+    j.slots[2].opened = w.gen + 1;
 
-    j.segs[2].gen = w.gen + 2;
+    j.segs[2].gen = w.gen + 3;
     j.segs[2].owner = 2;
 
     is_int(wh_journal_next(&j, 2, &c, &ref), WH_AGAIN,
            "a segment not announced is not read");
 
-    j.segs[1].gen = w.gen + 1;
+    j.segs[1].gen = w.gen + 2;
     j.segs[1].owner = 2;
-    j.slots[2].opened = w.gen + 2;
+    j.slots[2].opened = w.gen + 3;
 
     is_int(wh_journal_next(&j, 2, &c, &ref), WH_AGAIN, "they are empty");
     is_int(c.seg, 1, "the earlier one is read first");
@@ -1398,8 +1399,7 @@ buried_twice(void)
 {
     int                taken;
     uint32_t           fence;
-    unsigned           bad;
-    volatile unsigned  k;
+    volatile unsigned  k, bad;
 
     bad = 0;
 

@@ -44,7 +44,7 @@
 #define PER_RECORD  3
 #define EVENTS      (1 << 19)
 #define LINES       (1 << 22)
-#define HELD        4
+#define HELD        12      /* records to be published together */
 #define SUSPECT     40      /* ms without a sign of life */
 
 
@@ -81,6 +81,7 @@ typedef struct {
     uint32_t     quiet;     /* nothing more to append */
     uint32_t     spawned;
     uint32_t     leave[SLOTS + 1];
+    uint32_t     held[SLOTS + 1];
     event_t      events[EVENTS];
     line_t       lines[LINES];
 } shared_t;
@@ -143,6 +144,7 @@ typedef struct {
 
     held_t       held[HELD];
     unsigned     nheld;
+    unsigned     eager;
 } worker_t;
 
 
@@ -726,7 +728,10 @@ worker(void)
             busy = 1;
         }
 
-        if (me.nheld && (me.leaving || me.nheld == HELD || rnd(4))) {
+        if (me.nheld
+            && (me.leaving || shared->quiet || me.nheld == HELD
+                || rnd(me.eager ? 2 : 20) == 0))
+        {
             publish(&me.held[0]);
 
             __atomic_store_n(&shared->events[me.held[0].event].end,
@@ -734,7 +739,7 @@ worker(void)
                                                 __ATOMIC_SEQ_CST),
                              __ATOMIC_RELEASE);
 
-            me.nheld--;
+            shared->held[me.slot] = --me.nheld;
             memmove(&me.held[0], &me.held[1], me.nheld * sizeof(held_t));
             busy = 1;
         }
@@ -840,7 +845,10 @@ found:
     me.writer.slot = slot;
     me.writer.seg = -1;
 
+    me.eager = rnd(2);
+
     shared->leave[slot] = 0;
+    shared->held[slot] = 0;
     journal.slots[slot].wake = 0;
     journal.slots[slot].beat = now();
     __atomic_store_n(&journal.slots[slot].state, WH_SLOT_LIVE,
@@ -878,8 +886,7 @@ append(void)
 
     p = (payload_t *) (void *) data;
     p->event = k;
-    p->size = sizeof(payload_t) + rnd(rnd(64) ? 300
-                                              : sizeof(data) - 100);
+    p->size = sizeof(payload_t) + rnd(rnd(16) ? 300 : sizeof(data) - 100);
     memset(p + 1, (int) (k & 0xff), p->size - sizeof(payload_t));
 
     for (i = 0; i < h->n; i++) {
@@ -905,7 +912,7 @@ append(void)
         return 0;
     }
 
-    me.nheld++;
+    shared->held[me.slot] = ++me.nheld;
 
     return 1;
 }
@@ -1398,10 +1405,22 @@ drained(void)
     wh_ref_t   ref;
     wh_view_t  v;
 
+    n = 0;
+
     for (i = 1; i <= SLOTS; i++) {
-        if (journal.slots[i].pending) {
-            return 0;
+        k = journal.slots[i].state;
+
+        if (k == WH_SLOT_LIVE || k == WH_SLOT_LEAVING) {
+            n++;
+
+            if (shared->held[i] || journal.slots[i].pending) {
+                return 0;
+            }
         }
+    }
+
+    if (n != WORKERS) {
+        return 0;       /* not buried, or not begun yet */
     }
 
     for (i = 0; i < journal.nsegs; i++) {
