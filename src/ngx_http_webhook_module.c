@@ -82,6 +82,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_main_conf_t, max_event_size),
       NULL },
 
+    { ngx_string("webhook_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, memory),
+      NULL },
+
     { ngx_string("webhook_connections"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -183,6 +190,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      */
 
     wmcf->max_event_size = NGX_CONF_UNSET_SIZE;
+    wmcf->memory = NGX_CONF_UNSET_SIZE;
     wmcf->connections = NGX_CONF_UNSET_UINT;
 
     if (ngx_array_init(&wmcf->endpoints, cf->pool, 4, sizeof(void *))
@@ -207,6 +215,7 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_webhook_main_conf_t *wmcf = conf;
 
     ngx_conf_init_size_value(wmcf->max_event_size, 64 * 1024);
+    ngx_conf_init_size_value(wmcf->memory, 64 * 1024 * 1024);
     ngx_conf_init_uint_value(wmcf->connections, 0);
 
     if (wmcf->max_event_size < 1024
@@ -214,6 +223,12 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"webhook_max_event_size\" must be from 1k to 16m");
+        return NGX_CONF_ERROR;
+    }
+
+    if (wmcf->memory < 64 * 1024) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_memory\" must be at least 64k");
         return NGX_CONF_ERROR;
     }
 

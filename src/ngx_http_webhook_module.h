@@ -48,6 +48,7 @@ typedef struct {
     ngx_http_webhook_store_conf_t  *store;      /* NULL: no webhook_store */
 
     size_t                          max_event_size;
+    size_t                          memory;     /* of a worker */
     ngx_uint_t                      connections;
 
     ngx_uint_t                      ntriggers;  /* in the whole http {} */

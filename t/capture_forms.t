@@ -14,7 +14,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Path qw/ make_path /;
-use IO::Socket::INET;
 use Socket qw/ SOL_SOCKET SO_LINGER /;
 
 use Test::Webhook qw/ :DEFAULT connect_port find_in_log /;
@@ -93,7 +92,7 @@ location /cache/ {
 }
 location /small/ {
     client_max_body_size 1k;
-    lingering_close off;
+    lingering_timeout 20ms;
     proxy_pass http://127.0.0.1:%%PORT_app%%/;
 }
 location /odd/ { proxy_pass http://127.0.0.1:%%PORT_odd%%/; }
@@ -315,7 +314,7 @@ my @forms = (
 		events => 0],
 	['413', POST => '/small/length/9', 413,
 		headers => ['Content-Length: 999999']],
-	['414', GET => '/' . 'u' x 40000, 414, events => 0],
+	['414', GET => '/' . 'u' x 40000, 414, uri => ''],
 	['400', GET => '/p/length/9', 400, headers => ['Host: another']],
 	['closed by return 444', GET => '/r444', 0, events => 0],
 
@@ -362,6 +361,11 @@ my @forms = (
 	['cut by upstream, unbuffered', GET => '/nb/cut', 200],
 	['cut by upstream, chunked', GET => '/odd/cutchunked', 200],
 );
+
+# the error page of a filter cannot be held
+
+my %late = map { $_ => 1 } 'error_page of a filter',
+	'error_page of a filter, HEAD';
 
 # TODO
 
@@ -442,6 +446,13 @@ http {
     server {
         listen 127.0.0.1:%%PORT_plain%%;
         include forms.conf;
+
+        location /nolist/ { error_page 404 /haslist/none; }
+
+        location /haslist/ {
+            access_log %%TESTDIR%%/$sync.log result;
+            webhook form.seen to=one status=any;
+        }
     }
 
     server {
@@ -476,8 +487,12 @@ EOC
 			raw($request, $_)
 		} 'plain', 'with');
 
-		push @expected, [$n, $name, $status, $method, $uri]
-			unless exists $o{events};
+		# the URI is not known
+
+		$uri = $o{uri} if exists $o{uri};
+
+		push @expected, [length $uri ? $n : 'none', $name, $status,
+			$method, $uri] unless exists $o{events};
 	}
 
 	# several on a connection, all sent at once, or one after the other
@@ -511,6 +526,12 @@ EOC
 	is(split_all($with), split_all($plain),
 		"sync=$sync, one connection - the client's bytes are the same");
 
+	# without triggers, and then to a location which has some
+
+	raw(bytes('GET', '/nolist/x', ++$n), 'plain');
+	push @expected, [$n, 'first location with triggers', 404, 'GET',
+		'/nolist/x'];
+
 	http2($sync) if $t->h2();
 
 	# deliveries come in the order of requests, so this one is the last
@@ -519,14 +540,16 @@ EOC
 	push @expected, [$n, 'last', 204, 'GET', '/r204'];
 
 	ok(wait_for(sub { grep { $_ eq "/r204?n=$n" }
-		map { $_->{header}{'x-request-uri'} } $rx->requests() }, 20),
+		map { $_->{header}{'x-request-uri'} || '' } $rx->requests() },
+		20),
 		"sync=$sync, all events are delivered");
 
 	my %seen;
 
 	for my $r ($rx->requests()) {
-		my ($k) = $r->{header}{'x-request-uri'} =~ /\bn=(\d+)$/;
-		push @{$seen{defined $k ? $k : 'none'}}, $r;
+		my $uri = $r->{header}{'x-request-uri'};
+		my ($k) = defined $uri ? $uri =~ /\bn=(\d+)$/ : 'none';
+		push @{$seen{$k}}, $r;
 	}
 
 	for (@expected) {
@@ -555,8 +578,10 @@ EOC
 	my %result = map { /\bn=(\d+) .* (\S+ \S+)$/ } @log;
 
 	is(join(', ', map { "$_->[1]: $result{$_->[0]}" }
-		grep { $_->[1] !~ m!^HTTP/2! && $result{$_->[0]}
-			ne ($_->[1] =~ /^cut / ? 'committed 0' : 'committed 1')
+		grep { $_->[1] !~ m!^(?:HTTP/2|414)! && $result{$_->[0]} ne
+			($_->[1] =~ /^cut / ? 'committed 0'
+			: $sync eq 'always' && $late{$_->[1]} ? 'late 1'
+			: 'committed 1')
 		} @expected), '', "sync=$sync, results, and those cut are known");
 }
 
@@ -719,7 +744,500 @@ sub static {
 # which requests are which events
 
 sub triggers {
-	ok(1);
+	$rx->forget();
+	@expected = ();
+
+	$t->conf(<<'EOC')->run();
+%%TEST_GLOBALS%%
+
+worker_processes 2;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+    webhook_max_event_size 2k;
+
+    webhook_endpoint one {
+        url http://127.0.0.1:%%PORT_rx%%/one;
+        allow_http on;
+        header X-Request-Uri $request_uri;
+        header X-Ids $webhook_id;
+        header X-Kind $kind;
+    }
+
+    webhook_endpoint contacts {
+        url http://127.0.0.1:%%PORT_rx%%/contacts;
+        allow_http on;
+        header X-Request-Uri $request_uri;
+        events contact.* *.person;
+    }
+
+    webhook_endpoint keyed {
+        url http://127.0.0.1:%%PORT_rx%%/keyed;
+        allow_http on;
+        header X-Request-Uri $request_uri;
+        order key $arg_k;
+    }
+
+    webhook_endpoint loop {
+        url http://127.0.0.1:%%PORT_http%%/loop/in;
+        allow_http on;
+    }
+
+    webhook_json $kind request /kind;
+
+    map $kind $is_customer {
+        default 0;
+        customer 1;
+    }
+
+    log_format result '$request_uri $status [$webhook_event] '
+                      '[$webhook_result] $webhook_complete [$webhook_id]';
+    access_log %%TESTDIR%%/result.log result;
+
+    webhook http.level to=one;
+
+    proxy_http_version 1.1;
+
+    server {
+        listen 127.0.0.1:%%PORT_http%%;
+        root %%TESTDIR%%/html;
+
+        location /app/ { proxy_pass http://127.0.0.1:%%PORT_app%%/; }
+
+        location /status/ {
+            webhook s.default to=one;
+            webhook s.one to=one status=404;
+            webhook s.range to=one status=500-503;
+            webhook s.list to=one status=201,3xx,404,500-599;
+            webhook s.any to=one status=any;
+            proxy_pass http://127.0.0.1:%%PORT_app%%;
+        }
+
+        location /method/ {
+            webhook m.get to=one method=GET status=any;
+            webhook m.some to=one method=post,PUT status=any;
+            webhook m.head to=one method=HEAD status=any;
+            webhook m.all to=one status=any;
+            error_page 404 = /app/length/3;
+        }
+
+        location /if/ {
+            webhook i.arg to=one if=$arg_c;
+            webhook i.text to=one if=0$arg_c;
+            webhook i.order to=one method=POST if=$is_customer;
+            proxy_pass http://127.0.0.1:%%PORT_app%%/;
+        }
+
+        location /several/ {
+            webhook contact.created;
+            webhook contact.address.changed;
+            webhook contact.deleted status=404;
+            webhook some.person;
+            webhook person to=contacts,one;
+            add_header X-Id $webhook_id always;
+            add_header X-Event $webhook_event;
+            add_header X-Result "[$webhook_result]";
+            add_header X-Complete $webhook_complete;
+            proxy_pass http://127.0.0.1:%%PORT_app%%/;
+        }
+
+        location /off/ {
+            webhook off;
+            error_page 404 /inner/none;
+            add_header X-Id "[$webhook_id]" always;
+        }
+
+        location /inner/ {
+            webhook inner.level to=one status=any;
+
+            location /inner/same/ { }
+            location /inner/other/ { webhook other.level to=one status=any; }
+            location /inner/off/ { webhook off; }
+
+            location /inner/if/ {
+                if ($arg_c) { return 200 "in if"; }
+            }
+
+            location /inner/limit/ {
+                limit_except POST { deny all; }
+            }
+        }
+
+        location /first/ {
+            webhook first.level to=one status=any;
+            error_page 404 /inner/none;
+        }
+
+        location /tries/ {
+            webhook tries.level to=one status=any;
+            try_files /none /inner/none;
+        }
+
+        location /accel/ {
+            webhook accel.level to=one status=any;
+            proxy_pass http://127.0.0.1:%%PORT_app%%/;
+        }
+
+        location /rewritten/ {
+            webhook rewritten.level to=one status=any;
+            rewrite ^ /inner/none last;
+        }
+
+        location /sub/ {
+            webhook sub.main to=one;
+            auth_request /sub/auth;
+            mirror /sub/mirror;
+            ssi on;
+
+            location /sub/auth { webhook sub.auth to=one; return 204; }
+            location /sub/mirror { webhook sub.mirror to=one; return 204; }
+            location /sub/part { webhook sub.part to=one; return 200 part; }
+
+            location /sub/page {
+                webhook sub.main to=one;
+                auth_request /sub/auth;
+                mirror /sub/mirror;
+                ssi on;
+                default_type text/html;
+                alias %%TESTDIR%%/html/page.html;
+            }
+        }
+
+        location /keyed/ {
+            webhook keyed.event to=keyed order_key=$arg_o;
+            return 200;
+        }
+
+        location /loop/out { webhook loop.out to=loop; return 200; }
+        location /loop/in { webhook loop.in to=one; return 200; }
+
+        location /slow/ {
+            webhook slow.read to=one;
+            limit_rate 1k;
+            alias %%TESTDIR%%/html/;
+        }
+
+        location /hang/ {
+            webhook hang.read to=one;
+            proxy_pass http://127.0.0.1:%%PORT_odd%%/;
+            proxy_buffering off;
+        }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_none%%;
+        webhook off;
+
+        location /on/ { webhook location.on to=one status=any; }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_server%%;
+        webhook server.level to=one;
+        location / { return 200 "server"; }
+    }
+}
+EOC
+
+	static('page.html', '<!--#include virtual="/sub/part" -->');
+	static('inner/same/f1', 'f');
+	static('inner/off/f1', 'f');
+	static('off/f1', 'f');
+	static('inner/other/f1', 'f');
+	$odd->set(rules => { '/half' => { hang => 'body', body => 'b' x 10 } });
+
+	status_and_method();
+	condition();
+	several();
+	inheritance();
+	others();
+	gone();
+	delivered();
+
+	$t->stop();
+}
+
+sub status_and_method {
+	for (
+		[200, 's.default s.any', 1, 0, 0, 0, 1],
+		[201, 's.default s.list s.any', 1, 0, 0, 1, 1],
+		[204, 's.default s.any', 1, 0, 0, 0, 1],
+		[302, 's.default s.list s.any', 1, 0, 0, 1, 1],
+		[400, 's.any', 0, 0, 0, 0, 1],
+		[404, 's.one s.list s.any', 0, 1, 0, 1, 1],
+		[499, 's.any', 0, 0, 0, 0, 1],
+		[500, 's.range s.list s.any', 0, 0, 1, 1, 1],
+		[503, 's.range s.list s.any', 0, 0, 1, 1, 1],
+		[504, 's.list s.any', 0, 0, 0, 1, 1],
+	) {
+		my ($status, $events, @fired) = @$_;
+
+		check("status= with $status", "/status/$status", $events,
+			join(',', map { $_ ? 'committed' : 'filtered' }
+			@fired));
+	}
+
+	check("method= with $_->[0]", '/method/none', $_->[1], $_->[2],
+		method => $_->[0])
+	for (
+		['GET', 'm.get m.all', 'committed,filtered,filtered,committed'],
+		['HEAD', 'm.head m.all',
+			'filtered,filtered,committed,committed'],
+		['POST', 'm.some m.all',
+			'filtered,committed,filtered,committed'],
+		['PUT', 'm.some m.all',
+			'filtered,committed,filtered,committed'],
+		['BREW', 'm.all', 'filtered,filtered,filtered,committed'],
+	);
+}
+
+sub condition {
+	for (
+		['', 'i.text', 'filtered,filtered'],
+		['0', 'i.text', 'filtered,committed'],
+		['00', 'i.arg i.text', 'committed,committed'],
+		['no', 'i.arg i.text', 'committed,committed'],
+	) {
+		my ($c, $events, $result) = @$_;
+
+		check("if= with \"$c\"", "/if/length/1?c=$c",
+			$c eq '' ? '' : $events, "$result,filtered");
+	}
+
+	check("if= by map of $_->[0]", '/if/length/1', $_->[1],
+		"filtered,filtered,$_->[2]", method => 'POST',
+		body => $_->[0], headers => $_->[3])
+	for (
+		['{"kind":"customer"}', 'i.order', 'committed'],
+		['{"kind":"other"}', '', 'filtered'],
+		['{"kind":1}', '', 'filtered'],
+		['{}', '', 'filtered'],
+		['no JSON', '', 'filtered'],
+		["13${CRLF}{\"kind\":\"customer\"}${CRLF}0${CRLF}${CRLF}",
+			'i.order', 'committed',
+			['Transfer-Encoding: chunked']],
+	);
+
+	my $r = ($rx->requests())[-1];
+	is($r->{header}{'x-kind'}, 'customer', 'value in a header of endpoint');
+}
+
+
+sub several {
+	my $r = check('several triggers', '/several/length/10',
+		'contacts:contact.created contacts:contact.address.changed '
+		. 'contacts:some.person contacts:person one:person',
+		'committed,committed,filtered,committed,committed');
+
+	my $id = qr/[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}/;
+
+	like($r->header('X-Id'), qr/^$id(?:,$id){4}$/,
+		'$webhook_id in add_header');
+	is($r->header('X-Event'), 'contact.created,contact.address.changed,'
+		. 'contact.deleted,some.person,person',
+		'$webhook_event in add_header');
+	is($r->header('X-Result'), '[]',
+		'$webhook_result is not known in add_header');
+	is($r->header('X-Complete'), '1', '$webhook_complete in add_header');
+
+	my ($log) = find_in_log(qr/n=$n /, 0, 'result.log');
+	my @ids = split /,/, $r->header('X-Id');
+
+	is(($log =~ /\[([^]]*)\]$/)[0], $r->header('X-Id'),
+		'$webhook_id in log_format');
+	is(($log =~ /\[(.*?)\]/)[0], $r->header('X-Event'),
+		'$webhook_event in log_format');
+	is(keys %{{ map { $_ => 1 } @ids }}, 5, 'each event has its own id');
+
+	my @r;
+
+	wait_for(sub {
+		@r = grep { ($_->{header}{'x-request-uri'} || '') =~ /n=$n$/ }
+			$rx->requests();
+		@r == 5
+	}, 10, 'several events');
+
+	my %id = ('contact.created' => $ids[0],
+		'contact.address.changed' => $ids[1],
+		'some.person' => $ids[3], 'person' => $ids[4]);
+
+	is(join(' ', map { $_->{header}{'webhook-id'} } @r),
+		join(' ', map { $id{$_->{header}{'webhook-event'}} } @r),
+		'ids of deliveries are those of $webhook_id');
+	is(scalar(grep { $_->{header}{'webhook-event'} eq 'person'
+		&& $_->{header}{'webhook-id'} eq $ids[4] } @r), 2,
+		'an event has the same id for each endpoint');
+	is((grep { $_->{target} eq '/one' } @r)[0]{header}{'x-ids'},
+		$r->header('X-Id'), '$webhook_id in a header of an endpoint');
+
+	check('an error fires others', '/several/status/404',
+		'contacts:contact.deleted',
+		'filtered,filtered,committed,filtered,filtered');
+	is(($rx->wait_requests(1))[0]{version}, 'HTTP/1.1', 'HTTP/1.1 is sent');
+}
+
+sub inheritance {
+	check('inherited from http', '/app/length/5', 'http.level',
+		'committed');
+	check('inherited from server', '/', 'server.level', 'committed',
+		port => 'server');
+
+	my $r = check('webhook off', '/off/f1', '', '-');
+	is($r->header('X-Id'), '[]', 'no $webhook_id without a trigger');
+
+	check('webhook off stays through error_page', '/off/none', '', '-');
+	check('webhook off of server', '/any', '', '-', port => 'none');
+	check('webhook off of server, and a location with a trigger',
+		'/on/none', 'location.on', 'committed', port => 'none');
+	check('inherited by a nested location', '/inner/same/f1',
+		'inner.level', 'committed');
+	check('the nested location\'s own', '/inner/other/f1', 'other.level',
+		'committed');
+	check('webhook off in a nested location', '/inner/off/f1', '', '-');
+	check('inherited by "if"', '/inner/if/?c=1', 'inner.level',
+		'committed');
+	check('inherited by limit_except', '/inner/limit/', 'inner.level',
+		'committed');
+
+	check('the first location\'s through error_page', '/first/none',
+		'first.level', 'committed');
+	check('the first location\'s through try_files', '/tries/none',
+		'tries.level', 'committed');
+	check('the first location\'s through X-Accel-Redirect',
+		"/accel/empty?${accel}/inner/other/f1", 'accel.level',
+		'committed');
+	check('those after rewriting', '/rewritten/none', 'inner.level',
+		'committed');
+}
+
+sub others {
+	check('triggers of subrequests do not fire', '/sub/page', 'sub.main',
+		'committed');
+
+	# the value of the trigger wins
+
+	check('order_key=', '/keyed/?k=a&o=b', 'keyed:keyed.event',
+		'committed');
+
+	# too large: dropped, logged, and nothing of it reaches the client
+
+	my $long = 'l' x 2100;
+
+	check('larger than webhook_max_event_size', "/app/length/5?$long", '',
+		'dropped');
+	ok($t->wait_log(qr/event is larger than "webhook_max_event_size", dropped: event "http.level" [\w-]+, endpoint "one"/, 5),
+		'it is logged');
+
+	# a delivery to the same nginx is a request like any other
+
+	http(bytes('GET', '/loop/out', ++$n), port => 'http');
+	ok(wait_for(sub {
+		grep { $_->{header}{'webhook-event'} eq 'loop.in' }
+			$rx->requests()
+	}, 10), 'delivery to the same nginx');
+}
+
+sub gone {
+
+	# before the status is known: no event
+
+	my $s = connect_port('http');
+	print $s bytes('GET', '/app/hang', ++$n);
+	wait_for(sub { grep { $_->{target} =~ /n=$n/ } $app->requests() }, 5,
+		'request at the application');
+	close $s;
+	like($t->wait_log(qr/n=$n /, 5, 0, 'result.log'),
+		qr/ 499 \[http.level\] \[-\] 0 /,
+		'client gone before the response - no event');
+
+	# in the middle of the body
+
+	for my $uri ('/slow/f300000', '/hang/half') {
+		for my $how ('close', 'reset') {
+			$s = connect_port('http');
+			print $s bytes('GET', $uri, ++$n);
+			sysread $s, my $buf, 100;
+			setsockopt $s, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0)
+				if $how eq 'reset';
+			close $s;
+
+			my $event = $uri =~ /slow/ ? 'slow.read' : 'hang.read';
+
+			like($t->wait_log(qr/n=$n /, 5, 0, 'result.log'),
+				qr/ 200 \[$event\] \[committed\] 0 /,
+				"client gone during $uri, $how - not complete");
+			push @expected, [$n, "client gone during $uri, $how",
+				"one:$event"];
+		}
+	}
+}
+
+# lanes are in order: after the last event of each nothing can come
+
+sub delivered {
+	my @last;
+
+	for (['/app/length/1', 'one'], ['/several/length/1', 'contacts'],
+		['/keyed/?o=b', 'keyed'])
+	{
+		http(bytes('GET', $_->[0], ++$n), port => 'http');
+		push @last, [$n, $_->[1]];
+	}
+
+	ok(wait_for(sub {
+		my @r = $rx->requests();
+		3 == grep { my ($n, $to) = @$_; grep {
+			$_->{target} eq "/$to"
+			&& $_->{header}{'x-request-uri'} =~ /n=$n$/ } @r }
+			@last
+	}, 20), 'all are delivered') or return;
+
+	my %seen;
+
+	for my $r ($rx->requests()) {
+		my ($k) = ($r->{header}{'x-request-uri'} || '') =~ /n=(\d+)$/;
+
+		push @{$seen{$k || 'loop'}}, substr($r->{target}, 1) . ":"
+			. $r->{header}{'webhook-event'};
+	}
+
+	for (@expected) {
+		my ($k, $name, $events) = @$_;
+
+		is(join(' ', sort @{delete $seen{$k} || []}),
+			join(' ', sort split / /, $events), "$name - events");
+	}
+
+	delete $seen{$_->[0]} for @last;
+	is(join(', ', map { @$_ } values %seen), 'one:loop.in',
+		'no other event');
+}
+
+# sends a request, looks for its results in the log, and has its events looked
+# for at the end
+
+sub check {
+	my ($name, $uri, $events, $results, %o) = @_;
+
+	my $method = $o{method} || 'GET';
+
+	my $r = parse_response(http(bytes($method, $uri, ++$n, %o),
+		port => $o{port} || 'http', method => $method),
+		method => $method);
+
+	my $line = $t->wait_log(qr/n=$n /, 5, 0, 'result.log') || '';
+
+	is(($line =~ /\] \[(.*?)\]/)[0], $results, "$name - results");
+
+	push @expected, [$n, $name, join ' ', map { /:/ ? $_ : "one:$_" }
+		split / /, $events];
+
+	return $r;
 }
 
 ###############################################################################

@@ -162,7 +162,10 @@ sub cut {
 			}, 10, 'a flush');
 		}
 
-		my $share = (0, 0.1, 0.5, 0.9, 1, rand())[rand 6];
+		# nothing that was not flushed, some of it, all of it
+
+		my $share = (0, 0.5, rand(), 1, rand(0.2), 1 - rand(0.2))
+			[($i - 1) % 6];
 
 		push @cuts, image($t, "image$i", $share);
 

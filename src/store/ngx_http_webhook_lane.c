@@ -13,7 +13,10 @@
 
 static ngx_http_webhook_lane_t *ngx_http_webhook_lane_get(
     ngx_http_webhook_store_t *st, unsigned shard, wh_str_t *name,
-    wh_str_t *key);
+    wh_str_t *key, ngx_uint_t slice);
+static ngx_http_webhook_lane_t *ngx_http_webhook_lane_find(
+    ngx_http_webhook_store_t *st, ngx_str_t *id, uint32_t *hash,
+    unsigned shard, wh_str_t *name, wh_str_t *key);
 static void ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 static ngx_http_webhook_item_t *ngx_http_webhook_lane_place(
@@ -112,6 +115,7 @@ ngx_http_webhook_shard_lose(ngx_http_webhook_store_t *st, unsigned shard)
     sh->owned = 0;
     sh->loading = 0;
     sh->adopt = 0;
+    sh->partial = 0;
     sh->nbusy = 0;
 }
 
@@ -151,7 +155,7 @@ ngx_http_webhook_shard_idle(ngx_http_webhook_shard_t *sh)
     ngx_queue_t              *q;
     ngx_http_webhook_lane_t  *lane;
 
-    if (sh->nitems || sh->nbusy || sh->loading) {
+    if (sh->nitems || sh->nbusy || sh->loading || sh->partial) {
         return 0;
     }
 
@@ -235,49 +239,61 @@ ngx_http_webhook_lane_settle(ngx_http_webhook_store_t *st, unsigned shard)
 /* lanes */
 
 
+/* "id" has room for a lane's name in the tree, which is put there */
+
 static ngx_http_webhook_lane_t *
-ngx_http_webhook_lane_get(ngx_http_webhook_store_t *st, unsigned shard,
-    wh_str_t *name, wh_str_t *key)
+ngx_http_webhook_lane_find(ngx_http_webhook_store_t *st, ngx_str_t *id,
+    uint32_t *hash, unsigned shard, wh_str_t *name, wh_str_t *key)
 {
-    u_char                   *p, buf[WH_NAME_MAX + WH_KEY_MAX + 3];
-    size_t                    len;
-    uint32_t                  hash;
-    ngx_str_t                 id;
-    ngx_http_webhook_lane_t  *lane;
+    u_char  *p;
 
-    len = name->len + key->len + 3;
-
-    p = ngx_cpymem(buf, name->data, name->len);
+    p = ngx_cpymem(id->data, name->data, name->len);
     *p++ = '\0';
     *p++ = (u_char) (shard >> 8);
     *p++ = (u_char) (shard & 0xff);
 
     if (key->len) {
-        ngx_memcpy(p, key->data, key->len);
+        p = ngx_cpymem(p, key->data, key->len);
     }
 
-    hash = ngx_crc32_long(buf, len);
+    id->len = p - id->data;
+    *hash = ngx_crc32_long(id->data, id->len);
+
+    return (ngx_http_webhook_lane_t *) ngx_str_rbtree_lookup(&st->lanes, id,
+                                                             *hash);
+}
+
+
+/* a lane that a slice of the warehouse has brought is known as far as that */
+
+static ngx_http_webhook_lane_t *
+ngx_http_webhook_lane_get(ngx_http_webhook_store_t *st, unsigned shard,
+    wh_str_t *name, wh_str_t *key, ngx_uint_t slice)
+{
+    u_char                   *p, buf[WH_NAME_MAX + WH_KEY_MAX + 3];
+    uint32_t                  hash;
+    ngx_str_t                 id;
+    ngx_http_webhook_lane_t  *lane;
 
     id.data = buf;
-    id.len = len;
 
-    lane = (ngx_http_webhook_lane_t *) ngx_str_rbtree_lookup(&st->lanes, &id,
-                                                             hash);
+    lane = ngx_http_webhook_lane_find(st, &id, &hash, shard, name, key);
     if (lane) {
         return lane;
     }
 
-    lane = ngx_calloc(sizeof(ngx_http_webhook_lane_t) + len, st->log);
+    lane = ngx_calloc(sizeof(ngx_http_webhook_lane_t) + id.len, st->log);
     if (lane == NULL) {
         return NULL;
     }
 
     p = (u_char *) lane + sizeof(ngx_http_webhook_lane_t);
-    ngx_memcpy(p, buf, len);
+    ngx_memcpy(p, buf, id.len);
 
     lane->node.node.key = hash;
     lane->node.str.data = p;
-    lane->node.str.len = len;
+    lane->node.str.len = id.len;
+    lane->slice = slice;
 
     lane->name.data = p;
     lane->name.len = name->len;
@@ -292,7 +308,41 @@ ngx_http_webhook_lane_get(ngx_http_webhook_store_t *st, unsigned shard,
     ngx_rbtree_insert(&st->lanes, &lane->node.node);
     ngx_queue_insert_tail(&st->shards[shard].lanes, &lane->queue);
 
+    if (st->shards[shard].partial && slice == 0 && lane->endpoint) {
+
+        /* it may have a past in the warehouse */
+
+        lane->more = 1;
+        ngx_http_webhook_turn_read(st, lane);
+    }
+
     return lane;
+}
+
+
+/* in memory already, and not by this very slice */
+
+ngx_uint_t
+ngx_http_webhook_lane_known_by(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice)
+{
+    u_char                    buf[WH_NAME_MAX + WH_KEY_MAX + 3];
+    uint32_t                  hash;
+    wh_str_t                  name, key;
+    ngx_str_t                 id;
+    ngx_http_webhook_lane_t  *lane;
+
+    id.data = buf;
+
+    name.data = (char *) loaded->name.data;
+    name.len = loaded->name.len;
+    key.data = (char *) loaded->key.data;
+    key.len = loaded->key.len;
+
+    lane = ngx_http_webhook_lane_find(st, &id, &hash, loaded->shard, &name,
+                                      &key);
+
+    return lane && lane->slice != slice;
 }
 
 
@@ -487,6 +537,8 @@ ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
         ngx_queue_remove(&item->queue);
         item->lane->nitems--;
         item->lane->nmoved -= item->moved;
+        st->memory -= item->charged;
+        item->charged = 0;
         st->shards[item->lane->shard].nitems--;
         item->lane = NULL;
     }
@@ -538,7 +590,7 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
         return;
     }
 
-    lane = ngx_http_webhook_lane_get(st, v->shard, &v->name, &v->key);
+    lane = ngx_http_webhook_lane_get(st, v->shard, &v->name, &v->key, 0);
     if (lane == NULL) {
         goto failed;
     }
@@ -750,7 +802,7 @@ ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
 
 void
 ngx_http_webhook_load(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_loaded_t *loaded)
+    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice)
 {
     wh_str_t                  name, key;
     ngx_queue_t              *behind;
@@ -766,7 +818,7 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     key.data = (char *) loaded->key.data;
     key.len = loaded->key.len;
 
-    lane = ngx_http_webhook_lane_get(st, loaded->shard, &name, &key);
+    lane = ngx_http_webhook_lane_get(st, loaded->shard, &name, &key, slice);
     if (lane == NULL) {
         goto failed;
     }
@@ -816,6 +868,8 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
 
         ngx_memcpy(item->data, loaded->data, loaded->len);
     }
+
+    ngx_http_webhook_item_charge(st, item);
 
 done:
 
@@ -1081,7 +1135,8 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
     if (item->inflight
         || (lane->endpoint != NULL
             && lane->nmoved <= NGX_HTTP_WEBHOOK_LANE_LOADED
-            && ngx_http_webhook_lane_known(lane, item)))
+            && ngx_http_webhook_lane_known(lane, item)
+            && st->memory <= st->wmcf->memory))
     {
         return;
     }
@@ -1096,7 +1151,32 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_unlink(st, item);
     ngx_http_webhook_item_free(item);
 
+    if (lane->nitems == 0 && lane->inflight == 0 && lane->endpoint
+        && st->memory > st->wmcf->memory)
+    {
+        /* the whole lane: a slice of the warehouse brings it back in time */
+
+        st->shards[lane->shard].partial = 1;
+        st->shards[lane->shard].whole = 0;
+
+        ngx_http_webhook_lane_free(st, lane);
+        return;
+    }
+
     if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
         ngx_http_webhook_turn_read(st, lane);
     }
+}
+
+
+/* what a delivery in the warehouse takes of the memory beside */
+
+void
+ngx_http_webhook_item_charge(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    item->charged = sizeof(ngx_http_webhook_item_t)
+                    + sizeof(ngx_http_webhook_lane_t) + item->len;
+
+    st->memory += item->charged;
 }

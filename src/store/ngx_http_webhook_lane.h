@@ -43,6 +43,7 @@ struct ngx_http_webhook_item_s {
     ngx_http_webhook_progress_t   progress;
     ngx_msec_t                    created;
     ngx_uint_t                    nops;       /* operations that refer to it */
+    size_t                        charged;    /* octets of memory, when moved */
 
     unsigned                      moved:1;    /* lives in the warehouse */
     unsigned                      moving:1;   /* on its way there */
@@ -74,6 +75,7 @@ struct ngx_http_webhook_lane_s {
     unsigned                      ready:1;
     unsigned                      read:1;     /* in the reading queue */
     unsigned                      orphaned:1; /* a warning was given */
+    ngx_uint_t                    slice;      /* that has brought it, or 0 */
 
     /* the driver's */
     ngx_uint_t                    inflight;

@@ -22,6 +22,7 @@
 #define NGX_HTTP_WEBHOOK_MOVE_AGE      1000   /* ms in the journal alone */
 #define NGX_HTTP_WEBHOOK_LANE_LOADED   64     /* deliveries of a lane */
 #define NGX_HTTP_WEBHOOK_LANE_LOW      16
+#define NGX_HTTP_WEBHOOK_DUE           2000   /* ms ahead of a lane's time */
 #define NGX_HTTP_WEBHOOK_VISIT_OPS     1024
 #define NGX_HTTP_WEBHOOK_VISIT_SIZE    (4 * 1024 * 1024)
 
@@ -54,6 +55,8 @@ typedef struct {
     unsigned                         owned:1;
     unsigned                         loading:1;
     unsigned                         adopt:1;   /* to be loaded */
+    unsigned                         partial:1; /* lanes are not in memory */
+    unsigned                         whole:1;   /* none was left out lately */
 } ngx_http_webhook_shard_t;
 
 
@@ -74,6 +77,8 @@ typedef struct {
     ngx_http_webhook_store_t        *store;
     u_char                           shards[WH_SHARDS];
     u_char                           present[WH_SHARDS];
+    u_char                           partial[WH_SHARDS];
+    u_char                           skipped[WH_SHARDS];
     uint32_t                         fences[WH_SHARDS];
     ngx_http_webhook_found_t        *found;
     ngx_http_webhook_lane_t         *lane;      /* being read on */
@@ -139,6 +144,10 @@ struct ngx_http_webhook_store_s {
     ngx_thread_task_t               *flush;
     ngx_http_webhook_lane_t         *driven;
     size_t                           ops_size;  /* of the queued payloads */
+    size_t                           memory;    /* of moved deliveries */
+    u_char                           from[NGX_HTTP_WEBHOOK_KEY_SIZE];
+    size_t                           fromlen;   /* where a slice goes on */
+    ngx_uint_t                       slices;    /* number of the last one */
 
     unsigned                         busy:1;    /* a turn is in flight */
     unsigned                         flush_busy:1;
@@ -146,6 +155,7 @@ struct ngx_http_webhook_store_s {
     unsigned                         orphans:1; /* there may be some */
     unsigned                         sweep:1;   /* the warehouse, once */
     unsigned                         relieve:1; /* the warehouse is full */
+    unsigned                         slice:1;   /* look for lanes left out */
     unsigned                         stuck:1;   /* the alert was given */
 };
 
@@ -171,12 +181,16 @@ void ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
     unsigned shard);
 void ngx_http_webhook_drive_handler(ngx_event_t *ev);
 void ngx_http_webhook_load(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_loaded_t *loaded);
+    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
 ngx_int_t ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, unsigned state);
 void ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 void ngx_http_webhook_item_free(ngx_http_webhook_item_t *item);
+ngx_uint_t ngx_http_webhook_lane_known_by(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
+void ngx_http_webhook_item_charge(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
 void ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 

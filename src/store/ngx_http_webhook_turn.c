@@ -31,6 +31,10 @@ static void ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st,
+    unsigned shard);
+static void ngx_http_webhook_turn_slice(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st,
     ngx_msec_t delay);
@@ -255,6 +259,13 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     turn->nomem = 0;
 
     v->most = NGX_HTTP_WEBHOOK_LANE_LOADED;
+    v->skipped = turn->skipped;
+
+    if (st->memory < st->wmcf->memory) {
+        v->budget = st->wmcf->memory - st->memory;
+    }
+
+    ngx_memzero(turn->skipped, WH_SHARDS);
 
     n = 0;
     size = 0;
@@ -318,6 +329,10 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
                                                         turn->index);
         }
 
+        if (st->slice && v->shards == NULL) {
+            ngx_http_webhook_turn_slice(st);
+        }
+
         if (st->sweep) {
             ngx_memzero(turn->present, WH_SHARDS);
             v->present = turn->present;
@@ -325,7 +340,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     }
 
     if (v->ops == NULL && !v->relieve && v->shards == NULL && v->lanelen == 0
-        && v->present == NULL)
+        && v->present == NULL && v->partial == NULL)
     {
         return;
     }
@@ -505,6 +520,10 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
         ngx_http_webhook_turn_lane_done(st);
     }
 
+    if (v->partial) {
+        ngx_http_webhook_turn_sliced(st);
+    }
+
     ngx_http_webhook_loaded_free(v->loaded);
     v->loaded = NULL;
 
@@ -629,6 +648,8 @@ ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
         item->moved = 1;
         item->word = NULL;
         item->lane->nmoved++;
+
+        ngx_http_webhook_item_charge(st, item);
     }
 
     if (item->changed) {
@@ -718,7 +739,7 @@ ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st)
             && ngx_memcmp(loaded->key.data, lane->key.data, lane->key.len)
                == 0)
         {
-            ngx_http_webhook_load(st, loaded);
+            ngx_http_webhook_load(st, loaded, 0);
         }
     }
 
@@ -767,11 +788,15 @@ ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
 
     for (loaded = turn->visit.loaded; loaded; loaded = loaded->next) {
         if (turn->shards[loaded->shard]) {
-            ngx_http_webhook_load(st, loaded);
+            ngx_http_webhook_load(st, loaded, 0);
         }
     }
 
     for (i = 0; i < WH_SHARDS; i++) {
+
+        if (turn->shards[i] && turn->skipped[i] && st->shards[i].owned) {
+            ngx_http_webhook_turn_partial(st, i);
+        }
 
         if (turn->shards[i] && st->shards[i].owned) {
             st->shards[i].adopt = 0;
@@ -783,6 +808,142 @@ ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
     }
 
     ngx_post_event(&st->drive, &ngx_posted_next_events);
+}
+
+
+/*
+ * A shard of which not all lanes are in memory.  Those that are may have more
+ * behind: what is not known to be all is read on before it is sent.
+ */
+
+static void
+ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st, unsigned shard)
+{
+    ngx_queue_t               *q;
+    ngx_http_webhook_lane_t   *lane;
+    ngx_http_webhook_shard_t  *sh;
+
+    sh = &st->shards[shard];
+
+    sh->partial = 1;
+    sh->whole = 0;
+
+    for (q = ngx_queue_head(&sh->lanes);
+         q != ngx_queue_sentinel(&sh->lanes);
+         q = ngx_queue_next(q))
+    {
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
+
+        if (lane->nmoved == 0 && lane->endpoint && !lane->more) {
+            lane->more = 1;
+            ngx_http_webhook_turn_read(st, lane);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_slice(ngx_http_webhook_store_t *st)
+{
+    ngx_time_t                *tp;
+    ngx_uint_t                 i, n;
+    ngx_http_webhook_turn_t   *turn;
+    ngx_http_webhook_visit_t  *v;
+
+    turn = st->turn;
+    v = &turn->visit;
+
+    st->slice = 0;
+
+    if (st->memory > st->wmcf->memory / 4 * 3) {
+        return;
+    }
+
+    n = 0;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        turn->partial[i] = (st->shards[i].owned && st->shards[i].partial);
+
+        if (turn->partial[i]) {
+            turn->fences[i] = st->shards[i].fence;
+            n++;
+
+            if (st->fromlen == 0) {
+                st->shards[i].whole = 1;
+            }
+        }
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    tp = ngx_timeofday();
+
+    v->partial = turn->partial;
+    v->due = (uint64_t) tp->sec * 1000 + tp->msec + NGX_HTTP_WEBHOOK_DUE;
+
+    ngx_memcpy(v->from, st->from, st->fromlen);
+    v->fromlen = st->fromlen;
+
+    st->slices++;
+}
+
+
+static void
+ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st)
+{
+    ngx_uint_t                  i;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_shard_t   *sh;
+    ngx_http_webhook_visit_t   *v;
+    ngx_http_webhook_loaded_t  *loaded;
+
+    turn = st->turn;
+    v = &turn->visit;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        sh = &st->shards[i];
+
+        if (turn->partial[i]
+            && (!sh->owned || sh->fence != turn->fences[i]))
+        {
+            turn->partial[i] = 0;
+        }
+
+        if (turn->skipped[i]) {
+            sh->whole = 0;
+        }
+    }
+
+    for (loaded = v->loaded; loaded; loaded = loaded->next) {
+
+        if (turn->partial[loaded->shard]
+            && !ngx_http_webhook_lane_known_by(st, loaded, st->slices))
+        {
+            ngx_http_webhook_load(st, loaded, st->slices);
+        }
+    }
+
+    ngx_memcpy(st->from, v->from, v->fromlen);
+    st->fromlen = v->fromlen;
+
+    if (st->fromlen) {
+
+        /* on, while there is room */
+
+        st->slice = (v->loaded != NULL);
+        return;
+    }
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        sh = &st->shards[i];
+
+        if (turn->partial[i] && sh->owned && sh->whole) {
+            sh->partial = 0;
+            ngx_http_webhook_lane_settle(st, i);
+        }
+    }
 }
 
 

@@ -11,6 +11,7 @@
 
 #define NGX_HTTP_WEBHOOK_READERS     512
 #define NGX_HTTP_WEBHOOK_PURGE       64     /* dead letters purged a visit */
+#define NGX_HTTP_WEBHOOK_SLICE       4096   /* lanes looked at a visit */
 
 
 /* before a record, in the machine's order; all integers are checked on use */
@@ -42,8 +43,12 @@ static int ngx_http_webhook_warehouse_purge(ngx_http_webhook_warehouse_t *w,
 static ngx_int_t ngx_http_webhook_warehouse_read(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v);
 static int ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
-    MDB_val *value, ngx_http_webhook_visit_t *v,
-    ngx_http_webhook_loaded_t ***last, ngx_uint_t *more);
+    MDB_val *value, ngx_http_webhook_visit_t *v, ngx_uint_t *more);
+static int ngx_http_webhook_warehouse_read_slice(MDB_cursor *cur,
+    ngx_http_webhook_visit_t *v);
+static int ngx_http_webhook_warehouse_skip_lane(MDB_cursor *cur, MDB_val *key,
+    MDB_val *value);
+static uint64_t ngx_http_webhook_warehouse_planned(MDB_val *value);
 static ngx_http_webhook_loaded_t *ngx_http_webhook_warehouse_loaded(
     MDB_val *key, MDB_val *value);
 static size_t ngx_http_webhook_warehouse_lane(MDB_val *key);
@@ -382,8 +387,10 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
     ngx_http_webhook_op_t  *op;
 
     v->loaded = NULL;
+    v->last = &v->loaded;
     v->loaded_more = 0;
     v->purged = 0;
+    v->size = 0;
 
     /*
      * LMDB's own lock has no "try": whoever was stopped inside would stop all
@@ -429,7 +436,9 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
         v->inside(v);
     }
 
-    if (v->rc == NGX_OK && (v->shards || v->lanelen || v->present)) {
+    if (v->rc == NGX_OK
+        && (v->shards || v->lanelen || v->present || v->partial))
+    {
         v->rc = ngx_http_webhook_warehouse_read(w, v);
     }
 
@@ -685,7 +694,6 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
     unsigned                     shard;
     ngx_uint_t                   more;
     MDB_cursor                  *cur;
-    ngx_http_webhook_loaded_t  **last;
 
     rc = mdb_txn_begin(w->env, NULL, MDB_RDONLY, &txn);
 
@@ -704,7 +712,6 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
         goto failed;
     }
 
-    last = &v->loaded;
     more = 0;
 
     if (v->lanelen) {
@@ -725,7 +732,7 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
             && ngx_memcmp(key.mv_data, v->lane, n) == 0)
         {
             rc = ngx_http_webhook_warehouse_read_lane(cur, &key, &value, v,
-                                                      &last, &more);
+                                                      &more);
         }
 
         v->loaded_more = more;
@@ -749,13 +756,22 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
                && ngx_http_webhook_get_be((u_char *) key.mv_data + 1, 2)
                   == shard)
         {
+            if (v->size >= v->budget) {
+                v->skipped[shard] = 1;
+                break;
+            }
+
             rc = ngx_http_webhook_warehouse_read_lane(cur, &key, &value, v,
-                                                      &last, &more);
+                                                      &more);
         }
 
         if (rc != 0 && rc != MDB_NOTFOUND) {
             break;
         }
+    }
+
+    if (v->partial && (rc == 0 || rc == MDB_NOTFOUND)) {
+        rc = ngx_http_webhook_warehouse_read_slice(cur, v);
     }
 
     for (shard = 0; v->present && shard < WH_SHARDS; shard++) {
@@ -806,8 +822,7 @@ failed:
 
 static int
 ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
-    MDB_val *value, ngx_http_webhook_visit_t *v,
-    ngx_http_webhook_loaded_t ***last, ngx_uint_t *more)
+    MDB_val *value, ngx_http_webhook_visit_t *v, ngx_uint_t *more)
 {
     int                         rc;
     size_t                      n;
@@ -843,8 +858,9 @@ ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
         loaded = ngx_http_webhook_warehouse_loaded(key, value);
 
         if (loaded) {
-            **last = loaded;
-            *last = &loaded->next;
+            *v->last = loaded;
+            v->last = &loaded->next;
+            v->size += sizeof(ngx_http_webhook_loaded_t) + loaded->len;
             final = loaded;
         }
 
@@ -855,14 +871,110 @@ ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
         return rc;
     }
 
+    return ngx_http_webhook_warehouse_skip_lane(cur, key, value);
+}
+
+
+/* from a key of a lane to the first one behind the lane */
+
+static int
+ngx_http_webhook_warehouse_skip_lane(MDB_cursor *cur, MDB_val *key,
+    MDB_val *value)
+{
+    size_t  n;
+    u_char  lane[NGX_HTTP_WEBHOOK_KEY_SIZE];
+
+    n = ngx_http_webhook_warehouse_lane(key);
+
     /* numbers sort above any sequence of the lane */
 
+    ngx_memcpy(lane, key->mv_data, n);
     ngx_memset(lane + n, 0xff, 10);
 
     key->mv_data = lane;
     key->mv_size = n + 10;
 
     return mdb_cursor_get(cur, key, value, MDB_SET_RANGE);
+}
+
+
+/* lanes that found no place in memory, when there is some again */
+
+static int
+ngx_http_webhook_warehouse_read_slice(MDB_cursor *cur,
+    ngx_http_webhook_visit_t *v)
+{
+    int         rc;
+    u_char      first[3];
+    MDB_val     key, value;
+    unsigned    shard;
+    ngx_uint_t  i, more;
+
+    if (v->fromlen) {
+        key.mv_data = v->from;
+        key.mv_size = v->fromlen;
+
+    } else {
+        key.mv_data = "q";
+        key.mv_size = 1;
+    }
+
+    rc = mdb_cursor_get(cur, &key, &value, MDB_SET_RANGE);
+
+    for (i = 0; rc == 0 && ngx_http_webhook_warehouse_lane(&key) != 0; i++) {
+
+        shard = (unsigned) ngx_http_webhook_get_be((u_char *) key.mv_data + 1,
+                                                   2);
+
+        if (i == NGX_HTTP_WEBHOOK_SLICE || v->size >= v->budget) {
+            ngx_memcpy(v->from, key.mv_data, key.mv_size);
+            v->fromlen = key.mv_size;
+            return 0;
+        }
+
+        if (shard >= WH_SHARDS) {
+            break;
+        }
+
+        if (!v->partial[shard]) {
+            first[0] = 'q';
+            ngx_http_webhook_put_be(first + 1, shard + 1, 2);
+
+            key.mv_data = first;
+            key.mv_size = 3;
+
+            rc = mdb_cursor_get(cur, &key, &value, MDB_SET_RANGE);
+            continue;
+        }
+
+        if (ngx_http_webhook_warehouse_planned(&value) > v->due) {
+            v->skipped[shard] = 1;
+            rc = ngx_http_webhook_warehouse_skip_lane(cur, &key, &value);
+            continue;
+        }
+
+        rc = ngx_http_webhook_warehouse_read_lane(cur, &key, &value, v,
+                                                  &more);
+    }
+
+    v->fromlen = 0;
+
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+
+static uint64_t
+ngx_http_webhook_warehouse_planned(MDB_val *value)
+{
+    ngx_http_webhook_value_t  head;
+
+    if (value->mv_size < sizeof(ngx_http_webhook_value_t)) {
+        return 0;
+    }
+
+    ngx_memcpy(&head, value->mv_data, sizeof(ngx_http_webhook_value_t));
+
+    return head.progress.planned;
 }
 
 

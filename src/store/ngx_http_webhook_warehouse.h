@@ -23,10 +23,10 @@
 #define _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_
 
 
-#include <lmdb.h>
-
 #include "ngx_http_webhook_module.h"
 #include "wh_journal.h"
+
+#include <lmdb.h>
 
 
 #define NGX_HTTP_WEBHOOK_KEY_SIZE       (1 + 2 + 1 + WH_NAME_MAX + 1          \
@@ -109,7 +109,15 @@ struct ngx_http_webhook_visit_s {
     u_char                           lane[NGX_HTTP_WEBHOOK_KEY_SIZE];
     size_t                           lanelen;   /* read on behind this key */
 
+    /* lanes of these shards from a key on, as far as they are due */
+    u_char                          *partial;   /* WH_SHARDS flags, or NULL */
+    u_char                          *skipped;   /* out: with lanes left out */
+    u_char                           from[NGX_HTTP_WEBHOOK_KEY_SIZE];
+    size_t                           fromlen;   /* in and out; 0: the first */
+    uint64_t                         due;       /* ms since the epoch */
+
     ngx_uint_t                       most;      /* deliveries of a lane */
+    size_t                           budget;    /* octets to load, about */
     ngx_uint_t                       relieve;   /* purge, and look how full */
 
     /* between writing and reading, when not NULL */
@@ -117,6 +125,8 @@ struct ngx_http_webhook_visit_s {
     void                            *data;
 
     ngx_http_webhook_loaded_t       *loaded;    /* out, in order of keys */
+    ngx_http_webhook_loaded_t      **last;
+    size_t                           size;      /* out: octets loaded */
     ngx_uint_t                       loaded_more;  /* lane: more behind */
     ngx_int_t                        rc;        /* out */
     ngx_uint_t                       purged;    /* out: dead letters */

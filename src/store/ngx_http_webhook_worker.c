@@ -189,6 +189,7 @@ ngx_http_webhook_worker_slot(ngx_http_webhook_store_t *st)
     }
 
     st->slot = i;
+    slot = &st->journal.slots[i];
 
     slot->pid = (uint32_t) ngx_pid;
     slot->beat = ngx_current_msec;
@@ -447,6 +448,7 @@ ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
         }
 
         st->relieve = (st->journal.head->full != 0);
+        st->slice = 1;
 
         ngx_http_webhook_adopt(st);
         ngx_http_webhook_turn_move(st);

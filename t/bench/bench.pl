@@ -164,7 +164,7 @@ sub stop {
 
 	# one line for each failed attempt is as it should be
 
-	@lines = grep { !/ webhook .* failed|Connection refused/ } @lines
+	@lines = grep { !/ webhook attempt |Connection refused/ } @lines
 		if $name =~ /^(?:dead|hanging)$/;
 
 	push @problems, "$name: " . @lines . " lines in its log: $lines[0]"
