@@ -318,7 +318,9 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
 
     if (ngx_http_webhook_peer_init_process(cycle, wmcf) == NGX_OK
         && ngx_http_webhook_delivery_init_process(cycle, wmcf) == NGX_OK
-        && ngx_http_webhook_store_init_process(cycle, wmcf) == NGX_OK)
+        && ngx_http_webhook_store_init_process(cycle, wmcf,
+                                       &ngx_http_webhook_delivery_driver)
+           == NGX_OK)
     {
         return NGX_OK;
     }

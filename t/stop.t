@@ -198,22 +198,29 @@ Test::Webhook::wait_for(sub {
 note(@results . ' requests, ' . (grep { $_->{complete} } @results)
 	. ' complete');
 
-is(join(' ', map { $_->{n} } $load->missing(\%good)), '', 'nothing lost');
-is(join(' ', map { $_->{n} } $load->missing(\%strict)), '',
-	'nothing lost in strict order');
-is(join(' ', map { $_->{n} } $load->missing(\%hang, \&few)), '',
-	'nothing lost of a backlog');
+none('nothing lost', numbers($load->missing(\%good)));
+none('nothing lost in strict order', numbers($load->missing(\%strict)));
+none('nothing lost of a backlog', numbers($load->missing(\%hang, \&few)));
 
-is(join("\n", $load->disorder(\@good, 1)), '', 'order by key');
-is(join("\n", $load->disorder(\@strict, 0)), '', 'strict order');
-is(join("\n", $load->disorder(\@hang, 1)), '', 'order of a backlog');
+none('order by key', $load->disorder(\@good, 1));
+none('strict order', $load->disorder(\@strict, 0));
+none('order of a backlog', $load->disorder(\@hang, 1));
 
 my $lanes = lanes($t, qw/ good strict hang /);
 
 note("$lanes->{attempts} attempts, $lanes->{takeovers} takeovers");
-is(join("\n", @{$lanes->{bad}}), '', 'one owner per lane');
+none('one owner per lane', @{$lanes->{bad}});
 
 ###############################################################################
+
+sub numbers { map { "$_->{n} $_->{key} $_->{form}" } @_ }
+
+sub none {
+	my ($what, @bad) = @_;
+
+	is(scalar @bad, 0, $what)
+		or diag(map { "  $_\n" } splice @bad, 0, 20);
+}
 
 sub few { $_[0]{n} =~ /[258]$/ }
 

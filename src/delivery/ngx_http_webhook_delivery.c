@@ -24,6 +24,8 @@ typedef struct {
 } ngx_http_webhook_delivery_t;
 
 
+static void ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
 static ngx_uint_t ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item);
 static ngx_http_webhook_attempt_t *ngx_http_webhook_delivery_attempt(
@@ -36,11 +38,23 @@ static void ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
 static void ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st,
+    unsigned slot);
 static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_event_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_permit_give(
     ngx_http_webhook_store_t *st, ngx_http_webhook_endpoint_t *ep);
 static uint64_t ngx_http_webhook_now(void);
+
+
+ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver = {
+    ngx_http_webhook_delivery_drive,
+    ngx_http_webhook_delivery_forget,
+    ngx_http_webhook_delivery_wake,
+    ngx_http_webhook_delivery_bury
+};
 
 
 ngx_int_t
@@ -82,7 +96,7 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
 }
 
 
-void
+static void
 ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane)
 {
@@ -493,7 +507,7 @@ ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
 }
 
 
-void
+static void
 ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st)
 {
     ngx_uint_t                     n;
@@ -520,7 +534,7 @@ ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st)
 }
 
 
-void
+static void
 ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
 {
     if (lane->timer.timer_set) {
@@ -534,8 +548,8 @@ ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
 }
 
 
-void
-ngx_http_webhook_delivery_void(ngx_http_webhook_store_t *st, unsigned slot)
+static void
+ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st, unsigned slot)
 {
     ngx_uint_t                     i;
     ngx_http_webhook_main_conf_t  *wmcf;

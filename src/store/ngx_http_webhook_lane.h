@@ -85,6 +85,24 @@ struct ngx_http_webhook_lane_s {
 };
 
 
+/* who drives the lanes; given to the store with its opening */
+
+struct ngx_http_webhook_driver_s {
+    /* sends what may be sent of a lane; called whenever it may have changed */
+    void   (*drive)(ngx_http_webhook_store_t *st,
+                    ngx_http_webhook_lane_t *lane);
+
+    /* a lane goes away: its timer and its place in a waiting list, too */
+    void   (*forget)(ngx_http_webhook_lane_t *lane);
+
+    /* another worker has given a permit back, perhaps */
+    void   (*wake)(ngx_http_webhook_store_t *st);
+
+    /* the permits of a stopped or dead worker are void */
+    void   (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
+};
+
+
 /*
  * The first delivery that may be sent, or NULL.  With "behind" not NULL, the
  * first one after it.  Items in flight are not given.

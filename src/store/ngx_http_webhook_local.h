@@ -105,6 +105,7 @@ struct ngx_http_webhook_ticket_s {
 struct ngx_http_webhook_store_s {
     ngx_http_webhook_main_conf_t    *wmcf;
     ngx_http_webhook_store_conf_t   *conf;
+    ngx_http_webhook_driver_t       *driver;
     ngx_log_t                       *log;
 
     void                            *map;
@@ -160,26 +161,60 @@ struct ngx_http_webhook_store_s {
 };
 
 
+/* ..._store_open.c */
+ngx_int_t ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
+    ngx_core_conf_t *ccf, ngx_log_t *log);
+
 /* ..._store.c */
 void ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref);
 
-/* ..._lane.c */
-void ngx_http_webhook_lanes_init(ngx_http_webhook_store_t *st);
+/* ..._shard.c */
+
+/* an idle shard, or an orphan, is ours with this fence from now on */
 void ngx_http_webhook_shard_taken(ngx_http_webhook_store_t *st,
     unsigned shard, uint32_t fence);
+/* what is in memory of it is dropped; it belongs to somebody else */
 void ngx_http_webhook_shard_lose(ngx_http_webhook_store_t *st,
     unsigned shard);
+/* back to everybody, with all that is open in it */
 void ngx_http_webhook_shard_give_up(ngx_http_webhook_store_t *st,
     unsigned shard);
-void ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane);
+/* is it still ours?  If not it is lost on the spot, with all its lanes */
 ngx_uint_t ngx_http_webhook_shard_mine(ngx_http_webhook_store_t *st,
     unsigned shard);
-void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v);
+/* NGX_OK: all that the others had published is known; NGX_AGAIN: later */
 ngx_int_t ngx_http_webhook_scan(ngx_http_webhook_store_t *st);
+/* one record, for a shard that was just taken */
 void ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
     unsigned shard);
 void ngx_http_webhook_drive_handler(ngx_event_t *ev);
+
+/* ..._lane.c */
+void ngx_http_webhook_lanes_init(ngx_http_webhook_store_t *st);
+/* made when it is not there; NULL: no memory */
+ngx_http_webhook_lane_t *ngx_http_webhook_lane_get(
+    ngx_http_webhook_store_t *st, unsigned shard, wh_str_t *name,
+    wh_str_t *key, ngx_uint_t slice);
+/* in memory already, and not by this very slice of the warehouse */
+ngx_uint_t ngx_http_webhook_lane_known_by(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
+void ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+/* an equal delivery, or the element to insert a new one behind */
+ngx_http_webhook_item_t *ngx_http_webhook_lane_place(
+    ngx_http_webhook_lane_t *lane, uint64_t seq, uint32_t index,
+    ngx_queue_t **behind);
+/* is all in front of this delivery in memory? */
+ngx_int_t ngx_http_webhook_lane_known(ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *item);
+/* from this delivery on the lane is not in memory */
+void ngx_http_webhook_lane_cut(ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *item);
+void ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+
+/* ..._item.c */
+void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v);
 void ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
 ngx_int_t ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
@@ -187,8 +222,6 @@ ngx_int_t ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
 void ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 void ngx_http_webhook_item_free(ngx_http_webhook_item_t *item);
-ngx_uint_t ngx_http_webhook_lane_known_by(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
 void ngx_http_webhook_item_charge(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 void ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
@@ -202,6 +235,14 @@ void ngx_http_webhook_turn_read(ngx_http_webhook_store_t *st,
 void ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st);
 ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);
+
+/* ..._turn_read.c: asked for before a turn, made in it, taken over after it */
+void ngx_http_webhook_turn_slice(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v);
+void ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
 
 /* ..._flush.c */
 ngx_int_t ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st);

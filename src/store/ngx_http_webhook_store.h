@@ -14,6 +14,9 @@
 #include "ngx_http_webhook_endpoint.h"
 
 
+typedef struct ngx_http_webhook_driver_s  ngx_http_webhook_driver_t;
+
+
 /* one delivery of a request: all entries of a request commit together */
 
 typedef struct {
@@ -79,9 +82,9 @@ char *ngx_http_webhook_store_init_conf(ngx_conf_t *cf,
 ngx_int_t ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 
-/* worker */
+/* worker; "driver" sends, see ngx_http_webhook_lane.h */
 ngx_int_t ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
-    ngx_http_webhook_main_conf_t *wmcf);
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_driver_t *driver);
 void ngx_http_webhook_store_exit_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 

@@ -176,4 +176,26 @@ size_t ngx_http_webhook_warehouse_key(u_char *key, unsigned shard,
 void ngx_http_webhook_loaded_free(ngx_http_webhook_loaded_t *loaded);
 
 
+/* between the files of the warehouse */
+
+/* before a record, in the machine's order; all integers are checked on use */
+
+typedef struct {
+    uint32_t                         version;
+    uint32_t                         keylen;    /* of a dead letter's 'q' key */
+    ngx_http_webhook_progress_t      progress;
+} ngx_http_webhook_stored_t;
+
+ngx_int_t ngx_http_webhook_warehouse_open_env(u_char *dir, size_t size,
+    MDB_env **env, MDB_dbi *dbi, int *rc);
+int ngx_http_webhook_warehouse_get_number(MDB_txn *txn, MDB_dbi dbi,
+    char *name, uint64_t *n);
+int ngx_http_webhook_warehouse_put_number(MDB_txn *txn, MDB_dbi dbi,
+    char *name, uint64_t n);
+void ngx_http_webhook_put_be(u_char *p, uint64_t n, ngx_uint_t size);
+uint64_t ngx_http_webhook_get_be(u_char *p, ngx_uint_t size);
+ngx_int_t ngx_http_webhook_warehouse_read(
+    ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_ */

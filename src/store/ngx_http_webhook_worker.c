@@ -8,7 +8,6 @@
 
 
 #include "ngx_http_webhook_local.h"
-#include "ngx_http_webhook_delivery.h"
 
 #include <ngx_channel.h>
 
@@ -32,7 +31,7 @@ static void ngx_http_webhook_worker_leave(ngx_http_webhook_store_t *st);
 
 ngx_int_t
 ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
-    ngx_http_webhook_main_conf_t *wmcf)
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_driver_t *driver)
 {
     u_char                          path[NGX_MAX_PATH];
     unsigned                        slot;
@@ -48,6 +47,7 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
 
     st->wmcf = wmcf;
     st->conf = sc;
+    st->driver = driver;
     st->log = wmcf->worker->log;
     st->fifo = NGX_INVALID_FILE;
 
@@ -292,7 +292,7 @@ ngx_http_webhook_worker_fifo_handler(ngx_event_t *ev)
 
     st->orphans = 1;
 
-    ngx_http_webhook_delivery_wake(st);
+    st->driver->wake(st);
 
     ngx_post_event(&st->drive, &ngx_posted_events);
 }
@@ -498,7 +498,7 @@ ngx_http_webhook_worker_other(ngx_http_webhook_store_t *st, unsigned slot)
 
         wh_slot_bury(&st->journal, slot, ngx_http_webhook_wake, st);
 
-        ngx_http_webhook_delivery_void(st, slot);
+        st->driver->bury(st, slot);
     }
 
     if (s->state == WH_SLOT_DEAD
@@ -542,7 +542,7 @@ ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st, unsigned slot)
                       "%ui shards of it are taken over",
                       st->journal.slots[slot].pid, (ngx_uint_t) slot, n);
 
-        ngx_http_webhook_delivery_void(st, slot);
+        st->driver->bury(st, slot);
     }
 }
 

@@ -1,0 +1,502 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Deliveries in memory: where they come from, and how they end.
+ */
+
+
+#include "ngx_http_webhook_local.h"
+
+
+static ngx_http_webhook_item_t *ngx_http_webhook_item_create(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
+    ngx_queue_t *behind, uint64_t seq, uint32_t index);
+
+
+static ngx_http_webhook_item_t *
+ngx_http_webhook_item_create(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_queue_t *behind, uint64_t seq,
+    uint32_t index)
+{
+    ngx_http_webhook_item_t  *item;
+
+    item = ngx_calloc(sizeof(ngx_http_webhook_item_t), st->log);
+    if (item == NULL) {
+        return NULL;
+    }
+
+    item->lane = lane;
+    item->seq = seq;
+    item->index = index;
+    item->fence = st->shards[lane->shard].fence;
+    item->created = ngx_current_msec;
+
+    ngx_queue_insert_after(behind, &item->queue);
+
+    lane->nitems++;
+    st->shards[lane->shard].nitems++;
+
+    return item;
+}
+
+
+/*
+ * Takes up a delivery of a shard of ours.  Our fence is stamped into its word:
+ * a former owner that comes to itself can neither acknowledge nor move it.
+ */
+
+void
+ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
+{
+    uint64_t                  value;
+    ngx_queue_t              *behind;
+    ngx_http_webhook_lane_t  *lane;
+    ngx_http_webhook_item_t  *item;
+
+    value = wh_view_stamp(&st->journal, v, st->shards[v->shard].fence);
+
+    if (value == 0) {
+        return;
+    }
+
+    lane = ngx_http_webhook_lane_get(st, v->shard, &v->name, &v->key, 0);
+    if (lane == NULL) {
+        goto failed;
+    }
+
+    item = ngx_http_webhook_lane_place(lane, v->ref.seq, v->index, &behind);
+
+    if (item == NULL) {
+        item = ngx_http_webhook_item_create(st, lane, behind, v->ref.seq,
+                                            v->index);
+        if (item == NULL) {
+            goto failed;
+        }
+
+        item->ref = v->ref;
+        item->word = v->word;
+        item->value = value;
+        item->progress.time = v->time;
+
+        ngx_queue_insert_tail(&st->age, &item->age);
+        item->aged = 1;
+
+    } else if (item->moved && item->word == NULL) {
+
+        /* it was moved, and its mover could not say so in the journal */
+
+        (void) wh_word_change(v->word, value, WH_WORD_MOVED);
+    }
+
+    if (!lane->ready) {
+        lane->ready = 1;
+        ngx_queue_insert_tail(&st->ready, &lane->readied);
+    }
+
+    return;
+
+failed:
+
+    /* it stays open in the journal: whoever adopts the shard next finds it */
+
+    ngx_log_error(NGX_LOG_ALERT, st->log, 0,
+                  "no memory for a webhook delivery, its shard is given up");
+
+    ngx_http_webhook_shard_give_up(st, v->shard);
+}
+
+
+/* what the warehouse holds of a shard that was adopted, or of a lane */
+
+void
+ngx_http_webhook_load(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice)
+{
+    wh_str_t                  name, key;
+    ngx_queue_t              *behind;
+    ngx_http_webhook_item_t  *item;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (!st->shards[loaded->shard].owned) {
+        return;
+    }
+
+    name.data = (char *) loaded->name.data;
+    name.len = loaded->name.len;
+    key.data = (char *) loaded->key.data;
+    key.len = loaded->key.len;
+
+    lane = ngx_http_webhook_lane_get(st, loaded->shard, &name, &key, slice);
+    if (lane == NULL) {
+        goto failed;
+    }
+
+    if (lane->endpoint == NULL) {
+        ngx_http_webhook_lane_orphaned(st, lane);
+        return;
+    }
+
+    item = ngx_http_webhook_lane_place(lane, loaded->seq, loaded->index,
+                                       &behind);
+
+    if (item == NULL) {
+        item = ngx_http_webhook_item_create(st, lane, behind, loaded->seq,
+                                            loaded->index);
+        if (item == NULL) {
+            goto failed;
+        }
+
+    } else if (item->moved || item->nops) {
+        goto done;
+
+    } else {
+
+        /* in both: its mover had died before it could say so */
+
+        if (item->aged) {
+            ngx_queue_remove(&item->age);
+            item->aged = 0;
+        }
+
+        (void) ngx_http_webhook_item_word(st, item, WH_WORD_MOVED);
+    }
+
+    item->word = NULL;
+    item->moved = 1;
+    lane->nmoved++;
+    item->progress = loaded->progress;
+
+    if (item->data == NULL) {
+        item->len = loaded->len;
+        item->data = ngx_alloc(loaded->len ? loaded->len : 1, st->log);
+
+        if (item->data == NULL) {
+            goto failed;
+        }
+
+        ngx_memcpy(item->data, loaded->data, loaded->len);
+    }
+
+    ngx_http_webhook_item_charge(st, item);
+
+done:
+
+    if (loaded->more) {
+        lane->more = 1;
+        lane->loaded_seq = loaded->seq;
+        lane->loaded_index = loaded->index;
+    }
+
+    ngx_http_webhook_lane_ready(st, lane);
+
+    return;
+
+failed:
+
+    ngx_log_error(NGX_LOG_ALERT, st->log, 0,
+                  "no memory for webhook deliveries, their shard is given up");
+
+    ngx_http_webhook_shard_give_up(st, loaded->shard);
+}
+
+
+void
+ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    if (item->aged) {
+        ngx_queue_remove(&item->age);
+        item->aged = 0;
+    }
+
+    if (item->lane) {
+        ngx_queue_remove(&item->queue);
+        item->lane->nitems--;
+        item->lane->nmoved -= item->moved;
+        st->memory -= item->charged;
+        item->charged = 0;
+        st->shards[item->lane->shard].nitems--;
+        item->lane = NULL;
+    }
+}
+
+
+/* unless an attempt or an operation still refers to it */
+
+void
+ngx_http_webhook_item_free(ngx_http_webhook_item_t *item)
+{
+    if (item->inflight || item->nops) {
+        return;
+    }
+
+    if (item->data) {
+        ngx_free(item->data);
+    }
+
+    ngx_free(item);
+}
+
+
+void
+ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item)
+{
+    item->inflight = 0;
+
+    ngx_http_webhook_item_free(item);
+}
+
+
+ngx_int_t
+ngx_http_webhook_item_copy(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_pool_t *pool, wh_str_t *record)
+{
+    u_char                   *p;
+    unsigned                  shard;
+    wh_view_t                 v;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (item->data) {
+        p = ngx_pnalloc(pool, item->len ? item->len : 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(p, item->data, item->len);
+
+        record->data = (char *) p;
+        record->len = item->len;
+
+        return NGX_OK;
+    }
+
+    shard = item->lane->shard;
+
+    if (wh_journal_view(&st->journal, &item->ref, item->index, &v) != WH_OK) {
+        goto lost;
+    }
+
+    p = ngx_pnalloc(pool, v.data.len ? v.data.len : 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, v.data.data, v.data.len);
+
+    if (!wh_journal_valid(&st->journal, &item->ref)
+        || wh_word_state(wh_word_read(item->word)) != WH_WORD_OPEN)
+    {
+        goto lost;
+    }
+
+    record->data = (char *) p;
+    record->len = v.data.len;
+
+    return NGX_OK;
+
+lost:
+
+    /* only an owner ends a delivery, so there must be another one */
+
+    if (ngx_http_webhook_shard_mine(st, shard)) {
+        lane = item->lane;
+
+        ngx_log_error(NGX_LOG_ALERT, st->log, 0,
+                      "webhook delivery of \"%V\" is not in the journal",
+                      &lane->name);
+
+        ngx_http_webhook_item_unlink(st, item);
+        ngx_http_webhook_item_free(item);
+        ngx_http_webhook_lane_ready(st, lane);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_webhook_item_begin(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_msec_t deadline)
+{
+    wh_slot_t  *slot;
+
+    slot = &st->journal.slots[st->slot];
+
+    if (slot->deadline < deadline) {
+        slot->deadline = deadline;
+    }
+
+    item->inflight = 1;
+    item->lane->inflight++;
+    st->shards[item->lane->shard].nbusy++;
+}
+
+
+void
+ngx_http_webhook_item_finish(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    item->inflight = 0;
+    item->lane->inflight--;
+    st->shards[item->lane->shard].nbusy--;
+}
+
+
+/* WH_WORD_... for a delivery in the journal; NGX_DECLINED: not ours */
+
+ngx_int_t
+ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, unsigned state)
+{
+    uint64_t  now;
+
+    while (wh_word_change(item->word, item->value, state) != WH_OK) {
+
+        now = wh_word_read(item->word);
+
+        /* stamped by this very owner, while it adopted the shard */
+
+        if (now == item->value
+            || now != wh_word(item->ref.gen, item->fence, WH_WORD_OPEN))
+        {
+            return NGX_DECLINED;
+        }
+
+        item->value = now;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end)
+{
+    unsigned                  shard;
+    ngx_uint_t                keep;
+    ngx_http_webhook_lane_t  *lane;
+
+    lane = item->lane;
+    shard = lane->shard;
+
+    if (!ngx_http_webhook_shard_mine(st, shard)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_webhook_stop_point("ack");
+
+    keep = (end == NGX_HTTP_WEBHOOK_DEAD || end == NGX_HTTP_WEBHOOK_EXPIRED);
+
+    if (!keep && !item->moved
+        && ngx_http_webhook_item_word(st, item, WH_WORD_ENDED) != NGX_OK)
+    {
+        ngx_http_webhook_shard_give_up(st, shard);
+        return NGX_DECLINED;
+    }
+
+    item->ended = 1;
+    item->buried = keep;
+
+    /* without memory for an operation its shard is given up, and the lane */
+
+    item->nops++;
+
+    if (keep) {
+        item->progress.end = (uint8_t) end;
+        ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_BURY);
+
+    } else if (item->moved) {
+        ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_DELETE);
+    }
+
+    item->nops--;
+
+    if (item->lane == NULL) {
+        ngx_http_webhook_item_free(item);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_webhook_item_unlink(st, item);
+    ngx_http_webhook_item_free(item);
+
+    if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
+        ngx_http_webhook_turn_read(st, lane);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_item_retry(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    if (item->moving) {
+        item->changed = 1;
+        return;
+    }
+
+    ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_PUT);
+}
+
+
+/* it lives in the warehouse now: does it need to be in memory, too? */
+
+void
+ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    ngx_http_webhook_lane_t  *lane;
+
+    lane = item->lane;
+
+    if (item->inflight
+        || (lane->endpoint != NULL
+            && lane->nmoved <= NGX_HTTP_WEBHOOK_LANE_LOADED
+            && ngx_http_webhook_lane_known(lane, item)
+            && st->memory <= st->wmcf->memory))
+    {
+        return;
+    }
+
+    if (lane->endpoint) {
+        ngx_http_webhook_lane_cut(lane, item);
+
+    } else {
+        ngx_http_webhook_lane_orphaned(st, lane);
+    }
+
+    ngx_http_webhook_item_unlink(st, item);
+    ngx_http_webhook_item_free(item);
+
+    if (lane->nitems == 0 && lane->inflight == 0 && lane->endpoint
+        && st->memory > st->wmcf->memory)
+    {
+        /* the whole lane: a slice of the warehouse brings it back in time */
+
+        st->shards[lane->shard].partial = 1;
+        st->shards[lane->shard].whole = 0;
+
+        ngx_http_webhook_lane_free(st, lane);
+        return;
+    }
+
+    if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
+        ngx_http_webhook_turn_read(st, lane);
+    }
+}
+
+
+/* what a delivery in the warehouse takes of the memory beside */
+
+void
+ngx_http_webhook_item_charge(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    item->charged = sizeof(ngx_http_webhook_item_t)
+                    + sizeof(ngx_http_webhook_lane_t) + item->len;
+
+    st->memory += item->charged;
+}

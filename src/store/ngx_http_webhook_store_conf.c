@@ -1,0 +1,288 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * "webhook_store": its parameters, and when its files are opened.
+ */
+
+
+#include "ngx_http_webhook_local.h"
+
+
+#define NGX_HTTP_WEBHOOK_STORE_SIZE_MIN  (16 * 1024 * 1024)
+#define NGX_HTTP_WEBHOOK_SEG_SIZE        (256 * 1024)
+#define NGX_HTTP_WEBHOOK_SEGS_MIN        16
+
+
+static char *ngx_http_webhook_store_size(ngx_conf_t *cf, ngx_str_t *value,
+    size_t skip, size_t least, size_t *size);
+
+
+char *
+ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_webhook_main_conf_t  *wmcf = conf;
+
+    char                           *rv;
+    ngx_int_t                       n;
+    ngx_str_t                      *value, s;
+    ngx_uint_t                      i;
+    ngx_http_webhook_store_conf_t  *sc;
+
+    if (wmcf->store) {
+        return "is duplicate";
+    }
+
+    sc = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_store_conf_t));
+    if (sc == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len >= 8 && ngx_strncmp(value[1].data, "redis://", 8) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is not supported by this version, the "
+                           "store must be a directory", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    sc->path = value[1];
+
+    if (sc->path.len && sc->path.data[sc->path.len - 1] == '/') {
+        sc->path.len--;
+    }
+
+    if (sc->path.len == 0) {
+        return "needs a directory";
+    }
+
+    s.data = ngx_pnalloc(cf->pool, sc->path.len + 1);
+    if (s.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_cpystrn(s.data, sc->path.data, sc->path.len + 1);
+    sc->path.data = s.data;
+
+    if (ngx_conf_full_name(cf->cycle, &sc->path, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (sc->path.len > NGX_MAX_PATH - 64) {
+        return "has too long a path";
+    }
+
+    sc->file = cf->conf_file->file.name.data;
+    sc->line = cf->conf_file->line;
+    sc->size = 1024 * 1024 * 1024;
+    sc->commit_timeout = 1000;
+    sc->dead_count = 100000;
+    sc->lock = NGX_INVALID_FILE;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "size=", 5) == 0) {
+            rv = ngx_http_webhook_store_size(cf, &value[i], 5,
+                                             NGX_HTTP_WEBHOOK_STORE_SIZE_MIN,
+                                             &sc->size);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "journal=", 8) == 0) {
+            rv = ngx_http_webhook_store_size(cf, &value[i], 8, 1,
+                                             &sc->journal);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "sync=off") == 0) {
+            sc->always = 0;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "sync=always") == 0) {
+            sc->always = 1;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "full=drop") == 0) {
+            sc->reject = 0;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "full=reject") == 0) {
+            sc->reject = 1;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "commit_timeout=", 15) == 0) {
+            s.data = value[i].data + 15;
+            s.len = value[i].len - 15;
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR || n == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "invalid time \"%V\" in "
+                                   "\"commit_timeout\"", &s);
+                return NGX_CONF_ERROR;
+            }
+
+            sc->commit_timeout = (ngx_msec_t) n;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "dead=", 5) == 0) {
+            s.data = value[i].data + 5;
+            s.len = value[i].len - 5;
+
+            n = ngx_atoi(s.data, s.len);
+
+            if (n != NGX_ERROR && n > 0) {
+                sc->dead_count = (ngx_uint_t) n;
+                sc->dead_time = 0;
+                continue;
+            }
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR || n == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "invalid value \"%V\" in \"dead\", it must "
+                                   "be a number or a time", &s);
+                return NGX_CONF_ERROR;
+            }
+
+            sc->dead_count = 0;
+            sc->dead_time = (ngx_msec_t) n;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", it must be \"size=\", "
+                           "\"journal=\", \"sync=off\", \"sync=always\", "
+                           "\"full=drop\", \"full=reject\", "
+                           "\"commit_timeout=\" or \"dead=\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (sc->journal == 0) {
+        sc->journal = ngx_max(sc->size / 8, 64 * 1024 * 1024);
+    }
+
+    sc->pool = ngx_thread_pool_add(cf, NULL);
+    if (sc->pool == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    wmcf->store = sc;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_store_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
+    size_t least, size_t *size)
+{
+    off_t      n;
+    ngx_str_t  s;
+
+    s.data = value->data + skip;
+    s.len = value->len - skip;
+
+    n = ngx_parse_offset(&s);
+
+    if (n == NGX_ERROR || n <= 0 || (uint64_t) n > NGX_MAX_SIZE_T_VALUE / 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid size \"%V\"",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    if ((size_t) n < least) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is too small, it must be at least %uz",
+                           value, least);
+        return NGX_CONF_ERROR;
+    }
+
+    *size = (size_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_webhook_store_init_conf(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf)
+{
+    size_t                          n;
+    ngx_core_conf_t                 *ccf;
+    ngx_http_webhook_store_conf_t   *sc;
+
+    sc = wmcf->store;
+
+    if (sc == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    /* an event is at most a quarter of a segment */
+
+    n = ngx_max(NGX_HTTP_WEBHOOK_SEG_SIZE, wmcf->max_event_size * 4);
+    sc->seg_size = ngx_align(n, 4096);
+
+    if (sc->journal / sc->seg_size < NGX_HTTP_WEBHOOK_SEGS_MIN) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"journal\" of \"webhook_store\" must be at least %uz "
+                      "with \"webhook_max_event_size\" %uz in %s:%ui",
+                      sc->seg_size * NGX_HTTP_WEBHOOK_SEGS_MIN,
+                      wmcf->max_event_size, sc->file, sc->line);
+        return NGX_CONF_ERROR;
+    }
+
+    sc->nsegs = (uint32_t) (sc->journal / sc->seg_size);
+
+    /*
+     * While a configuration is reloaded an error must come before it is in
+     * force: later, it would end the master.
+     */
+
+    if (ngx_process == NGX_PROCESS_MASTER && !ngx_test_config) {
+        ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                               ngx_core_module);
+
+        if (ngx_http_webhook_store_open(sc, ccf, cf->log) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_core_conf_t                *ccf;
+    ngx_http_webhook_store_conf_t  *sc;
+
+    sc = wmcf->store;
+
+    if (sc == NULL || ngx_test_config || sc->lock != NGX_INVALID_FILE) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    return ngx_http_webhook_store_open(sc, ccf, cycle->log);
+}

@@ -1,0 +1,365 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * What a turn in the warehouse brings: deliveries of adopted shards, the next
+ * ones of a lane, lanes that had found no place in memory.
+ */
+
+
+#include "ngx_http_webhook_local.h"
+
+
+static void ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st,
+    unsigned shard);
+
+
+/*
+ * Adopting shards: whatever is open of them in the journal, with our fence
+ * stamped in, so that no former owner can acknowledge it any more.  Runs in
+ * a thread, beside appends.
+ */
+
+void
+ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
+{
+    u_char                     *p;
+    size_t                      off;
+    uint32_t                    seg, i, n;
+    uint64_t                    value;
+    wh_ref_t                    ref;
+    wh_view_t                   view;
+    wh_journal_t               *j;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_found_t   *found, **last;
+
+    turn = v->data;
+    j = &turn->store->journal;
+    last = &turn->found;
+
+    for (seg = 0; seg < j->nsegs; seg++) {
+
+        off = 0;
+
+        while (wh_journal_walk(j, seg, &off, &ref) == WH_OK) {
+
+            n = wh_journal_count(j, &ref);
+
+            for (i = 0; i < n; i++) {
+
+                if (wh_journal_view(j, &ref, i, &view) != WH_OK
+                    || !turn->shards[view.shard]
+                    || wh_word_state(wh_word_read(view.word)) != WH_WORD_OPEN
+                    || (wh_word_read(view.word) >> 40)
+                       != (ref.gen & 0xffffff))
+                {
+                    continue;
+                }
+
+                found = malloc(sizeof(ngx_http_webhook_found_t));
+
+                if (found == NULL) {
+                    turn->nomem = 1;
+                    return;
+                }
+
+                found->view = view;
+                found->next = NULL;
+
+                p = ngx_cpymem(found->text, view.name.data, view.name.len);
+                found->view.name.data = (char *) found->text;
+                found->view.key.data = (char *) p;
+
+                ngx_memcpy(p, view.key.data, view.key.len);
+
+                value = wh_view_stamp(j, &view, turn->fences[view.shard]);
+
+                if (value == 0) {
+                    free(found);
+                    continue;
+                }
+
+                found->value = value;
+
+                *last = found;
+                last = &found->next;
+            }
+        }
+    }
+}
+
+
+void
+ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
+{
+    ngx_uint_t                  i;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_shard_t   *sh;
+    ngx_http_webhook_found_t   *found, *next;
+    ngx_http_webhook_loaded_t  *loaded;
+
+    turn = st->turn;
+
+    /* a shard that was lost meanwhile, or taken again, is not this one */
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        sh = &st->shards[i];
+
+        if (turn->shards[i]
+            && (!sh->owned || !sh->adopt || sh->fence != turn->fences[i]))
+        {
+            turn->shards[i] = 0;
+        }
+    }
+
+    for (found = turn->found; found; found = next) {
+        next = found->next;
+
+        if (turn->shards[found->view.shard]
+            && st->shards[found->view.shard].owned)
+        {
+            ngx_http_webhook_enqueue(st, &found->view);
+        }
+
+        free(found);
+    }
+
+    turn->found = NULL;
+
+    for (loaded = turn->visit.loaded; loaded; loaded = loaded->next) {
+        if (turn->shards[loaded->shard]) {
+            ngx_http_webhook_load(st, loaded, 0);
+        }
+    }
+
+    for (i = 0; i < WH_SHARDS; i++) {
+
+        if (turn->shards[i] && turn->skipped[i] && st->shards[i].owned) {
+            ngx_http_webhook_turn_partial(st, i);
+        }
+
+        if (turn->shards[i] && st->shards[i].owned) {
+            st->shards[i].adopt = 0;
+            st->shards[i].loading = 0;
+            st->orphans = 1;
+
+            ngx_http_webhook_lane_settle(st, i);
+        }
+    }
+
+    ngx_post_event(&st->drive, &ngx_posted_next_events);
+}
+
+
+/*
+ * A shard of which not all lanes are in memory.  Those that are may have more
+ * behind: what is not known to be all is read on before it is sent.
+ */
+
+static void
+ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st, unsigned shard)
+{
+    ngx_queue_t               *q;
+    ngx_http_webhook_lane_t   *lane;
+    ngx_http_webhook_shard_t  *sh;
+
+    sh = &st->shards[shard];
+
+    sh->partial = 1;
+    sh->whole = 0;
+
+    for (q = ngx_queue_head(&sh->lanes);
+         q != ngx_queue_sentinel(&sh->lanes);
+         q = ngx_queue_next(q))
+    {
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
+
+        if (lane->nmoved == 0 && lane->endpoint && !lane->more) {
+            lane->more = 1;
+            ngx_http_webhook_turn_read(st, lane);
+        }
+    }
+}
+
+
+void
+ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st)
+{
+    ngx_http_webhook_lane_t    *lane;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_visit_t   *v;
+    ngx_http_webhook_loaded_t  *loaded;
+
+    turn = st->turn;
+    lane = turn->lane;
+
+    if (lane == NULL) {
+        return;
+    }
+
+    if (!lane->more || lane->loaded_seq != turn->seq
+        || lane->loaded_index != turn->index)
+    {
+        /* the lane was cut further in front meanwhile */
+
+        ngx_http_webhook_turn_read(st, lane);
+        return;
+    }
+
+    v = &turn->visit;
+
+    if (!v->loaded_more) {
+        lane->more = 0;
+    }
+
+    for (loaded = v->loaded; loaded && turn->lane; loaded = loaded->next) {
+
+        if (loaded->shard == lane->shard
+            && loaded->name.len == lane->name.len
+            && loaded->key.len == lane->key.len
+            && ngx_memcmp(loaded->name.data, lane->name.data, lane->name.len)
+               == 0
+            && ngx_memcmp(loaded->key.data, lane->key.data, lane->key.len)
+               == 0)
+        {
+            ngx_http_webhook_load(st, loaded, 0);
+        }
+    }
+
+    if (turn->lane) {
+        ngx_http_webhook_lane_ready(st, lane);
+    }
+}
+
+
+void
+ngx_http_webhook_turn_slice(ngx_http_webhook_store_t *st)
+{
+    ngx_time_t                *tp;
+    ngx_uint_t                 i, n;
+    ngx_http_webhook_turn_t   *turn;
+    ngx_http_webhook_visit_t  *v;
+
+    turn = st->turn;
+    v = &turn->visit;
+
+    st->slice = 0;
+
+    if (st->memory > st->wmcf->memory / 4 * 3) {
+        return;
+    }
+
+    n = 0;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        turn->partial[i] = (st->shards[i].owned && st->shards[i].partial);
+
+        if (turn->partial[i]) {
+            turn->fences[i] = st->shards[i].fence;
+            n++;
+
+            if (st->fromlen == 0) {
+                st->shards[i].whole = 1;
+            }
+        }
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    tp = ngx_timeofday();
+
+    v->partial = turn->partial;
+    v->due = (uint64_t) tp->sec * 1000 + tp->msec + NGX_HTTP_WEBHOOK_DUE;
+
+    ngx_memcpy(v->from, st->from, st->fromlen);
+    v->fromlen = st->fromlen;
+
+    st->slices++;
+}
+
+
+void
+ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st)
+{
+    ngx_uint_t                  i;
+    ngx_http_webhook_turn_t    *turn;
+    ngx_http_webhook_shard_t   *sh;
+    ngx_http_webhook_visit_t   *v;
+    ngx_http_webhook_loaded_t  *loaded;
+
+    turn = st->turn;
+    v = &turn->visit;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        sh = &st->shards[i];
+
+        if (turn->partial[i]
+            && (!sh->owned || sh->fence != turn->fences[i]))
+        {
+            turn->partial[i] = 0;
+        }
+
+        if (turn->skipped[i]) {
+            sh->whole = 0;
+        }
+    }
+
+    for (loaded = v->loaded; loaded; loaded = loaded->next) {
+
+        if (turn->partial[loaded->shard]
+            && !ngx_http_webhook_lane_known_by(st, loaded, st->slices))
+        {
+            ngx_http_webhook_load(st, loaded, st->slices);
+        }
+    }
+
+    ngx_memcpy(st->from, v->from, v->fromlen);
+    st->fromlen = v->fromlen;
+
+    if (st->fromlen) {
+
+        /* on, while there is room */
+
+        st->slice = (v->loaded != NULL);
+        return;
+    }
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        sh = &st->shards[i];
+
+        if (turn->partial[i] && sh->owned && sh->whole) {
+            sh->partial = 0;
+            ngx_http_webhook_lane_settle(st, i);
+        }
+    }
+}
+
+
+/*
+ * Deliveries of an endpoint that had been removed lie in the warehouse with
+ * nobody to own them; it may be configured again.
+ */
+
+void
+ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st)
+{
+    int         taken;
+    uint32_t    fence;
+    ngx_uint_t  i;
+
+    st->sweep = 0;
+
+    for (i = 0; i < WH_SHARDS; i++) {
+        if (st->turn->present[i]
+            && wh_shard_owner(wh_shard_read(&st->journal, i)) == 0)
+        {
+            (void) wh_shard_raise(&st->journal, i, st->slot, 1, &fence,
+                                  &taken);
+            st->orphans = 1;
+        }
+    }
+
+    ngx_post_event(&st->drive, &ngx_posted_next_events);
+}

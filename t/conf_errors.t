@@ -1,0 +1,766 @@
+#!/usr/bin/perl
+
+# Tests for errors of the configuration: each names the place, the word, and
+# what is allowed; and what is allowed has none.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::Webhook;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Webhook->new(env => { SECRET_OF_TEST => 'secret',
+	EMPTY_OF_TEST => '', LINES_OF_TEST => "two\nlines" });
+
+$t->write_file('secret', "secret\n");
+$t->write_file('open', "secret\n");
+$t->write_file('empty', "\n");
+$t->write_file('lines', "one\ntwo\n");
+$t->write_file('large', 's' x 65537);
+$t->write_file('template', "one\ntwo \${name}\n");
+$t->write_file('long', 't' x 1048577);
+$t->write_file('not.pem', "not a certificate\n");
+$t->write_file('timeout.conf', "timeout never;\n");
+
+my $dir = $t->testdir();
+
+mkdir "$dir/directory" or die "mkdir() failed: $!\n";
+chmod 0600, "$dir/$_" for qw/ secret empty lines large /;
+chmod 0644, "$dir/open";
+
+my $cert = $t->cert('client', client => 1);
+my $other = $t->cert('other');
+
+my $long = 'n' x 65;
+my $event = 'e' x 129;
+
+# [where, what, message]: the line with "#!" is the place that is named, in
+# nginx.conf; where it is one of
+#
+#	bare		http, with nothing else of this module
+#	http, server, location
+#	endpoint	webhook_endpoint with an url
+#	urlless		one without
+#	structured, text	webhook_payload
+#	main		outside of http
+#
+# Further: place => regex of another place, or '' for none; todo => reason.
+
+my $status = qr/it must be "any", or a list of/;
+my $url = qr/in "url"/;
+my $size = qr/it must be a size/;
+my $time = qr/it must be a time/;
+my $names = qr/1 to 64 letters, digits, "_", "\." or "-"/;
+
+my @errors = (
+
+# webhook
+
+['http', 'webhook; #!', qr/number of arguments in "webhook"/],
+['http', 'webhook a..b to=known; #!',
+	qr/invalid event "a\.\.b", it must be 1 to 128 octets of labels/],
+['http', 'webhook .a to=known; #!', qr/invalid event "\.a", it must be/],
+['http', 'webhook a. to=known; #!', qr/invalid event "a\.", it must be/],
+['http', 'webhook a-b to=known; #!', qr/invalid event "a-b", it must be/],
+['http', 'webhook "" to=known; #!', qr/invalid event "", it must be/],
+['http', 'webhook $a to=known; #!', qr/invalid event "\$a", it must be/],
+['http', 'webhook a.* to=known; #!', qr/invalid event "a\.\*", it must be/],
+['http', "webhook $event to=known; #!",
+	qr/invalid event "e{129}", it must be 1 to 128/],
+['http', 'webhook a.b; #!', qr/event "a\.b" has no endpoint, it must have/],
+['http', 'webhook a.b to=none; #!',
+	qr/unknown endpoint "none" in "to=" of event "a\.b", it must be a "webhook_endpoint" \("known"\)/],
+['server', 'webhook a.b to=known,none; #!',
+	qr/unknown endpoint "none".*\("known"\)/],
+['location', 'webhook a.b to=none; #!', qr/unknown endpoint "none"/],
+['http', 'webhook a.b to=known,,known; #!',
+	qr/empty name in "to=known,,known"/],
+['http', 'webhook a.b to=known,; #!', qr/empty name in "to=known,"/],
+['http', 'webhook a.b to=known,known; #!',
+	qr/duplicate endpoint "known" in "to=known,known"/],
+['http', 'webhook a.b to=; #!', qr/empty parameter "to="/],
+['http', 'webhook a.b to=$arg_a; #!', qr/unknown endpoint "\$arg_a"/],
+['http', 'webhook a.b to=known on=request; #!',
+	qr/"on=request" is not supported, it must be "response"/],
+['http', 'webhook a.b to=known on=some; #!',
+	qr/"on=some" is not supported, it must be "response"/],
+['http', 'webhook a.b to=known status=200,some; #!',
+	qr/invalid status "some" in "status=200,some", $status/],
+map({ my $s = $_; ['http', "webhook a.b to=known status=$s; #!",
+	qr/invalid status ".*" in "status=\Q$s\E", $status/] }
+	'20', '2000', '99', '600', '6xx', '0xx', '2xX', '200-', '-299',
+	'299-200', '200-700', '200,', ',200', '200,,300', 'any,200', '+20',
+	'-20', '20x', '$arg_a'),
+['http', 'webhook a.b to=known status=; #!', qr/empty parameter "status="/],
+['http', 'webhook a.b to=known method=GET,BREW; #!',
+	qr/invalid method "BREW" in "method=GET,BREW", it must be GET, HEAD, POST/],
+['http', 'webhook a.b to=known method=GET,; #!',
+	qr/invalid method "" in "method=GET,", it must be GET/],
+['http', 'webhook a.b to=known method=any; #!', qr/invalid method "any"/],
+['http', 'webhook a.b to=known payload=none; #!',
+	qr/unknown payload "none", it must be the name of a "webhook_payload"/],
+['http', 'webhook a.b to=known some=1; #!',
+	qr/invalid parameter "some=1", it must be one of "to=", "on=", "status=", "method=", "if=", "order_key=", "payload="/],
+['http', 'webhook a.b to=known every=1h; #!',
+	qr/invalid parameter "every=1h", it must be one of/],
+['http', 'webhook a.b to=known id=$arg_a; #!',
+	qr/invalid parameter "id=\$arg_a", it must be one of/],
+['http', 'webhook a.b known; #!', qr/invalid parameter "known", it must be/],
+['http', 'webhook a.b to=known to=known; #!',
+	qr/duplicate parameter "to=known"/],
+['http', 'webhook a.b to=known if=$arg_a if=$arg_b; #!',
+	qr/duplicate parameter "if=\$arg_b"/],
+['http', 'webhook a.b to=known if=$none_such; #!',
+	qr/unknown "none_such" variable/],
+['http', 'webhook a.b to=known order_key=a${none_such}; #!',
+	qr/unknown "none_such" variable/],
+['http', 'webhook a.b to=known if=${arg_a; #!',
+	qr/closing bracket in "arg_a" variable is missing/],
+['http', 'webhook a.b to=known if=$; #!', qr/invalid variable name/],
+['http', 'webhook off to=known; #!',
+	qr/invalid parameter "to=known", "webhook off" has none/],
+['http', "webhook a.b to=known;\nwebhook off; #!",
+	qr/"webhook off" must be the only "webhook" directive on its level/],
+['http', "webhook off;\nwebhook a.b to=known; #!",
+	qr/"webhook off" must be the only/],
+['http', "webhook off;\nwebhook off; #!", qr/"webhook off" must be the only/],
+['http', "webhook a.b to=known;\n" x 32 . 'webhook a.b to=known; #!',
+	qr/too many "webhook" directives on one level, at most 32/],
+['bare', "webhook_endpoint e {\nurl https://127.0.0.1/;\n}\nserver { }\n"
+	. 'webhook a.b to=e; #!',
+	qr/no "webhook_store" is defined for "webhook a\.b"/],
+['bare', "webhook_store %%TESTDIR%%/store;\nwebhook a.b to=e; #!",
+	qr/unknown endpoint "e" in "to=" of event "a\.b", it must be a "webhook_endpoint", there is none/],
+['location', "if (\$arg_a) {\nwebhook a.b to=known; #!\n}",
+	qr/"webhook" directive is not allowed here/],
+['main', 'webhook a.b to=known; #!',
+	qr/"webhook" directive is not allowed here/],
+
+# webhook_json
+
+['http', 'webhook_json $v request; #!', qr/number of arguments in "webhook_json"/],
+['http', 'webhook_json $v request /a type=json more; #!',
+	qr/number of arguments in "webhook_json"/],
+['http', 'webhook_json v request /a; #!',
+	qr/invalid variable name "v", it must be like "\$name"/],
+['http', 'webhook_json $ request /a; #!',
+	qr/invalid variable name "\$", it must be like "\$name"/],
+['http', 'webhook_json "" request /a; #!', qr/invalid variable name ""/],
+['http', 'webhook_json $a-b request /a; #!',
+	qr/invalid variable name "\$a-b", it must be like "\$name"/],
+['http', 'webhook_json "$a b" request /a; #!',
+	qr/invalid variable name "\$a b", it must be like "\$name"/],
+['http', 'webhook_json ${v} request /a; #!',
+	qr/invalid variable name "\$\{v\}", it must be like "\$name"/],
+['http', 'webhook_json $1 request /a; #!',
+	qr/invalid variable name "\$1", it must be like "\$name"/],
+['http', 'webhook_json $v response /a; #!',
+	qr/invalid source "response", it must be "request"/],
+['http', 'webhook_json $v body /a; #!',
+	qr/invalid source "body", it must be "request"/],
+['http', 'webhook_json $v request a/b; #!',
+	qr/invalid JSON pointer "a\/b" at octet 1, it must be like/],
+['http', 'webhook_json $v request /a~b; #!',
+	qr/invalid JSON pointer "\/a~b" at octet 3, it must be like/],
+['http', 'webhook_json $v request /a~; #!',
+	qr/invalid JSON pointer "\/a~" at octet 3, it must be like/],
+['http', "webhook_json \$v request /\xff; #!",
+	qr/invalid JSON pointer "\/.*" at octet 2, it must be like/],
+['http', 'webhook_json $v request #/a; #!', qr/number of arguments|invalid JSON pointer/],
+['http', 'webhook_json $v request /a type=string; #!',
+	qr/invalid parameter "type=string", it must be "type=json"/],
+['http', 'webhook_json $v request /a some; #!',
+	qr/invalid parameter "some", it must be "type=json"/],
+['http', "webhook_json \$v request /a;\nwebhook_json \$v request /b; #!",
+	qr/duplicate variable "\$v" on one level/],
+['http', 'webhook_json $uri request /a; #!', qr/the duplicate "uri" variable/],
+['http', 'webhook_json $webhook_id request /a; #!',
+	qr/the duplicate "webhook_id" variable/],
+['http', "map \$uri \$v { default 1; }\nwebhook_json \$v request /a; #!",
+	qr/variable "\$v" is already defined by another directive/],
+['http', "webhook_json \$v request /a; #!\nmap \$uri \$v { default 1; }",
+	qr/variable "\$v" is already defined by another directive/],
+
+# webhook_max_body_size, webhook_max_event_size, webhook_connections
+
+map({ my $v = $_; ['http', "webhook_max_body_size $v; #!",
+	qr/"webhook_max_body_size" directive invalid value/] }
+	'-1', '1x', 'none', '""', '99999999999999999999', '1.5m'),
+['http', "webhook_max_body_size 1m;\nwebhook_max_body_size 2m; #!",
+	qr/"webhook_max_body_size" directive is duplicate/],
+map({ my $v = $_; ['http', "webhook_max_event_size $v; #!",
+	qr/"webhook_max_event_size" must be from 1k to 16m/] }
+	'1023', '0', '17m', '16777217'),
+['http', 'webhook_max_event_size -1; #!',
+	qr/"webhook_max_event_size" directive invalid value/],
+['server', 'webhook_max_event_size 1m; #!', qr/not allowed here/],
+map({ my $v = $_; ['http', "webhook_connections $v; #!",
+	qr/invalid number/] } '-1', 'many', '1k', '99999999999999999999'),
+['server', 'webhook_connections 10; #!', qr/not allowed here/],
+
+# webhook_store
+
+['bare', 'webhook_store; #!', qr/number of arguments in "webhook_store"/],
+['bare', 'webhook_store ""; #!',
+	qr/"webhook_store" directive needs a directory/],
+['bare', 'webhook_store /; #!', qr/"webhook_store" directive needs a directory/],
+['bare', 'webhook_store /' . 'd' x 5000 . '; #!',
+	qr/"webhook_store" directive has too long a path|too long parameter/],
+['bare', 'webhook_store redis://127.0.0.1:6379; #!',
+	qr/"redis:.*" is not supported by this version, the store must be a directory/],
+['bare', "webhook_store one;\nwebhook_store two; #!",
+	qr/"webhook_store" directive is duplicate/],
+map({ my $v = $_; ['bare', "webhook_store one $v; #!",
+	qr/invalid parameter "\Q$v\E", it must be "size=", "journal=", "sync=off", "sync=always", "full=drop", "full=reject", "commit_timeout=" or "dead="/] }
+	'some', 'sync=on', 'sync=', 'full=stop', 'full=', 'history=1d',
+	'dedupe=1d', 'SIZE=1g'),
+map({ my $v = $_; ['bare', "webhook_store one size=$v; #!",
+	qr/invalid size "size=\Q$v\E", $size/] }
+	'', 'large', '-16m', '0', '1.5g', '16mm', '99999999999999999999',
+	'99999999999999999999g', '9223372036854775807', '8589934591g'),
+['bare', 'webhook_store one size=15m; #!',
+	qr/"size=15m" is too small, it must be at least 16777216/],
+['bare', 'webhook_store one size=16777215; #!', qr/too small/],
+map({ my $v = $_; ['bare', "webhook_store one journal=$v; #!",
+	qr/invalid size "journal=\Q$v\E", $size/] }
+	'', 'large', '-16m', '0', '99999999999999999999',
+	'9223372036854775807', '1048576g', '1048580g'),
+['bare', 'webhook_store one size=16m journal=4194303; #!',
+	qr/"journal" of "webhook_store" must be at least 4194304 with "webhook_max_event_size" 65536/],
+['bare', "webhook_max_event_size 1m;\n"
+	. 'webhook_store one journal=63m; #!',
+	qr/"journal" of "webhook_store" must be at least 67108864 with "webhook_max_event_size" 1048576/],
+['bare', "webhook_store one; #!\nwebhook_max_event_size 16m;",
+	qr/"journal" of "webhook_store" must be at least 1073741824/],
+map({ my $v = $_; ['bare', "webhook_store one commit_timeout=$v; #!",
+	qr/invalid time "\Q$v\E" in "commit_timeout", $time above 0/] }
+	'', '0', '-1s', '1x', 'never', '99999999999999999999', '1s 1'),
+map({ my $v = $_; ['bare', "webhook_store one dead=$v; #!",
+	qr/invalid value "\Q$v\E" in "dead", it must be a number or a time above 0/] }
+	'', '0', '-1', '0s', '1x', 'off', '99999999999999999999'),
+map({ my $v = $_; ['bare', "webhook_store one $v $v; #!",
+	qr/duplicate parameter "\Q$v\E"/] }
+	'size=1g', 'journal=64m', 'sync=off', 'full=drop',
+	'commit_timeout=1s', 'dead=10'),
+['server', 'webhook_store one; #!', qr/not allowed here/],
+
+# webhook_zone
+
+['http', 'webhook_zone one; #!', qr/number of arguments in "webhook_zone"/],
+['http', 'webhook_zone "" 1m; #!', qr/invalid zone name ""/],
+map({ my $v = $_; ['http', "webhook_zone one $v; #!",
+	qr/invalid size "\Q$v\E" of zone "one", $size/] }
+	'', 'large', '-1m', '1x', '99999999999999999999'),
+['http', 'webhook_zone one 31k; #!',
+	qr/zone "one" is too small, it must be at least \d+/],
+['http', 'webhook_zone one 0; #!', qr/zone "one" is too small/],
+map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
+	qr/invalid parameter "\Q$v\E", "webhook_zone" has a name and a size only/] }
+	'some', 'disable=30/30m', 'quota=1/1d'),
+['http', "webhook_zone one 1m;\nwebhook_zone one 1m; #!",
+	qr/duplicate zone "one"/],
+['http', "webhook_zone one 1m;\nwebhook_zone one 2m; #!",
+	qr/zone "one" conflicts|duplicate zone "one"/],
+['http', "limit_req_zone \$uri zone=one:1m rate=1r/s;\n"
+	. 'webhook_zone one 1m; #!',
+	qr/zone "one" is already declared for a different use/],
+['server', 'webhook_zone one 1m; #!', qr/not allowed here/],
+
+# webhook_endpoint
+
+map({ my $v = $_; ['http', "webhook_endpoint $v { #!\nurl https://127.0.0.1/;\n}",
+	qr/invalid value ".*" in "webhook_endpoint", it must be a name of $names/] }
+	'""', $long, 'a/b', '"a b"', '$a', "\xc3\xa4"),
+['http', "webhook_endpoint known { #!\nurl https://127.0.0.1/;\n}",
+	qr/duplicate webhook_endpoint "known", the other one is in .*nginx\.conf:\d+/],
+['http', 'webhook_endpoint a; #!', qr/has no opening "\{"/],
+['http', 'webhook_endpoint a b { } #!', qr/number of arguments/],
+['server', 'webhook_endpoint a { } #!', qr/not allowed here/],
+['endpoint', 'some thing; #!',
+	qr/unknown directive "some" in webhook_endpoint "e"/],
+['endpoint', 'webhook a.b; #!', qr/unknown directive "webhook" in webhook_endpoint "e"/],
+['endpoint', 'sign standard file:secret; #!', qr/unknown directive "sign"/],
+['endpoint', 'URL https://127.0.0.1/; #!', qr/unknown directive "URL"/],
+['endpoint', 'include timeout.conf;', qr/invalid value "never" in "timeout"/,
+	place => qr/timeout\.conf:1$/m],
+['endpoint', 'include none.conf; #!', qr/none\.conf" failed/],
+map({ my $v = $_; ['endpoint', "$v; #!",
+	qr/invalid number of arguments in "\w+" directive/] }
+	'method', 'method POST GET', 'payload', 'payload a b', 'events',
+	'header X', 'header X a b', 'basic ann', 'basic ann a b', 'bearer',
+	'bearer a b', 'timeout', 'timeout 1s 2s', 'success', 'success 200 201',
+	'retry', 'expire', 'expire 1m drop more', 'permanent',
+	'permanent 400 404', 'order', 'order key $uri more', 'concurrency',
+	'concurrency 1 2', 'zone', 'event_headers', 'allow_http',
+	'ssl_verify', 'ssl_name', 'ssl_protocols', 'ssl_ciphers',
+	'ssl_certificate', 'ssl_certificate_key', 'ssl_trusted_certificate'),
+map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
+	qr/"\w+" directive is duplicate/] }
+	'method GET', 'payload known', 'basic ann a', 'bearer a',
+	'timeout 1s', 'success 200', 'retry 1s', 'expire 1m', 'permanent 400',
+	'order none', 'concurrency 1', 'zone one', 'event_headers on',
+	'allow_http on', 'ssl_verify on', 'ssl_name a', 'ssl_protocols TLSv1.2',
+	'ssl_ciphers DEFAULT', 'ssl_certificate a', 'ssl_certificate_key a',
+	'ssl_trusted_certificate a'),
+['endpoint', 'url https://127.0.0.1/; #!', qr/"url" directive is duplicate/],
+
+# url
+
+['urlless', "timeout 1s;\n} #!", qr/no "url" in webhook_endpoint "e"/,
+	close => 0],
+map({ my ($v, $why) = @$_; ['urlless', "url $v; #!",
+	qr/invalid value "\Q$v\E" $url: \Q$why\E/] }
+	['example.com', 'URL does not start with "http://" or "https://"'],
+	['//example.com/', 'URL does not start with'],
+	['ftp://example.com/', 'URL does not start with'],
+	['https:/example.com', 'URL does not start with'],
+	['https://', 'no host in URL'],
+	['https:///path', 'no host in URL'],
+	['https://:443/', 'no host in URL'],
+	['https://user@example.com/', 'user information in URL'],
+	['https://user:pass@example.com/', 'user information in URL'],
+	['https://example.com:/', 'no port after ":" in URL'],
+	['https://example.com:x/', 'invalid port in URL'],
+	['https://example.com:0/', 'port is out of range in URL'],
+	['https://example.com:65536/', 'port is out of range in URL'],
+	['https://example.com:99999999999/', 'port is out of range in URL'],
+	['https://[::1/', 'no "]" in URL'],
+	['https://[::g]/', 'invalid IPv6 address in URL'],
+	['https://[::1]x/', 'unexpected character after "]" in URL'],
+	['https://256.0.0.1/', 'invalid IPv4 address in URL'],
+	['https://127.1/', 'invalid IPv4 address in URL'],
+	['https://0x7f000001/', 'invalid IPv4 address in URL'],
+	['https://a..b/', 'empty label in host in URL'],
+	['https://a_b!/', 'invalid character in host in URL'],
+	['https://' . 'a' x 64 . '.b/', 'label in host is too long in URL'],
+	['https://example.com#a', 'fragment in URL'],
+	['https://example.com?a=b', 'no path before "?" in URL'],
+	["https://example.com/\xc3\xa4", 'non-ASCII octet in URL'],
+),
+['urlless', 'url "https://example.com/a b"; #!', qr/space in URL/],
+['urlless', "url \"https://example.com/\t\"; #!", qr/control character in URL/],
+['urlless', 'url https://example.com/$uri; #!',
+	qr/invalid value "https:.*\$uri" $url, it must be a URL without variables/],
+['urlless', 'url ""; #!', qr/invalid value "" $url: URL does not start with/],
+['urlless', "url http://127.0.0.1/;\n} #!",
+	qr/"http:\/\/" in "url" of webhook_endpoint "e" needs "allow_http on"/,
+	close => 0],
+['urlless', "url http://127.0.0.1/;\nallow_http off;\n} #!",
+	qr/needs "allow_http on"/, close => 0],
+['urlless', 'url https://none.invalid/; #!',
+	qr/host not found in .*"none\.invalid/, place => qr/nginx\.conf:\d+$/m],
+
+# method, events, payload, zone
+
+map({ my $v = $_; ['endpoint', "method $v; #!",
+	qr/invalid value "\Q$v\E" in "method", it must be "POST", "GET", "PUT", "PATCH" or "DELETE"/] }
+	'HEAD', 'post', 'BREW', '$request_method'),
+map({ my $v = $_; ['endpoint', "events $v; #!",
+	qr/invalid value ".*" in "events", it must be/] }
+	'""', 'a,b', 'a/b', '"a b"', 'a. b..c', 'a..b', '.a', 'a.', 'con*',
+	'a.*b', 'a-b', '**', '$a'),
+['endpoint', 'payload none; #!',
+	qr/unknown webhook_payload "none" in webhook_endpoint "e"/],
+['endpoint', 'payload ""; #!', qr/unknown webhook_payload ""/],
+['endpoint', 'zone none; #!', qr/unknown webhook_zone "none" in webhook_endpoint "e"/],
+['endpoint', 'zone ""; #!', qr/unknown webhook_zone ""/],
+
+# header, basic, bearer
+
+map({ my $v = $_; ['endpoint', "header $v a; #!",
+	qr/invalid value ".*" in "header", it must be the name of a header/] }
+	'""', 'X:', '"X Y"', "X\xc3\xa4", 'X(', '"X\r"'),
+map({ my $v = $_; ['endpoint', "header $v a; #!",
+	qr/the header "\Q$v\E" is written by the module, it cannot be set by "header"/] }
+	'Host', 'host', 'Content-Length', 'Transfer-Encoding', 'Connection',
+	'Upgrade', 'Expect', 'TE', 'Trailer', 'webhook-id', 'Webhook-Timestamp',
+	'webhook-event'),
+map({ my $d = $_;
+	['endpoint', "$d file:none; #!", qr/open\(\) ".*\/none" failed \(2: /],
+	['endpoint', "$d file:; #!", qr/no path in "file:"/],
+	['endpoint', "$d file:directory; #!",
+		qr/"\S+directory" is not a regular file/],
+	['endpoint', "$d file:empty; #!", qr/"\S+empty" is empty/],
+	['endpoint', "$d file:lines; #!",
+		qr/"\S+lines" has more than one line, or a control character/],
+	['endpoint', "$d file:large; #!",
+		qr/"\S+large" is larger than 65536 octets/],
+	['endpoint', "$d env:NONE_OF_TEST; #!",
+		qr/the environment variable of "env:NONE_OF_TEST" is not set/],
+	['endpoint', "$d env:EMPTY_OF_TEST; #!", qr/is not set/],
+	['endpoint', "$d env:; #!", qr/of "env:" is not set/],
+	['endpoint', "$d env:LINES_OF_TEST; #!",
+		qr/control character in the value of "@{[ $d =~ m!^(\w+)! ]}"/],
+	['endpoint', "$d \"a\nb\"; #!",
+		qr/control character in the value of "@{[ $d =~ m!^(\w+)! ]}"/],
+	['endpoint', "$d \"\"; #!",
+		qr/empty value in "@{[ $d =~ m!^(\w+)! ]}"/],
+	} 'header X', 'basic ann', 'bearer'),
+map({; ['endpoint', "$_ \$none_such; #!", qr/unknown "none_such" variable/] }
+	'header X', 'bearer'),
+map({ my $v = $_; ['endpoint', "basic $v a; #!",
+	qr/invalid value "(?s:.*)" in "basic", it must be a user name without colon and control characters/] }
+	'a:b', '"a\r"', '"a\n"'),
+['endpoint', "basic ann a;\nbearer b; #!",
+	qr/the header "Authorization" is set twice in webhook_endpoint "e"/],
+['endpoint', "header authorization a;\nbasic ann b; #!",
+	qr/"Authorization" is set twice/],
+['endpoint', "bearer a;\nheader Authorization b; #!",
+	qr/"Authorization" is set twice/],
+['endpoint', 'basic ann $uri; #!',
+	qr/invalid value "\$uri" in "basic", it must be a password without variables/],
+
+# times, statuses, numbers, flags
+
+map({ my $v = $_; ['endpoint', "timeout $v; #!",
+	qr/invalid value ".*" in "timeout", it must be a time above 0/] }
+	'0', '0ms', '-1s', '1x', 'never', '""', '1.5s', '99999999999999999999',
+	'9223372036854775807ms', '106751991167d'),
+map({ my $v = $_; ['endpoint', "retry $v; #!",
+	qr/invalid value ".*" in "retry", it must be "off", or one or more times above 0/] }
+	'0', '1s 0', '1s off', 'off 1s', '-1s', 'exponential min=5s', '""',
+	'1s,2s', '99999999999999999999', '9223372036854775807ms'),
+['endpoint', 'retry ' . '1s ' x 65 . '; #!',
+	qr/too many times in "retry", at most 64/],
+map({ my $v = $_; ['endpoint', "expire $v; #!",
+	qr/invalid value ".*" in "expire", it must be a time, or 0 for never/] }
+	'-1s', '1x', 'never', '""', '99999999999999999999',
+	'9223372036854775807ms'),
+['endpoint', 'expire 1m keep; #!',
+	qr/invalid value "keep" in "expire", it must be "drop"/],
+map({ my $d = $_; map({ my $v = $_; ['endpoint', "$d $v; #!",
+	qr/invalid value ".*" in "$d", it must be "any", or a list of "2xx", "404" or "500-599" with commas/] }
+	'""', 'some', '20', '600', '6xx', '200,', '299-200', '200,,201') }
+	'success', 'permanent'),
+map({ my $v = $_; ['endpoint', "order $v; #!",
+	qr/invalid value "\Q$v\E" in "order", it must be "strict", "key" or "none"/] }
+	'some', 'STRICT', '$uri'),
+['endpoint', 'order strict $uri; #!',
+	qr/"strict" in "order" has no value "\$uri", only "key" may have one/],
+['endpoint', 'order none $uri; #!', qr/"none" in "order" has no value/],
+['endpoint', 'order key $none_such; #!', qr/unknown "none_such" variable/],
+map({ my $v = $_; ['endpoint', "concurrency $v; #!",
+	qr/invalid value ".*" in "concurrency", it must be a number of 1 to 256/] }
+	'0', '-1', 'many', '""', '257', '65535', '65536', '1.5',
+	'99999999999999999999'),
+['endpoint', "concurrency 2;\n} #!",
+	qr/"concurrency 2" in webhook_endpoint "e" needs "order key" or "order none"/,
+	close => 0],
+['endpoint', "order strict;\nconcurrency 2;\n} #!", qr/needs "order key"/,
+	close => 0],
+map({ my $d = $_; map({ my $v = $_; ['endpoint', "$d $v; #!",
+	qr/invalid value ".*" in "$d", it must be "on" or "off"/] }
+	'yes', '1', '""') } 'event_headers', 'allow_http', 'ssl_verify'),
+
+# ssl
+
+['endpoint', "ssl_certificate a;\n} #!",
+	qr/"ssl_certificate" and "ssl_certificate_key" must be both given in webhook_endpoint "e"/,
+	close => 0],
+['endpoint', "ssl_certificate_key a;\n} #!", qr/must be both given/,
+	close => 0],
+map({ my $v = $_; ['endpoint', "ssl_name $v; #!",
+	qr/invalid value ".*" in "ssl_name", it must be a host name or an IP address/] }
+	'""', 'a:443', 'https://a', '"a b"', '$host', '[::g]'),
+map({ my $v = $_; ['endpoint', "ssl_protocols $v; #!",
+	qr/invalid value ".*" in "ssl_protocols", it must be "TLSv1", "TLSv1\.1", "TLSv1\.2" or "TLSv1\.3"/] }
+	'SSLv3', 'TLSv1.4', 'tlsv1.2', '""', 'TLSv1.2,TLSv1.3'),
+map({ my $d = $_; ['endpoint', "$d \"\"; #!",
+	qr/invalid value "" in "$d", it must be given/] }
+	'ssl_ciphers', 'ssl_certificate', 'ssl_certificate_key',
+	'ssl_trusted_certificate'),
+map({ my $v = $_; ['endpoint', $v,
+	qr/TLS of webhook_endpoint "e" in \S+nginx\.conf:\d+ cannot be set up/,
+	place => ''] }
+	'ssl_ciphers NONE-SUCH;', 'ssl_trusted_certificate none.pem;',
+	'ssl_trusted_certificate not.pem;',
+	"ssl_certificate none.pem;\nssl_certificate_key none.pem;",
+	"ssl_certificate not.pem;\nssl_certificate_key not.pem;",
+	"ssl_certificate client.crt;\nssl_certificate_key other.key;"),
+['bare', "webhook_store one;\nwebhook_endpoint e { #!\nurl https://127.0.0.1/;\n}",
+	qr/webhook_endpoint needs a "server" beside it/, server => 0],
+
+# webhook_payload
+
+['http', "webhook_payload \"\" structured { #!\nfield a b;\n}",
+	qr/invalid payload name "", it must be/],
+['http', "webhook_payload known structured { #!\nfield a b;\n}",
+	qr/duplicate payload "known"/],
+map({ my $v = $_; ['http', "webhook_payload p $v { #!\nfield a b;\n}",
+	qr/unknown kind ".*", it must be "structured" or "text"/] }
+	'flat', 'form', 'raw', 'STRUCTURED', '""'),
+['http', 'webhook_payload p { } #!', qr/number of arguments/],
+['server', 'webhook_payload p text { } #!', qr/not allowed here/],
+['structured', '} #!', qr/payload "p" must have at least one "field"/,
+	close => 0],
+['structured', "content_type text/plain;\n} #!",
+	qr/payload "p" must have at least one "field"/, close => 0],
+['text', '} #!', qr/payload "p" must have a "template" or a "file"/,
+	close => 0],
+['structured', 'some thing; #!',
+	qr/unknown directive "some" in a structured payload, it must be "field", "content_type" or "include"/],
+['text', 'some thing; #!',
+	qr/unknown directive "some" in a text payload, it must be "template", "file", "content_type" or "include"/],
+['structured', 'template a; #!',
+	qr/unknown directive "template" in a structured payload, it must be/],
+['text', 'field a; #!', qr/unknown directive "field" in a text payload/],
+['text', 'field a b; #!',
+	qr/no such directive in a text payload/],
+['structured', 'content_type; #!',
+	qr/invalid number of arguments in "content_type"/],
+['structured', "content_type a/b;\ncontent_type c/d; #!",
+	qr/"content_type" directive is duplicate/],
+map({ my $v = $_; ['structured', "content_type $v; #!",
+	qr/invalid content type ".*", it must be/] } '""', '"a\r\nb"'),
+
+# field
+
+['structured', 'field; #!', qr/"field" must have a name and a value/],
+['structured', 'field a; #!', qr/"field" must have a name and a value/],
+map({ my $v = $_; ['structured', "field $v b; #!",
+	qr/invalid field name ".*", a part of it is empty; a dot in a name is "\\\."/] }
+	'""', '.a', 'a.', 'a..b', '.'),
+['structured', "field a b;\nfield a c; #!",
+	qr/duplicate field "a", the first is in \S+:\d+/],
+['structured', "field a b;\nfield a.b c; #!",
+	qr/field "a\.b" conflicts with field "a" in \S+:\d+: "a" cannot be both a value and an object/],
+['structured', "field a.b c;\nfield a b; #!",
+	qr/field "a" conflicts with field "a\.b" in \S+:\d+: "a" cannot be both/],
+['structured', 'field ' . 'a.' x 32 . 'a b; #!',
+	qr/field "a\..*" is deeper than 32 levels/],
+map({ my $v = $_; ['structured', "field a \$uri $v; #!",
+	qr/invalid parameter ".*" of field "a", it must be one type \("string", "number", .*"default=" or "omit_empty"/] }
+	'some', 'string number', 'default=a default=b', 'omit_empty omit_empty',
+	'time:ns', 'json5', '""', 'translate'),
+map({ my ($v, $type) = @$_; ['structured', "field a $v; #!",
+	qr/".*" in field "a" is not of type "$type"/] }
+	['text number', 'number'], ['"" number', 'number'], ['01 number', 'number'],
+	['yes boolean', 'boolean'], ['{ json', 'json'], ['"{" json', 'json'],
+	['a null', 'null'], ['now time', 'time'], ['-1 time:ms', 'time:ms'],
+	['$uri number default=a', 'number'],
+	['$uri boolean default=', 'boolean'],
+	['$uri json default=[', 'json'], ['$uri time default=x', 'time']),
+['structured', 'field a $uri null; #!',
+	qr/field "a" of type "null" must have the value ""/],
+['structured', 'field a $none_such; #!', qr/unknown "none_such" variable/],
+['structured', 'field a ${uri|json}; #!',
+	qr/"\$\{uri\|json\}" must have no escape here, the type of the field does that/],
+['structured', 'field a ${uri; #!',
+	qr/"\$\{uri" is not closed by "\}" or has a wrong character in it/],
+['structured', 'field a $; #!',
+	qr/"\$" is not followed by a variable's name, a dollar is "\$\$"/],
+['structured', 'field a a$1; #!',
+	qr/"\$1" is a capture, which a payload does not have/],
+
+# template, file
+
+['text', 'template $uri; #!',
+	qr/"\$uri" must name its escape as in "\$\{name\|json\}", one of "json", "json-in-string", "url", "form" or "none"/],
+['text', 'template ${uri}; #!', qr/"\$\{uri\}" must name its escape/],
+['text', 'template ${uri|html}; #!',
+	qr/"\$\{uri\|html\}" has an unknown escape, it must be "json", "json-in-string", "url", "form" or "none"/],
+['text', 'template ${uri|}; #!', qr/"\$\{uri\|\}" has an unknown escape/],
+['text', 'template ${uri|JSON}; #!', qr/has an unknown escape/],
+['text', 'template "${uri|json"; #!', qr/is not closed by "\}"/],
+['text', 'template ${|json}; #!', qr/is not followed by a variable's name/],
+['text', 'template ${1|json}; #!', qr/is a capture/],
+['text', 'template a$; #!', qr/is not followed by a variable's name/],
+['text', 'template ${none_such|json}; #!', qr/unknown "none_such" variable/],
+['text', "template a;\ntemplate b; #!",
+	qr/a second "template" or "file" in a payload/],
+['text', "template a;\nfile open; #!",
+	qr/a second "template" or "file" in a payload/],
+['text', 'file none; #!', qr/open\(\) ".*\/none" failed \(2: /],
+['text', 'file directory; #!',
+	qr/"\S+directory" is not a file of at most 1048576 octets/],
+['text', 'file long; #!', qr/"\S+long" is not a file of at most 1048576/],
+['text', 'file template; #!',
+	qr/"\$\{name\}" in line 2 of "\S+template" must name its escape/],
+);
+
+# what is allowed: [where, what]
+
+my @allowed = (
+['bare', ''],
+['bare', 'webhook_store one;'],
+['bare', 'webhook_store one/ size=16m journal=4m sync=always full=reject '
+	. 'commit_timeout=1ms dead=1;'],
+['bare', 'webhook_store one dead=1s;'],
+['http', "webhook_zone one 32k;\nwebhook_zone two 1m;"],
+['http', 'webhook_max_event_size 1k;'],
+['bare', "webhook_max_event_size 16m;\nwebhook_store one journal=1g;"],
+['http', 'webhook_max_body_size 0;'],
+['http', 'webhook_connections 0;'],
+['http', 'webhook a.b to=known;'],
+['http', 'webhook ' . 'e' x 128 . ' to=known;'],
+['http', "webhook a.b to=known;\n" x 32],
+['http', 'webhook off;'],
+['location', 'webhook a_1.B.c to=known on=response status=2xx,404,500-599 '
+	. 'method=get,POST if=$arg_a order_key=$uri payload=known;'],
+['location', 'webhook a.b to=known status=100-599;'],
+['http', "webhook_json \$v request \"\";\nwebhook_json \$w request /a~0b~1c/0 type=json;"],
+['location', 'webhook_json $v request /;'],
+['endpoint', 'events a.* *.b * a.*.b a_1;'],
+['endpoint', "events a;\nevents b;\nheader X a;\nheader X b;"],
+['endpoint', "order key;\nconcurrency 256;"],
+['endpoint', "order strict;\nconcurrency 1;"],
+['endpoint', 'order none;'],
+['endpoint', "retry off;\nexpire 0 drop;\ntimeout 1ms;"],
+['endpoint', 'retry ' . '1s ' x 64 . ';'],
+['endpoint', "success any;\npermanent 400,4xx,500-599;"],
+['endpoint', "bearer file:secret;\nheader X env:SECRET_OF_TEST;"],
+['endpoint', "header X '';", todo => 'it is not clear what for'],
+['endpoint', "ssl_name [::1];\nssl_verify off;\nssl_protocols TLSv1.2 TLSv1.3;"],
+['endpoint', "ssl_certificate client.crt;\nssl_certificate_key client.key;\n"
+	. 'ssl_trusted_certificate client.ca.crt;'],
+['urlless', 'url https://[::1]:8443/a?b=c;'],
+['urlless', 'url HTTPS://127.0.0.1;'],
+['urlless', "url http://127.0.0.1/;\nallow_http on;"],
+['structured', 'field ' . 'a.' x 31 . 'a b;'],
+['structured', "field a b;\nfield a\\.b c;\nfield a\\\\ d;"],
+['text', 'template "";'],
+['text', 'file open;'],
+);
+
+###############################################################################
+
+# "url" and what else an argument must be, by its place in the table
+
+my ($n, %todo) = (0);
+
+for (@errors) {
+	my ($where, $what, $message, %o) = @$_;
+	my ($code, $out, $line) = test($where, $what, %o);
+
+	my $place = exists $o{place} ? $o{place}
+		: qr/ in \Q$dir\E\/nginx\.conf:$line$/m;
+
+	my $name = "$where - $what";
+
+	$name =~ s/ ?#!//;
+	$name =~ s/\s+/ /g;
+	$name =~ s/[^\x20-\x7e]/?/g;
+	$name = substr($name, 0, 100) . '...' if length $name > 100;
+
+	my @bad;
+
+	push @bad, 'there is no error' if $code == 0;
+	push @bad, 'another message' if $code && $out !~ $message;
+	push @bad, "not at line " . ($line || 'as said') if $code && $out !~ $place;
+
+	local $TODO = $o{todo};
+
+	ok(!@bad, $name) or diag(join(', ', @bad) . ": $out"
+		. "wanted: $message");
+}
+
+for (@allowed) {
+	my ($where, $what, %o) = @$_;
+	my ($code, $out) = test($where, $what, %o);
+
+	my $name = "allowed, $where - $what";
+
+	$name =~ s/\s+/ /g;
+	$name = substr($name, 0, 100) . '...' if length $name > 100;
+
+	ok($code == 0 && $out !~ /\[(?:warn|emerg|alert)\]/, $name)
+		or diag($out);
+}
+
+# warnings
+
+for my $d ('header X', 'basic ann', 'bearer') {
+	my ($code, $out, $line) = test('endpoint', "$d file:open; #!");
+
+	is($code, 0, "world-readable secret of $d is no error");
+	like($out, qr/\[warn\].*"\Q$dir\E\/open" can be read by everybody in \Q$dir\E\/nginx\.conf:$line$/m,
+		"but it is warned about");
+}
+
+ok(!-e "$dir/store" && !-e "$dir/one", 'nginx -t makes no store');
+
+# no secret in a message
+
+my ($code, $out) = test('endpoint', "basic ann \"pass\nword\";");
+unlike($out, qr/pass|word\b/, 'a literal secret is not in a message');
+
+###############################################################################
+
+sub test {
+	my ($where, $what, %o) = @_;
+
+	my %part = (bare => '', http => '', server => '', location => '',
+		main => '');
+
+	my $store = "webhook_store $dir/store size=16m journal=4m;\n"
+		. "webhook_endpoint known {\nurl http://127.0.0.1/;\nallow_http on;\n}\n"
+		. "webhook_payload known structured {\nfield a b;\n}\n";
+
+	$store = '' if $where eq 'bare';
+
+	my $close = exists $o{close} && !$o{close} ? '' : "}\n";
+
+	if ($where eq 'endpoint') {
+		$part{http} = "webhook_endpoint e {\nurl https://127.0.0.1/;\n"
+			. "$what\n$close";
+
+	} elsif ($where eq 'urlless') {
+		$part{http} = "webhook_endpoint e {\n$what\n$close";
+
+	} elsif ($where eq 'structured' || $where eq 'text') {
+		$part{http} = "webhook_payload p $where {\n$what\n$close";
+
+	} else {
+		$part{$where} = $what;
+	}
+
+	my $server = exists $o{server} && !$o{server} ? '' : <<"EOS";
+server {
+listen 127.0.0.1:%%PORT_http%%;
+$part{server}
+location / {
+$part{location}
+}
+}
+EOS
+
+	my $text = $t->expand(<<"EOC");
+%%TEST_GLOBALS%%
+events {
+}
+$part{main}
+http {
+%%TEST_GLOBALS_HTTP%%
+$store
+$part{bare}
+$part{http}
+$server
+}
+EOC
+
+	my ($line) = grep { (split /\n/, $text)[$_ - 1] =~ /#!/ }
+		1 .. ($text =~ tr/\n//);
+
+	$text =~ s/ ?#!//;
+
+	$t->write_file('nginx.conf', $text);
+
+	my ($code, $out) = $t->test_conf();
+
+	return ($code, $out, $line || 0);
+}
+
+$t->done_testing();
+
+###############################################################################
