@@ -311,6 +311,8 @@ ok(wait_for(sub { $t->find_in_log(
 	qr/webhook attempt end: .*lane "hang" .* class success /, $mark)
 	== $n }, 20), 'all are delivered once the target answers');
 
+ok($t->term(), 'nginx ends at once while the others never answer');
+
 ###############################################################################
 
 # true if the response is as it should be, and complete

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Tests for delivery through upstream {}, kept alive connections, limits of
-# sockets, and what nginx counts and logs of all that: nothing.
+# Tests for delivery through upstream {} and by a resolver, kept alive
+# connections, limits of sockets, and what nginx counts and logs of all that:
+# nothing.
 
 ###############################################################################
 
@@ -13,6 +14,9 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use IO::Socket::INET;
+use Socket qw/ inet_aton /;
+
 use Test::Webhook qw/ :DEFAULT wait_for connect_port /;
 use Test::Webhook::Receiver;
 
@@ -23,13 +27,15 @@ select STDOUT; $| = 1;
 
 my $poor = Test::Webhook->new();
 my $few = Test::Webhook->new();
-my $t = Test::Webhook->new()->plan(69);
+my $t = Test::Webhook->new()->plan(75);
 
 my $stub = (Test::Webhook::command($t->binary(), '-V'))[1]
 	=~ /--with-http_stub_status_module/;
 my $status = $stub ? 'location = /status { stub_status; }' : '';
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
+my $dns = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1',
+	LocalPort => port('dns')) or die "no name server: $!\n";
 my $rx2 = Test::Webhook::Receiver->new($t, port => 'rx2');
 my $hang = Test::Webhook::Receiver->new($t, port => 'hang');
 my $rx6 = eval { Test::Webhook::Receiver->new($t, port => 'rx6',
@@ -82,6 +88,8 @@ my $location6 = $rx6 ? 'location /v6 { webhook a.v6 to=v6; return 200; }' : '';
 $t->conf($head . <<"EOC")->run();
 
     webhook_connections 4;
+
+    resolver 127.0.0.1:%%PORT_dns%% ipv6=off;
 
     upstream two {
         server 127.0.0.1:%%PORT_down%%;
@@ -141,6 +149,13 @@ $named
         payload n;
     }
 
+    webhook_endpoint dns {
+        url http://localhost:%%PORT_rx%%/dns;
+        allow_http on;
+        payload n;
+        retry off;
+    }
+
     webhook_endpoint hanging {
         url http://127.0.0.1:%%PORT_hang%%/;
         allow_http on;
@@ -166,6 +181,7 @@ $endpoint6
         location /iphash { webhook a.iphash to=iphash; return 200; }
         location /socket { webhook a.socket to=socket; return 200; }
         location /direct { webhook a.direct to=direct; return 200; }
+        location /dns { webhook a.dns to=dns; return 200; }
         location /hanging { webhook a.hanging to=hanging; return 200; }
         $location6
         $status
@@ -245,6 +261,21 @@ is($rx->count() + $rx2->count(), 15, 'balanced ones are received once each');
 event('/socket?n=1');
 ok($socket->wait_requests(1, 5), 'unix socket of an upstream');
 is($socket->request()->{header}{host}, 'socket', 'host is its name');
+
+# names of literal urls, with a resolver
+
+$rx->forget();
+
+event('/dns?n=1');
+is(answer(), 'localhost', 'name is asked for');
+like(ended('dns'), qr/ class dns status 0\b/, 'name that does not exist');
+
+event('/dns?n=2');
+is(answer('127.0.0.1'), 'localhost', 'name is asked for again');
+ok($rx->wait_requests(1, 5), 'name that exists');
+is($rx->request()->{header}{host}, 'localhost:' . $rx->port(),
+	'host is the name');
+is($rx->request()->{body}, '2', 'next event');
 
 SKIP: {
 skip 'no IPv6', 2 unless $rx6;
@@ -532,6 +563,27 @@ sub fds {
 
 	opendir my $dh, "/proc/$pid/fd" or return 0;
 	return scalar grep { /^\d+$/ } readdir $dh;
+}
+
+# answers a query, with an address or that there is none: returns the name
+
+sub answer {
+	my (@addr) = @_;
+
+	my $r = '';
+	vec($r, fileno $dns, 1) = 1;
+	select($r, undef, undef, 10) > 0 or return '';
+
+	my $peer = recv $dns, my $query, 512, 0;
+	my ($id, undef, $n) = unpack 'nnn', $query;
+	my @labels = unpack '(C/a)*', substr $query, 12, -4;
+
+	send $dns, pack('n6', $id, @addr ? 0x8180 : 0x8183, $n, scalar @addr,
+		0, 0) . substr($query, 12) . join('', map {
+			pack 'n3Nna4', 0xc00c, 1, 1, 60, 4, inet_aton($_)
+		} @addr), 0, $peer;
+
+	return join '.', grep { length } @labels;
 }
 
 # lines of the access log

@@ -117,6 +117,12 @@ ngx_http_webhook_attempt_create(ngx_http_webhook_endpoint_t *ep,
     e->answer.retry_after = -1;
 
     e->log = *log;
+
+    /* a failed attempt is one line, and that is the driver's */
+
+    if (e->log.log_level < NGX_LOG_INFO) {
+        e->log.log_level = ngx_min(e->log.log_level, NGX_LOG_CRIT);
+    }
     e->log.handler = ngx_http_webhook_attempt_log;
     e->log.data = &e->log_ctx;
     e->log.action = NULL;

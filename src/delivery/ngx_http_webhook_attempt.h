@@ -48,6 +48,7 @@ struct ngx_http_webhook_attempt_s {
     ngx_uint_t                    number;    /* from 1 */
     ngx_http_webhook_attempt_pt   handler;
     void                         *data;
+    ngx_int_t                     permit;    /* the caller's, too */
 
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;

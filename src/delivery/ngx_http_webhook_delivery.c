@@ -45,8 +45,8 @@ static void ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st,
 static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_event_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_permit_give(
-    ngx_http_webhook_store_t *st, ngx_http_webhook_endpoint_t *ep);
-static uint64_t ngx_http_webhook_now(void);
+    ngx_http_webhook_store_t *st, ngx_http_webhook_endpoint_t *ep,
+    ngx_int_t permit);
 
 
 ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver = {
@@ -100,9 +100,9 @@ static void
 ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane)
 {
-    uint64_t                      now, planned, soonest;
+    uint64_t                      now, planned;
     ngx_uint_t                    most;
-    ngx_http_webhook_item_t      *item, *behind;
+    ngx_http_webhook_item_t      *item;
     ngx_http_webhook_endpoint_t  *ep;
 
     ep = lane->endpoint;
@@ -112,62 +112,40 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     }
 
     most = (ep->order == NGX_HTTP_WEBHOOK_ORDER_NONE) ? ep->concurrency : 1;
-    now = ngx_http_webhook_now();
-    soonest = 0;
-    behind = NULL;
+    now = ngx_http_webhook_store_now();
+    planned = 0;
 
     while (lane->inflight < most) {
 
-        item = ngx_http_webhook_lane_next(st, lane, behind);
+        item = ngx_http_webhook_lane_next(st, lane, now, &planned);
 
         if (item == NULL) {
-            if (!ngx_http_webhook_lane_alive(st, lane)) {
-                return;
-            }
-
             break;
-        }
-
-        planned = item->progress.planned;
-
-        if (planned > now) {
-
-            if (soonest == 0 || planned < soonest) {
-                soonest = planned;
-            }
-
-            if (ep->order != NGX_HTTP_WEBHOOK_ORDER_NONE) {
-                break;
-            }
-
-            behind = item;
-            continue;
         }
 
         if (!ngx_http_webhook_delivery_send(st, lane, item)) {
             return;
         }
-
-        behind = NULL;
     }
 
-    if (soonest) {
+    /* "planned" tells of a lane that is still there */
 
-        if (lane->timer.timer_set) {
-            ngx_del_timer(&lane->timer);
-        }
-
-        if (lane->timer.handler == NULL) {
-            lane->timer.handler = ngx_http_webhook_delivery_timer_handler;
-            lane->timer.data = lane;
-            lane->timer.log = ngx_cycle->log;
-            lane->timer.cancelable = 1;
-        }
-
-        /* a clock that was set is met again within a minute */
-
-        ngx_add_timer(&lane->timer, ngx_min(soonest - now, 60000));
+    if (planned == 0) {
+        return;
     }
+
+    if (lane->timer.timer_set) {
+        ngx_del_timer(&lane->timer);
+    }
+
+    lane->timer.handler = ngx_http_webhook_delivery_timer_handler;
+    lane->timer.data = lane;
+    lane->timer.log = ngx_cycle->log;
+    lane->timer.cancelable = 1;
+
+    /* a clock that was set is met again within a minute */
+
+    ngx_add_timer(&lane->timer, ngx_min(planned - now, 60000));
 }
 
 
@@ -177,7 +155,7 @@ static ngx_uint_t
 ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item)
 {
-    ngx_int_t                      rc;
+    ngx_int_t                      rc, permit;
     ngx_http_webhook_attempt_t    *a;
     ngx_http_webhook_counters_t   *counters;
     ngx_http_webhook_endpoint_t   *ep;
@@ -191,24 +169,27 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
         return 0;
     }
 
-    if (ep->order != NGX_HTTP_WEBHOOK_ORDER_STRICT
-        && ngx_http_webhook_permit_take(ep->counters,
-                                        ngx_http_webhook_store_slot(st),
-                                        ep->concurrency)
-           != NGX_OK)
-    {
-        counters = ep->counters;
-        counters->wanted = 1;
+    permit = NGX_DECLINED;
 
-        ngx_http_webhook_delivery_wait(st, lane);
-        return 0;
+    if (ep->order != NGX_HTTP_WEBHOOK_ORDER_STRICT) {
+
+        counters = ep->counters;
+        permit = ngx_http_webhook_permit_take(counters,
+                                              ngx_http_webhook_store_slot(st),
+                                              ep->concurrency);
+        if (permit == NGX_DECLINED) {
+            counters->wanted = 1;
+
+            ngx_http_webhook_delivery_wait(st, lane);
+            return 0;
+        }
     }
 
     a = ngx_http_webhook_delivery_attempt(st, item, &rc);
 
     if (a == NULL) {
 
-        ngx_http_webhook_delivery_permit_give(st, ep);
+        ngx_http_webhook_delivery_permit_give(st, ep, permit);
 
         if (rc == NGX_ERROR) {
             ngx_http_webhook_delivery_wait(st, lane);
@@ -221,6 +202,8 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
 
         return 0;
     }
+
+    a->permit = permit;
 
     ngx_http_webhook_item_begin(st, item, ngx_current_msec + ep->timeout
                                           + NGX_HTTP_WEBHOOK_MARGIN);
@@ -271,7 +254,7 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
         return NULL;
     }
 
-    now = ngx_http_webhook_now();
+    now = ngx_http_webhook_store_now();
 
     v.number = item->progress.attempts + 1;
     v.time = now;
@@ -345,7 +328,7 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
     }
 
-    ngx_http_webhook_delivery_permit_give(st, a->endpoint);
+    ngx_http_webhook_delivery_permit_give(st, a->endpoint, a->permit);
 
     lane = item->lane;
 
@@ -368,13 +351,14 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
 
         /* it was none: the schedule begins with the next one */
 
-        item->progress.planned = ngx_http_webhook_now()
+        item->progress.planned = ngx_http_webhook_store_now()
                                  + NGX_HTTP_WEBHOOK_LOCAL_DELAY;
 
         if (item->progress.attempts == 0) {
             item->progress.first = 0;
         }
 
+        ngx_http_webhook_item_wait(item);
         break;
 
     default:
@@ -402,7 +386,7 @@ ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t  *ep;
 
     ep = a->endpoint;
-    now = ngx_http_webhook_now();
+    now = ngx_http_webhook_store_now();
     next = now;
 
     item->progress.attempts++;
@@ -476,7 +460,7 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
 
     counters = item->lane->endpoint->counters;
 
-    item->progress.ended = ngx_http_webhook_now();
+    item->progress.ended = ngx_http_webhook_store_now();
 
     if (ngx_http_webhook_item_end(st, item, end) == NGX_OK) {
         (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
@@ -596,30 +580,20 @@ ngx_http_webhook_delivery_event_handler(ngx_event_t *ev)
 
 static void
 ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep)
+    ngx_http_webhook_endpoint_t *ep, ngx_int_t permit)
 {
     ngx_http_webhook_counters_t  *counters;
 
-    if (ep->order == NGX_HTTP_WEBHOOK_ORDER_STRICT) {
+    if (permit == NGX_DECLINED) {
         return;
     }
 
     counters = ep->counters;
 
-    ngx_http_webhook_permit_give(counters, ngx_http_webhook_store_slot(st));
+    ngx_http_webhook_permit_give(counters, ngx_http_webhook_store_slot(st),
+                                 permit);
 
     if (counters->wanted && ngx_atomic_cmp_set(&counters->wanted, 1, 0)) {
         ngx_http_webhook_store_wake_all(st);
     }
-}
-
-
-static uint64_t
-ngx_http_webhook_now(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (uint64_t) tp->sec * 1000 + tp->msec;
 }

@@ -362,7 +362,7 @@ ngx_http_webhook_permit_take(ngx_http_webhook_counters_t *c, ngx_uint_t slot,
         if (c->permits[i] == 0
             && ngx_atomic_cmp_set(&c->permits[i], 0, slot + 1))
         {
-            return NGX_OK;
+            return (ngx_int_t) i;
         }
     }
 
@@ -371,19 +371,12 @@ ngx_http_webhook_permit_take(ngx_http_webhook_counters_t *c, ngx_uint_t slot,
 
 
 void
-ngx_http_webhook_permit_give(ngx_http_webhook_counters_t *c, ngx_uint_t slot)
+ngx_http_webhook_permit_give(ngx_http_webhook_counters_t *c, ngx_uint_t slot,
+    ngx_int_t permit)
 {
-    ngx_uint_t  i;
+    /* it may be void, and another one's by now */
 
-    /* from the end, so that a lowered "max" is reached soon */
-
-    for (i = NGX_HTTP_WEBHOOK_PERMITS; i > 0; i--) {
-        if (c->permits[i - 1] == slot + 1
-            && ngx_atomic_cmp_set(&c->permits[i - 1], slot + 1, 0))
-        {
-            return;
-        }
-    }
+    (void) ngx_atomic_cmp_set(&c->permits[permit], slot + 1, 0);
 }
 
 
@@ -398,23 +391,6 @@ ngx_http_webhook_permit_void(ngx_http_webhook_counters_t *c, ngx_uint_t slot)
         if (c->permits[i] == slot + 1
             && ngx_atomic_cmp_set(&c->permits[i], slot + 1, 0))
         {
-            n++;
-        }
-    }
-
-    return n;
-}
-
-
-ngx_uint_t
-ngx_http_webhook_permit_count(ngx_http_webhook_counters_t *c)
-{
-    ngx_uint_t  i, n;
-
-    n = 0;
-
-    for (i = 0; i < NGX_HTTP_WEBHOOK_PERMITS; i++) {
-        if (c->permits[i]) {
             n++;
         }
     }

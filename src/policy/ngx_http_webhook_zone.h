@@ -84,20 +84,17 @@ ngx_uint_t ngx_http_webhook_zone_counted(ngx_http_webhook_zone_t *zone,
 
 /*
  * A permit to have one more attempt of the endpoint in flight, over all
- * workers.  NGX_OK, or NGX_DECLINED when "max" are in flight.  Any number
+ * workers: its number, or NGX_DECLINED when "max" are in flight.  Any number
  * will do for "slot" that no other living worker uses.
  */
 ngx_int_t ngx_http_webhook_permit_take(ngx_http_webhook_counters_t *c,
     ngx_uint_t slot, ngx_uint_t max);
 void ngx_http_webhook_permit_give(ngx_http_webhook_counters_t *c,
-    ngx_uint_t slot);
+    ngx_uint_t slot, ngx_int_t permit);
 
 /* a dead or stopped worker's permits are void; how many there were */
 ngx_uint_t ngx_http_webhook_permit_void(ngx_http_webhook_counters_t *c,
     ngx_uint_t slot);
-
-/* permits taken, over all workers */
-ngx_uint_t ngx_http_webhook_permit_count(ngx_http_webhook_counters_t *c);
 
 char *ngx_http_webhook_result_name(ngx_http_webhook_result_e result);
 

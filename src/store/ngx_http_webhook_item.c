@@ -65,7 +65,8 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
         goto failed;
     }
 
-    item = ngx_http_webhook_lane_place(lane, v->ref.seq, v->index, &behind);
+    item = ngx_http_webhook_lane_place(lane, v->ref.seq, v->index, 0,
+                                       &behind);
 
     if (item == NULL) {
         item = ngx_http_webhook_item_create(st, lane, behind, v->ref.seq,
@@ -81,6 +82,8 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
 
         ngx_queue_insert_tail(&st->age, &item->age);
         item->aged = 1;
+
+        ngx_http_webhook_lane_list(lane, item, 0);
 
     } else if (item->moved && item->word == NULL) {
 
@@ -137,7 +140,7 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
         return;
     }
 
-    item = ngx_http_webhook_lane_place(lane, loaded->seq, loaded->index,
+    item = ngx_http_webhook_lane_place(lane, loaded->seq, loaded->index, 1,
                                        &behind);
 
     if (item == NULL) {
@@ -166,6 +169,11 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     item->moved = 1;
     lane->nmoved++;
     item->progress = loaded->progress;
+
+    if (!item->inflight) {
+        ngx_http_webhook_lane_unlist(lane, item);
+        ngx_http_webhook_lane_list(lane, item, ngx_http_webhook_store_now());
+    }
 
     if (item->data == NULL) {
         item->len = loaded->len;
@@ -211,6 +219,7 @@ ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
     }
 
     if (item->lane) {
+        ngx_http_webhook_lane_unlist(item->lane, item);
         ngx_queue_remove(&item->queue);
         item->lane->nitems--;
         item->lane->nmoved -= item->moved;
@@ -327,6 +336,8 @@ ngx_http_webhook_item_begin(ngx_http_webhook_store_t *st,
         slot->deadline = deadline;
     }
 
+    ngx_http_webhook_lane_unlist(item->lane, item);
+
     item->inflight = 1;
     item->lane->inflight++;
     st->shards[item->lane->shard].nbusy++;
@@ -421,7 +432,7 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_unlink(st, item);
     ngx_http_webhook_item_free(item);
 
-    if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
+    if (ngx_http_webhook_lane_low(lane)) {
         ngx_http_webhook_turn_read(st, lane);
     }
 
@@ -433,12 +444,22 @@ void
 ngx_http_webhook_item_retry(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item)
 {
+    ngx_http_webhook_item_wait(item);
+
     if (item->moving) {
         item->changed = 1;
         return;
     }
 
     ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_PUT);
+}
+
+
+void
+ngx_http_webhook_item_wait(ngx_http_webhook_item_t *item)
+{
+    ngx_http_webhook_lane_unlist(item->lane, item);
+    ngx_http_webhook_lane_list(item->lane, item, ngx_http_webhook_store_now());
 }
 
 
@@ -454,7 +475,7 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
 
     if (item->inflight
         || (lane->endpoint != NULL
-            && lane->nmoved <= NGX_HTTP_WEBHOOK_LANE_LOADED
+            && lane->nmoved <= ngx_http_webhook_lane_room(lane)
             && ngx_http_webhook_lane_known(lane, item)
             && st->memory <= st->wmcf->memory))
     {
@@ -483,7 +504,7 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
         return;
     }
 
-    if (lane->more && lane->nmoved < NGX_HTTP_WEBHOOK_LANE_LOW) {
+    if (ngx_http_webhook_lane_low(lane)) {
         ngx_http_webhook_turn_read(st, lane);
     }
 }

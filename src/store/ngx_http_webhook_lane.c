@@ -9,6 +9,9 @@
 #include "ngx_http_webhook_local.h"
 
 
+static ngx_http_webhook_item_t *ngx_http_webhook_lane_next_ready(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
+    uint64_t now, uint64_t *planned);
 static ngx_http_webhook_lane_t *ngx_http_webhook_lane_find(
     ngx_http_webhook_store_t *st, ngx_str_t *id, uint32_t *hash,
     unsigned shard, wh_str_t *name, wh_str_t *key);
@@ -93,8 +96,14 @@ ngx_http_webhook_lane_get(ngx_http_webhook_store_t *st, unsigned shard,
     lane->shard = shard;
 
     ngx_queue_init(&lane->items);
+    ngx_queue_init(&lane->readies);
+    ngx_queue_init(&lane->laters);
 
     lane->endpoint = ngx_http_webhook_endpoint_find(st->wmcf, &lane->name);
+
+    lane->unordered = (lane->endpoint
+                       && lane->endpoint->order
+                          == NGX_HTTP_WEBHOOK_ORDER_NONE);
 
     ngx_rbtree_insert(&st->lanes, &lane->node.node);
     ngx_queue_insert_tail(&st->shards[shard].lanes, &lane->queue);
@@ -166,14 +175,34 @@ ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
 }
 
 
-/* where a delivery belongs: an equal one, or the element to insert behind */
-
 ngx_http_webhook_item_t *
 ngx_http_webhook_lane_place(ngx_http_webhook_lane_t *lane, uint64_t seq,
-    uint32_t index, ngx_queue_t **behind)
+    uint32_t index, ngx_uint_t front, ngx_queue_t **behind)
 {
     ngx_queue_t              *q;
     ngx_http_webhook_item_t  *item;
+
+    if (front) {
+
+        for (q = ngx_queue_head(&lane->items);
+             q != ngx_queue_sentinel(&lane->items);
+             q = ngx_queue_next(q))
+        {
+            item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+            if (item->seq == seq && item->index == index) {
+                return item;
+            }
+
+            if (item->seq > seq || (item->seq == seq && item->index > index)) {
+                break;
+            }
+        }
+
+        *behind = ngx_queue_prev(q);
+
+        return NULL;
+    }
 
     for (q = ngx_queue_last(&lane->items);
          q != ngx_queue_sentinel(&lane->items);
@@ -196,6 +225,39 @@ ngx_http_webhook_lane_place(ngx_http_webhook_lane_t *lane, uint64_t seq,
 }
 
 
+/*
+ * While a slice of the warehouse is read no lane goes away: what it has sent
+ * meanwhile would be taken for new.
+ */
+
+ngx_uint_t
+ngx_http_webhook_lane_empty(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    return lane->nitems == 0 && lane->inflight == 0 && !lane->more
+           && !(st->busy && st->turn->visit.partial);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane)
+{
+    return lane->more
+           && lane->nmoved - ngx_min(lane->nmoved, lane->nlater)
+              < NGX_HTTP_WEBHOOK_LANE_LOW
+           && lane->nlater < NGX_HTTP_WEBHOOK_LANE_LATER;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_lane_room(ngx_http_webhook_lane_t *lane)
+{
+    return lane->unordered ? NGX_HTTP_WEBHOOK_LANE_LATER
+                             + NGX_HTTP_WEBHOOK_LANE_LOADED
+                           : NGX_HTTP_WEBHOOK_LANE_LOADED;
+}
+
+
 ngx_int_t
 ngx_http_webhook_lane_known(ngx_http_webhook_lane_t *lane,
     ngx_http_webhook_item_t *item)
@@ -209,47 +271,136 @@ ngx_http_webhook_lane_known(ngx_http_webhook_lane_t *lane,
 
 ngx_http_webhook_item_t *
 ngx_http_webhook_lane_next(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *behind)
+    ngx_http_webhook_lane_t *lane, uint64_t now, uint64_t *planned)
 {
     ngx_queue_t              *q;
     ngx_http_webhook_item_t  *item;
 
-    if (st->leaving) {
-        return NULL;
-    }
+    *planned = 0;
 
-    if (behind == NULL
-        && (!ngx_http_webhook_shard_mine(st, lane->shard)
-            || st->shards[lane->shard].loading))
+    if (st->leaving
+        || !ngx_http_webhook_shard_mine(st, lane->shard)
+        || st->shards[lane->shard].loading)
     {
         return NULL;
     }
 
-    q = behind ? ngx_queue_next(&behind->queue)
-               : ngx_queue_head(&lane->items);
+    if (lane->unordered) {
+        return ngx_http_webhook_lane_next_ready(st, lane, now, planned);
+    }
 
-    for ( /* void */ ;
-         q != ngx_queue_sentinel(&lane->items);
-         q = ngx_queue_next(q))
-    {
+    q = ngx_queue_head(&lane->items);
+
+    if (q != ngx_queue_sentinel(&lane->items)) {
+
         item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
 
-        if (!ngx_http_webhook_lane_known(lane, item)) {
-            break;
-        }
+        if (ngx_http_webhook_lane_known(lane, item)) {
 
-        if (!item->inflight) {
-            return item;
+            if (item->inflight) {
+                return NULL;
+            }
+
+            if (item->progress.planned <= now) {
+                return item;
+            }
+
+            *planned = item->progress.planned;
+            return NULL;
         }
     }
 
-    /* nothing of it can be sent, and nothing is on its way */
-
-    if (lane->more && behind == NULL && lane->inflight == 0) {
+    if (lane->more) {
         ngx_http_webhook_turn_read(st, lane);
     }
 
     return NULL;
+}
+
+
+/* order none: whatever is in memory may be sent, those that wait aside */
+
+static ngx_http_webhook_item_t *
+ngx_http_webhook_lane_next_ready(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, uint64_t now, uint64_t *planned)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    while (!ngx_queue_empty(&lane->laters)) {
+
+        q = ngx_queue_head(&lane->laters);
+        item = ngx_queue_data(q, ngx_http_webhook_item_t, due);
+
+        if (item->progress.planned > now) {
+            *planned = item->progress.planned;
+            break;
+        }
+
+        ngx_http_webhook_lane_unlist(lane, item);
+        ngx_http_webhook_lane_list(lane, item, now);
+    }
+
+    if (ngx_http_webhook_lane_low(lane)) {
+        ngx_http_webhook_turn_read(st, lane);
+    }
+
+    if (ngx_queue_empty(&lane->readies)) {
+        return NULL;
+    }
+
+    q = ngx_queue_head(&lane->readies);
+
+    return ngx_queue_data(q, ngx_http_webhook_item_t, due);
+}
+
+
+/* order none: to the ready ones, or to those that wait, by their time */
+
+void
+ngx_http_webhook_lane_list(ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *item, uint64_t now)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *other;
+
+    if (!lane->unordered) {
+        return;
+    }
+
+    if (item->progress.planned <= now) {
+        ngx_queue_insert_tail(&lane->readies, &item->due);
+        item->ready = 1;
+        return;
+    }
+
+    for (q = ngx_queue_last(&lane->laters);
+         q != ngx_queue_sentinel(&lane->laters);
+         q = ngx_queue_prev(q))
+    {
+        other = ngx_queue_data(q, ngx_http_webhook_item_t, due);
+
+        if (other->progress.planned <= item->progress.planned) {
+            break;
+        }
+    }
+
+    ngx_queue_insert_after(q, &item->due);
+    item->later = 1;
+    lane->nlater++;
+}
+
+
+void
+ngx_http_webhook_lane_unlist(ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *item)
+{
+    if (item->ready || item->later) {
+        ngx_queue_remove(&item->due);
+        lane->nlater -= item->later;
+        item->ready = 0;
+        item->later = 0;
+    }
 }
 
 

@@ -27,6 +27,7 @@ typedef struct ngx_http_webhook_item_s  ngx_http_webhook_item_t;
 struct ngx_http_webhook_item_s {
     ngx_queue_t                   queue;      /* in its lane, by sequence */
     ngx_queue_t                   age;        /* not yet in the warehouse */
+    ngx_queue_t                   due;        /* order none: ready or later */
     ngx_http_webhook_lane_t      *lane;       /* NULL: lost to another owner */
 
     uint64_t                      seq;
@@ -52,14 +53,19 @@ struct ngx_http_webhook_item_s {
     unsigned                      ended:1;
     unsigned                      buried:1;   /* will be a dead letter */
     unsigned                      aged:1;     /* in the age queue */
+    unsigned                      ready:1;    /* in the lane's ready queue */
+    unsigned                      later:1;    /* in the lane's later queue */
 };
 
 
 struct ngx_http_webhook_lane_s {
     ngx_str_node_t                node;       /* name, NUL, key */
     ngx_queue_t                   queue;      /* in its shard */
-    ngx_queue_t                   items;
+    ngx_queue_t                   items;      /* by sequence */
+    ngx_queue_t                   readies;    /* order none: to be sent */
+    ngx_queue_t                   laters;     /* ... waiting, by time */
     ngx_uint_t                    nitems;
+    ngx_uint_t                    nlater;
     ngx_uint_t                    nmoved;     /* of them in the warehouse */
     unsigned                      shard;
     ngx_str_t                     name;
@@ -72,6 +78,7 @@ struct ngx_http_webhook_lane_s {
     ngx_queue_t                   readied;    /* to be driven */
     ngx_queue_t                   reading;    /* to be read on */
     unsigned                      more:1;     /* deliveries not in memory */
+    unsigned                      unordered:1;
     unsigned                      ready:1;
     unsigned                      read:1;     /* in the reading queue */
     unsigned                      orphaned:1; /* a warning was given */
@@ -104,12 +111,12 @@ struct ngx_http_webhook_driver_s {
 
 
 /*
- * The first delivery that may be sent, or NULL.  With "behind" not NULL, the
- * first one after it.  Items in flight are not given.
+ * The next delivery to be sent "now" (ms since the epoch), or NULL: then
+ * *planned is when one will be, or 0.  None that is in flight.
  */
 ngx_http_webhook_item_t *ngx_http_webhook_lane_next(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *behind);
+    uint64_t now, uint64_t *planned);
 
 /*
  * The delivery's record, copied into "pool".  NGX_OK; NGX_DECLINED: it is not
@@ -131,9 +138,12 @@ void ngx_http_webhook_item_finish(ngx_http_webhook_store_t *st,
 ngx_int_t ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
 
-/* its progress has changed and is to be kept */
+/* an attempt is over, and another one is planned; its progress is kept */
 void ngx_http_webhook_item_retry(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
+
+/* the same, without an attempt to keep */
+void ngx_http_webhook_item_wait(ngx_http_webhook_item_t *item);
 
 /* frees an item that was lost during an attempt (item->lane is NULL) */
 void ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item);
@@ -156,6 +166,9 @@ void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);
 /* the configuration that the store was opened with */
 ngx_http_webhook_main_conf_t *ngx_http_webhook_store_main(
     ngx_http_webhook_store_t *st);
+
+/* ms since the epoch, as of this turn of the loop */
+uint64_t ngx_http_webhook_store_now(void);
 
 /* this worker's slot */
 unsigned ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st);

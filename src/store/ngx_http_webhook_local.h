@@ -22,6 +22,7 @@
 #define NGX_HTTP_WEBHOOK_MOVE_AGE      1000   /* ms in the journal alone */
 #define NGX_HTTP_WEBHOOK_LANE_LOADED   64     /* deliveries of a lane */
 #define NGX_HTTP_WEBHOOK_LANE_LOW      16
+#define NGX_HTTP_WEBHOOK_LANE_LATER    1024   /* order none: waiting ones */
 #define NGX_HTTP_WEBHOOK_DUE           2000   /* ms ahead of a lane's time */
 #define NGX_HTTP_WEBHOOK_VISIT_OPS     1024
 #define NGX_HTTP_WEBHOOK_VISIT_SIZE    (4 * 1024 * 1024)
@@ -200,15 +201,30 @@ ngx_uint_t ngx_http_webhook_lane_known_by(ngx_http_webhook_store_t *st,
     ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
 void ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
-/* an equal delivery, or the element to insert a new one behind */
+/*
+ * An equal delivery, or the element to insert a new one behind; looked for
+ * from the end, or from the front.
+ */
 ngx_http_webhook_item_t *ngx_http_webhook_lane_place(
     ngx_http_webhook_lane_t *lane, uint64_t seq, uint32_t index,
-    ngx_queue_t **behind);
+    ngx_uint_t front, ngx_queue_t **behind);
+/* may it be freed? */
+ngx_uint_t ngx_http_webhook_lane_empty(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+/* is it time to read on? */
+ngx_uint_t ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane);
+/* how many deliveries out of the warehouse it may keep in memory */
+ngx_uint_t ngx_http_webhook_lane_room(ngx_http_webhook_lane_t *lane);
 /* is all in front of this delivery in memory? */
 ngx_int_t ngx_http_webhook_lane_known(ngx_http_webhook_lane_t *lane,
     ngx_http_webhook_item_t *item);
 /* from this delivery on the lane is not in memory */
 void ngx_http_webhook_lane_cut(ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *item);
+/* order none: into a queue of ready or of waiting ones, and out of it */
+void ngx_http_webhook_lane_list(ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_item_t *item, uint64_t now);
+void ngx_http_webhook_lane_unlist(ngx_http_webhook_lane_t *lane,
     ngx_http_webhook_item_t *item);
 void ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);

@@ -350,9 +350,7 @@ ngx_http_webhook_drive_handler(ngx_event_t *ev)
 
         /* it may have been lost meanwhile */
 
-        if (st->driven && lane->nitems == 0 && lane->inflight == 0
-            && !lane->more)
-        {
+        if (st->driven && ngx_http_webhook_lane_empty(st, lane)) {
             ngx_http_webhook_lane_free(st, lane);
         }
 

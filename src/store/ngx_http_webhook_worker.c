@@ -354,6 +354,17 @@ ngx_http_webhook_store_main(ngx_http_webhook_store_t *st)
 }
 
 
+uint64_t
+ngx_http_webhook_store_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000 + tp->msec;
+}
+
+
 unsigned
 ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st)
 {
