@@ -123,6 +123,7 @@ ngx_http_webhook_attempt_create(ngx_http_webhook_endpoint_t *ep,
     if (e->log.log_level < NGX_LOG_INFO) {
         e->log.log_level = ngx_min(e->log.log_level, NGX_LOG_CRIT);
     }
+
     e->log.handler = ngx_http_webhook_attempt_log;
     e->log.data = &e->log_ctx;
     e->log.action = NULL;

@@ -121,7 +121,9 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t  *item;
     ngx_http_webhook_lane_t  *lane;
 
-    if (!st->shards[loaded->shard].owned) {
+    if (!st->shards[loaded->shard].owned
+        || ngx_http_webhook_turn_has_ended(st, loaded->seq, loaded->index))
+    {
         return;
     }
 
@@ -409,6 +411,8 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
 
     item->ended = 1;
     item->buried = keep;
+
+    ngx_http_webhook_turn_ended(st, item);
 
     /* without memory for an operation its shard is given up, and the lane */
 

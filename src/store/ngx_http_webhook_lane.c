@@ -225,20 +225,6 @@ ngx_http_webhook_lane_place(ngx_http_webhook_lane_t *lane, uint64_t seq,
 }
 
 
-/*
- * While a slice of the warehouse is read no lane goes away: what it has sent
- * meanwhile would be taken for new.
- */
-
-ngx_uint_t
-ngx_http_webhook_lane_empty(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane)
-{
-    return lane->nitems == 0 && lane->inflight == 0 && !lane->more
-           && !(st->busy && st->turn->visit.partial);
-}
-
-
 ngx_uint_t
 ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane)
 {

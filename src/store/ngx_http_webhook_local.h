@@ -89,6 +89,14 @@ typedef struct {
 } ngx_http_webhook_turn_t;
 
 
+/* a delivery that has ended while the warehouse was read */
+
+typedef struct {
+    uint64_t                         seq;
+    uint32_t                         index;
+} ngx_http_webhook_ended_t;
+
+
 /* sync=always: a record between append and flush */
 
 typedef struct ngx_http_webhook_ticket_s  ngx_http_webhook_ticket_t;
@@ -144,6 +152,10 @@ struct ngx_http_webhook_store_s {
     ngx_queue_t                      tickets;   /* to be flushed next */
     ngx_queue_t                      flushing;
     ngx_thread_task_t               *flush;
+    ngx_http_webhook_ended_t        *ended;     /* since a turn has begun */
+    ngx_uint_t                       nended;
+    ngx_uint_t                       nended_max;
+
     ngx_http_webhook_lane_t         *driven;
     size_t                           ops_size;  /* of the queued payloads */
     size_t                           memory;    /* of moved deliveries */
@@ -152,6 +164,7 @@ struct ngx_http_webhook_store_s {
     ngx_uint_t                       slices;    /* number of the last one */
 
     unsigned                         busy:1;    /* a turn is in flight */
+    unsigned                         blind:1;   /* "ended" is not complete */
     unsigned                         flush_busy:1;
     unsigned                         leaving:1;
     unsigned                         orphans:1; /* there may be some */
@@ -208,9 +221,6 @@ void ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
 ngx_http_webhook_item_t *ngx_http_webhook_lane_place(
     ngx_http_webhook_lane_t *lane, uint64_t seq, uint32_t index,
     ngx_uint_t front, ngx_queue_t **behind);
-/* may it be freed? */
-ngx_uint_t ngx_http_webhook_lane_empty(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane);
 /* is it time to read on? */
 ngx_uint_t ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane);
 /* how many deliveries out of the warehouse it may keep in memory */
@@ -248,6 +258,11 @@ void ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_op_e type);
 void ngx_http_webhook_turn_read(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
+/* what has ended is not to be taken for new, should it have been read before */
+void ngx_http_webhook_turn_ended(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+ngx_uint_t ngx_http_webhook_turn_has_ended(ngx_http_webhook_store_t *st,
+    uint64_t seq, uint32_t index);
 void ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st);
 ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);

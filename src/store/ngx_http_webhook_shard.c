@@ -350,7 +350,9 @@ ngx_http_webhook_drive_handler(ngx_event_t *ev)
 
         /* it may have been lost meanwhile */
 
-        if (st->driven && ngx_http_webhook_lane_empty(st, lane)) {
+        if (st->driven && lane->nitems == 0 && lane->inflight == 0
+            && !lane->more)
+        {
             ngx_http_webhook_lane_free(st, lane);
         }
 

@@ -28,6 +28,8 @@ static void ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
+static int ngx_libc_cdecl ngx_http_webhook_turn_ended_cmp(const void *one,
+    const void *two);
 static void ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st,
     ngx_msec_t delay);
 static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
@@ -234,6 +236,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     ngx_uint_t                  i, n, adopt;
     ngx_queue_t                *q;
     ngx_http_webhook_op_t      *op, **last;
+    ngx_http_webhook_item_t    *item;
     ngx_http_webhook_lane_t    *lane;
     ngx_http_webhook_turn_t    *turn;
     ngx_http_webhook_visit_t   *v;
@@ -241,6 +244,10 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     if (st->busy || st->again.timer_set) {
         return;
     }
+
+    /* what is settled below may want a turn, too: it is in this one */
+
+    st->busy = 1;
 
     turn = st->turn;
     v = &turn->visit;
@@ -269,15 +276,32 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
          op = st->ops)
     {
         st->ops = op->next;
+        st->ops_size -= op->len;
         op->next = NULL;
+
+        if (st->ops == NULL) {
+            st->ops_last = &st->ops;
+        }
+
+        item = op->item;
+
+        if (op->type == NGX_HTTP_WEBHOOK_OP_PUT && item->ended
+            && !item->moved && !item->buried)
+        {
+            /* delivered before it was its turn to be moved */
+
+            op->rc = NGX_DONE;
+            ngx_http_webhook_turn_op_done(st, op);
+            ngx_free(op);
+            continue;
+        }
+
         *last = op;
         last = &op->next;
 
         n++;
         size += op->len;
     }
-
-    st->ops_size -= size;
 
     v->relieve = st->relieve;
     st->relieve = 0;
@@ -300,7 +324,6 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     }
 
     if (st->ops == NULL) {
-        st->ops_last = &st->ops;
 
         /* a lane is read on behind all that has been done to it */
 
@@ -334,10 +357,17 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     if (v->ops == NULL && !v->relieve && v->shards == NULL && v->lanelen == 0
         && v->present == NULL && v->partial == NULL)
     {
+        st->busy = 0;
+
+        if (st->ops == NULL && st->hold.timer_set) {
+            ngx_del_timer(&st->hold);
+        }
+
         return;
     }
 
-    st->busy = 1;
+    st->blind = 0;
+    st->nended = 0;
 
     if (ngx_thread_task_post(st->conf->pool, st->task) != NGX_OK) {
         v->rc = NGX_ERROR;
@@ -423,6 +453,12 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
 
     st->busy = 1;
 
+    if (st->nended) {
+        ngx_qsort(st->ended, (size_t) st->nended,
+                  sizeof(ngx_http_webhook_ended_t),
+                  ngx_http_webhook_turn_ended_cmp);
+    }
+
     for (op = v->ops; op; op = next) {
         next = op->next;
         ngx_http_webhook_turn_op_done(st, op);
@@ -484,6 +520,9 @@ ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
 
     if (op->rc == NGX_DECLINED) {
         (void) ngx_http_webhook_shard_mine(st, op->shard);
+
+    } else if (op->rc == NGX_DONE) {
+        item->moving = 0;
 
     } else if (op->type == NGX_HTTP_WEBHOOK_OP_PUT) {
         ngx_http_webhook_turn_put_done(st, op);
@@ -613,6 +652,76 @@ ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
     if (!item->moved) {
         (void) ngx_http_webhook_item_word(st, item, WH_WORD_ENDED);
     }
+}
+
+
+void
+ngx_http_webhook_turn_ended(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    ngx_uint_t                 max;
+    ngx_http_webhook_ended_t  *ended;
+
+    if (!st->busy || st->blind) {
+        return;
+    }
+
+    if (st->nended == st->nended_max) {
+
+        max = st->nended_max ? st->nended_max * 2 : 256;
+
+        ended = ngx_alloc(max * sizeof(ngx_http_webhook_ended_t), st->log);
+
+        if (ended == NULL) {
+            st->blind = 1;
+            return;
+        }
+
+        if (st->ended) {
+            ngx_memcpy(ended, st->ended,
+                       st->nended * sizeof(ngx_http_webhook_ended_t));
+            ngx_free(st->ended);
+        }
+
+        st->ended = ended;
+        st->nended_max = max;
+    }
+
+    ended = &st->ended[st->nended++];
+    ended->seq = item->seq;
+    ended->index = item->index;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_turn_has_ended(ngx_http_webhook_store_t *st, uint64_t seq,
+    uint32_t index)
+{
+    ngx_http_webhook_ended_t  key;
+
+    key.seq = seq;
+    key.index = index;
+
+    return st->nended
+           && bsearch(&key, st->ended, st->nended,
+                      sizeof(ngx_http_webhook_ended_t),
+                      ngx_http_webhook_turn_ended_cmp)
+              != NULL;
+}
+
+
+static int
+ngx_libc_cdecl
+ngx_http_webhook_turn_ended_cmp(const void *one, const void *two)
+{
+    const ngx_http_webhook_ended_t *a = one;
+    const ngx_http_webhook_ended_t *b = two;
+
+    if (a->seq != b->seq) {
+        return a->seq < b->seq ? -1 : 1;
+    }
+
+    return a->index < b->index ? -1 : a->index > b->index;
 }
 
 

@@ -198,7 +198,7 @@ ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st)
     }
 
     if (!lane->more || lane->loaded_seq != turn->seq
-        || lane->loaded_index != turn->index)
+        || lane->loaded_index != turn->index || st->blind)
     {
         /* the lane was cut further in front meanwhile */
 
@@ -284,8 +284,6 @@ void
 ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st)
 {
     ngx_uint_t                  i;
-    ngx_queue_t                *q, *next;
-    ngx_http_webhook_lane_t    *lane;
     ngx_http_webhook_turn_t    *turn;
     ngx_http_webhook_shard_t   *sh;
     ngx_http_webhook_visit_t   *v;
@@ -303,9 +301,13 @@ ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st)
             turn->partial[i] = 0;
         }
 
-        if (turn->skipped[i]) {
+        if (turn->skipped[i] || st->blind) {
             sh->whole = 0;
         }
+    }
+
+    if (st->blind) {
+        return;
     }
 
     for (loaded = v->loaded; loaded; loaded = loaded->next) {
@@ -314,31 +316,6 @@ ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st)
             && !ngx_http_webhook_lane_known_by(st, loaded, st->slices))
         {
             ngx_http_webhook_load(st, loaded, st->slices);
-        }
-    }
-
-    /* lanes that were kept for this, see ngx_http_webhook_lane_empty() */
-
-    v->partial = NULL;
-
-    for (i = 0; i < WH_SHARDS; i++) {
-
-        if (!turn->partial[i]) {
-            continue;
-        }
-
-        sh = &st->shards[i];
-
-        for (q = ngx_queue_head(&sh->lanes);
-             q != ngx_queue_sentinel(&sh->lanes);
-             q = next)
-        {
-            next = ngx_queue_next(q);
-            lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
-
-            if (ngx_http_webhook_lane_empty(st, lane)) {
-                ngx_http_webhook_lane_free(st, lane);
-            }
         }
     }
 
