@@ -16,12 +16,24 @@ static ngx_int_t ngx_http_webhook_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_webhook_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf);
+static char *ngx_http_webhook_size_bounds(ngx_conf_t *cf, void *post,
+    void *data);
 static void *ngx_http_webhook_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_webhook_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_webhook_init_process(ngx_cycle_t *cycle);
 static void ngx_http_webhook_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_num_bounds_t  ngx_http_webhook_max_event_size_bounds = {
+    ngx_http_webhook_size_bounds, 1024, 16 * 1024 * 1024
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_webhook_memory_bounds = {
+    ngx_http_webhook_size_bounds, 64 * 1024, -1
+};
 
 
 static ngx_command_t  ngx_http_webhook_commands[] = {
@@ -80,14 +92,14 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_webhook_main_conf_t, max_event_size),
-      NULL },
+      &ngx_http_webhook_max_event_size_bounds },
 
     { ngx_string("webhook_memory"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_webhook_main_conf_t, memory),
-      NULL },
+      &ngx_http_webhook_memory_bounds },
 
     { ngx_string("webhook_connections"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -145,7 +157,8 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
 
     wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
 
-    if (ngx_http_webhook_zone_init(cf, wmcf) != NGX_CONF_OK
+    if (ngx_http_webhook_references_check(cf) != NGX_OK
+        || ngx_http_webhook_zone_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_endpoint_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_trigger_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_store_init_conf(cf, wmcf) != NGX_CONF_OK)
@@ -200,6 +213,9 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&wmcf->zones, cf->pool, 1, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&wmcf->triggers, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&wmcf->references, cf->pool, 4,
+                          sizeof(ngx_http_webhook_reference_t))
            != NGX_OK)
     {
         return NULL;
@@ -218,17 +234,34 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(wmcf->memory, 64 * 1024 * 1024);
     ngx_conf_init_uint_value(wmcf->connections, 0);
 
-    if (wmcf->max_event_size < 1024
-        || wmcf->max_event_size > 16 * 1024 * 1024)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"webhook_max_event_size\" must be from 1k to 16m");
+    return NGX_CONF_OK;
+}
+
+
+/* as ngx_conf_check_num_bounds() does, which takes an ngx_int_t */
+
+static char *
+ngx_http_webhook_size_bounds(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *size = data;
+
+    ngx_str_t              *value;
+    ngx_conf_num_bounds_t  *bounds;
+
+    bounds = post;
+    value = cf->args->elts;
+
+    if (*size < (size_t) bounds->low) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is too small in \"%V\", it must be at "
+                           "least %i", &value[1], &value[0], bounds->low);
         return NGX_CONF_ERROR;
     }
 
-    if (wmcf->memory < 64 * 1024) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"webhook_memory\" must be at least 64k");
+    if (bounds->high != -1 && *size > (size_t) bounds->high) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is too large in \"%V\", it must be at "
+                           "most %i", &value[1], &value[0], bounds->high);
         return NGX_CONF_ERROR;
     }
 

@@ -53,6 +53,7 @@ typedef struct {
 
     ngx_uint_t                      ntriggers;  /* in the whole http {} */
     ngx_array_t                     triggers;   /* ..._trigger_t * */
+    ngx_array_t                     references;  /* ..._reference_t */
 
     ngx_http_conf_ctx_t            *ctx;        /* of synthetic requests */
     ngx_http_webhook_worker_t      *worker;     /* NULL outside of workers */
@@ -84,6 +85,27 @@ typedef struct {
     ngx_uint_t                      nvalues;
     ngx_http_webhook_captured_t    *values;     /* found ones only */
 } ngx_http_webhook_event_t;
+
+
+/* a variable that the configuration mentions */
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_http_get_variable_pt        handler;    /* defined so; NULL: used */
+    u_char                         *file;
+    ngx_uint_t                      line;
+} ngx_http_webhook_reference_t;
+
+
+/*
+ * nginx does not say where a variable is that nobody defines.  The first two
+ * remember the place of one variable, of all in a text; the last one is for
+ * postconfiguration.
+ */
+ngx_int_t ngx_http_webhook_reference(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_http_get_variable_pt handler);
+ngx_int_t ngx_http_webhook_references(ngx_conf_t *cf, ngx_str_t *text);
+ngx_int_t ngx_http_webhook_references_check(ngx_conf_t *cf);
 
 
 extern ngx_module_t  ngx_http_webhook_module;

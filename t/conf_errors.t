@@ -55,7 +55,8 @@ my $event = 'e' x 129;
 #	structured, text	webhook_payload
 #	main		outside of http
 #
-# Further: place => regex of another place, or '' for none; todo => reason.
+# Further: place => regex of another place, or '' for none; close => 0 if the
+# block is closed in it; server => 0.
 
 my $status = qr/it must be "any", or a list of/;
 my $url = qr/in "url"/;
@@ -377,7 +378,7 @@ map({ my $v = $_; ['endpoint', "method $v; #!",
 	'HEAD', 'post', 'BREW', '$request_method'),
 map({ my $v = $_; ['endpoint', "events $v; #!",
 	qr/invalid value ".*" in "events", it must be/] }
-	'""', 'a,b', 'a/b', '"a b"', 'a. b..c', 'a..b', '.a', 'a.', 'con*',
+	'""', 'a,b', 'a/b', '"a b"', 'a..b', '.a', 'a.', 'con*',
 	'a.*b', 'a-b', '**', '$a'),
 ['endpoint', 'payload none; #!',
 	qr/unknown webhook_payload "none" in webhook_endpoint "e"/],
@@ -432,18 +433,18 @@ map({ my $v = $_; ['endpoint', "basic $v a; #!",
 # times, statuses, numbers, flags
 
 map({ my $v = $_; ['endpoint', "timeout $v; #!",
-	qr/invalid value ".*" in "timeout", $time, at most 10 years/] }
-	'0', '0ms', '11y', '-1s', '1x', 'never', '""', '1.5s', '99999999999999999999',
+	qr/invalid value ".*" in "timeout", $time, at most 3650d/] }
+	'0', '0ms', '3651d', '-1s', '1x', 'never', '""', '1.5s', '99999999999999999999',
 	'9223372036854775807ms', '106751991167d'),
 map({ my $v = $_; ['endpoint', "retry $v; #!",
-	qr/invalid value ".*" in "retry", it must be "off", or one or more times above 0, each at most 10 years/] }
-	'0', '1s 0', '1s 11y', '1s off', 'off 1s', '-1s', 'exponential min=5s', '""',
+	qr/invalid value ".*" in "retry", it must be "off", or one or more times above 0, each at most 3650d/] }
+	'0', '1s 0', '1s 3651d', '1s off', 'off 1s', '-1s', 'exponential min=5s', '""',
 	'1s,2s', '99999999999999999999', '9223372036854775807ms'),
 ['endpoint', 'retry ' . '1s ' x 65 . '; #!',
 	qr/invalid value "1s" in "retry", it must be at most 64 times/],
 map({ my $v = $_; ['endpoint', "expire $v; #!",
-	qr/invalid value ".*" in "expire", it must be a time, or 0 for never, at most 10 years/] }
-	'-1s', '11y', '1x', 'never', '""', '99999999999999999999',
+	qr/invalid value ".*" in "expire", it must be a time, or 0 for never, at most 3650d/] }
+	'-1s', '3651d', '1x', 'never', '""', '99999999999999999999',
 	'9223372036854775807ms'),
 ['endpoint', 'expire 1m keep; #!',
 	qr/invalid value "keep" in "expire", it must be "drop"/],
@@ -631,7 +632,7 @@ my @allowed = (
 ['endpoint', 'header X "";'],
 ['endpoint', 'basic key "";'],
 ['endpoint', 'basic ann pa$$word;'],
-['endpoint', 'timeout 10y;'],
+['endpoint', 'timeout 3650d;'],
 ['http', 'webhook_memory 64k;'],
 ['endpoint', "ssl_name [::1];\nssl_verify off;\nssl_protocols TLSv1.2 TLSv1.3;"],
 ['endpoint', "ssl_certificate client.crt;\nssl_certificate_key client.key;\n"
@@ -667,7 +668,6 @@ for (@errors) {
 	push @bad, 'another message' if $code && $out !~ $message;
 	push @bad, "not at line " . ($line || 'as said') if $code && $out !~ $place;
 
-	local $TODO = $o{todo};
 
 	ok(!@bad, $name) or diag(join(', ', @bad) . ": $out"
 		. "wanted: $message");

@@ -24,7 +24,7 @@ my $module = read_file('src/ngx_http_webhook_module.c');
 my $endpoint = read_file('src/delivery/ngx_http_webhook_endpoint.c');
 my $payload = read_file('src/payload/ngx_http_webhook_payload.c');
 my $trigger = read_file('src/capture/ngx_http_webhook_trigger.c');
-my $store = read_file('src/store/ngx_http_webhook_store.c');
+my $store = read_file('src/store/ngx_http_webhook_store_conf.c');
 
 # directives of the source, with their contexts
 

@@ -413,7 +413,9 @@ ngx_http_webhook_trigger_complex(ngx_conf_t *cf, ngx_str_t *value)
     ccv.value = value;
     ccv.complex_value = cv;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+        || ngx_http_webhook_references(cf, value) != NGX_OK)
+    {
         return NULL;
     }
 
@@ -660,6 +662,14 @@ ngx_http_webhook_trigger_unknown(ngx_conf_t *cf,
     ngx_uint_t                     i;
     ngx_http_webhook_endpoint_t  **ep;
     u_char                         buf[512];
+
+    if (wmcf->endpoints.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "unknown endpoint \"%V\" in \"to=\" of event \"%V\", "
+                      "it must be a \"webhook_endpoint\", there is none, in "
+                      "%s:%ui", name, &t->event, t->file, t->line);
+        return NGX_ERROR;
+    }
 
     p = buf;
     last = buf + sizeof(buf);

@@ -45,7 +45,8 @@ ngx_http_webhook_json_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_webhook_loc_conf_t *wlcf = conf;
 
-    size_t                    offset;
+    u_char                    c;
+    size_t                    i, offset;
     wh_str_t                  pointer;
     ngx_str_t                *args;
     ngx_http_webhook_value_t  value;
@@ -54,7 +55,17 @@ ngx_http_webhook_json_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_memzero(&value, sizeof(ngx_http_webhook_value_t));
 
-    if (args[1].len < 2 || args[1].data[0] != '$') {
+    for (i = 1; i < args[1].len; i++) {
+        c = args[1].data[i];
+
+        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_'
+            && (c < '0' || c > '9' || i == 1))
+        {
+            break;
+        }
+    }
+
+    if (args[1].len < 2 || args[1].data[0] != '$' || i < args[1].len) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid variable name \"%V\", "
                            "it must be like \"$name\"", &args[1]);
@@ -136,6 +147,12 @@ ngx_http_webhook_value_add(ngx_conf_t *cf, ngx_http_webhook_loc_conf_t *wlcf,
 
     var->get_handler = ngx_http_webhook_value_variable;
     var->data = (uintptr_t) value->index;
+
+    if (ngx_http_webhook_reference(cf, &value->name, var->get_handler)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (wlcf->values == NULL) {
         wlcf->values = ngx_array_create(cf->pool, 4,

@@ -49,6 +49,7 @@ struct ngx_http_webhook_attempt_s {
     ngx_http_webhook_attempt_pt   handler;
     void                         *data;
     ngx_int_t                     permit;    /* the caller's, too */
+    ngx_queue_t                   queue;     /* likewise */
 
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;

@@ -21,6 +21,8 @@
 typedef struct {
     ngx_queue_t   waiting;                     /* lanes */
     ngx_event_t   event;                       /* looks after them again */
+    ngx_queue_t   attempts;                    /* in flight */
+    ngx_event_t   shutdown;                    /* worker_shutdown_timeout */
 } ngx_http_webhook_delivery_t;
 
 
@@ -40,6 +42,8 @@ static void ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st,
     unsigned slot);
 static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
@@ -53,6 +57,7 @@ ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver = {
     ngx_http_webhook_delivery_drive,
     ngx_http_webhook_delivery_forget,
     ngx_http_webhook_delivery_wake,
+    ngx_http_webhook_delivery_leave,
     ngx_http_webhook_delivery_bury
 };
 
@@ -71,11 +76,17 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     }
 
     ngx_queue_init(&d->waiting);
+    ngx_queue_init(&d->attempts);
 
     d->event.handler = ngx_http_webhook_delivery_event_handler;
     d->event.data = wmcf;
     d->event.log = wmcf->worker->log;
     d->event.cancelable = 1;
+
+    d->shutdown.handler = ngx_http_webhook_delivery_shutdown_handler;
+    d->shutdown.data = wmcf;
+    d->shutdown.log = wmcf->worker->log;
+    d->shutdown.cancelable = 1;
 
     wmcf->worker->delivery = d;
 
@@ -158,6 +169,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_int_t                      rc, permit;
     ngx_http_webhook_attempt_t    *a;
     ngx_http_webhook_counters_t   *counters;
+    ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_endpoint_t   *ep;
     ngx_http_webhook_main_conf_t  *wmcf;
 
@@ -214,6 +226,9 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
                   &lane->name, &lane->key, item->seq, item->index, &a->id,
                   a->number);
+
+    d = wmcf->worker->delivery;
+    ngx_queue_insert_tail(&d->attempts, &a->queue);
 
     ngx_http_webhook_attempt_start(a);
 
@@ -314,6 +329,8 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
     wmcf = a->endpoint->main;
     st = wmcf->worker->store;
     counters = a->endpoint->counters;
+
+    ngx_queue_remove(&a->queue);
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "webhook attempt end: slot %ui fence %uD lane \"%V\" "
@@ -528,6 +545,66 @@ ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
     if (lane->waiting) {
         ngx_queue_remove(&lane->wait);
         lane->waiting = 0;
+    }
+}
+
+
+/*
+ * The core closes what clients have open after worker_shutdown_timeout, and
+ * cannot see attempts.
+ */
+
+static void
+ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st)
+{
+    ngx_core_conf_t              *ccf;
+    ngx_http_webhook_delivery_t  *d;
+
+    d = ngx_http_webhook_store_main(st)->worker->delivery;
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ccf->shutdown_timeout) {
+        ngx_add_timer(&d->shutdown, ccf->shutdown_timeout);
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev)
+{
+    unsigned                       shard;
+    ngx_queue_t                   *q;
+    ngx_http_webhook_item_t       *item;
+    ngx_http_webhook_store_t      *st;
+    ngx_http_webhook_attempt_t    *a;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ev->data;
+    st = wmcf->worker->store;
+    d = wmcf->worker->delivery;
+
+    while (!ngx_queue_empty(&d->attempts)) {
+
+        q = ngx_queue_head(&d->attempts);
+        ngx_queue_remove(q);
+
+        a = ngx_queue_data(q, ngx_http_webhook_attempt_t, queue);
+        item = a->data;
+
+        ngx_http_webhook_delivery_permit_give(st, a->endpoint, a->permit);
+        ngx_http_webhook_attempt_abort(a);
+
+        if (item->lane == NULL) {
+            ngx_http_webhook_item_lost(item);
+            continue;
+        }
+
+        shard = item->lane->shard;
+
+        ngx_http_webhook_item_finish(st, item);
+        ngx_http_webhook_lane_settle(st, shard);
     }
 }
 

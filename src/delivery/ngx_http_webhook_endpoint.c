@@ -19,6 +19,9 @@
 #define NGX_HTTP_WEBHOOK_BUFFER_SIZE  4096
 #define NGX_HTTP_WEBHOOK_CONCURRENCY  8
 
+/* ten years: sums of times stay far from any overflow */
+#define NGX_HTTP_WEBHOOK_MAX_TIME     (10 * 365 * 86400000LL)
+
 
 /* an endpoint, and what is needed until the end of the configuration */
 
@@ -631,6 +634,11 @@ ngx_http_webhook_endpoint_payload(ngx_conf_t *cf,
 
     value = cf->args->elts;
 
+    if (value[1].len == 0) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
+                                           "the name of a webhook_payload");
+    }
+
     ec->payload = value[1];
     ec->payload_line = cf->conf_file->line;
 
@@ -647,6 +655,11 @@ ngx_http_webhook_endpoint_zone(ngx_conf_t *cf,
 
     value = cf->args->elts;
 
+    if (value[1].len == 0) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
+                                              "the name of a webhook_zone");
+    }
+
     ec->zone = value[1];
     ec->zone_line = cf->conf_file->line;
 
@@ -660,7 +673,7 @@ ngx_http_webhook_endpoint_events(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
     u_char       c;
-    size_t       j;
+    size_t       j, label;
     ngx_str_t   *value, *pattern;
     ngx_uint_t   i;
 
@@ -668,23 +681,35 @@ ngx_http_webhook_endpoint_events(ngx_conf_t *cf,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
+        /* octets of the label so far; NGX_MAX_SIZE_T_VALUE: it was "*" */
+
+        label = 0;
+
         for (j = 0; j < value[i].len; j++) {
             c = value[i].data[j];
 
-            if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-                || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'
-                || c == '*')
-            {
-                continue;
-            }
+            if (c == '.' && label) {
+                label = 0;
 
-            break;
+            } else if (c == '*' && label == 0) {
+                label = NGX_MAX_SIZE_T_VALUE;
+
+            } else if (label != NGX_MAX_SIZE_T_VALUE
+                       && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+                           || (c >= '0' && c <= '9') || c == '_'))
+            {
+                label++;
+
+            } else {
+                label = 0;
+                break;
+            }
         }
 
-        if (j == 0 || j < value[i].len) {
+        if (label == 0) {
             return ngx_http_webhook_endpoint_invalid(cf, &value[i],
-                       &cmd->name, "letters, digits, \"_\", \".\", \"-\" "
-                       "and \"*\" for any labels");
+                       &cmd->name, "labels of letters, digits and \"_\", or "
+                       "\"*\" for any labels, joined by \".\"");
         }
 
         pattern = ngx_array_push(&ec->endpoint.events);
@@ -809,6 +834,11 @@ ngx_http_webhook_endpoint_bearer(ngx_conf_t *cf,
 
     value = cf->args->elts;
 
+    if (value[1].len == 0) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
+                                                 "a token");
+    }
+
     h = ngx_http_webhook_endpoint_authorization(cf, ec, "Bearer ");
     if (h == NULL) {
         return NGX_CONF_ERROR;
@@ -860,9 +890,9 @@ ngx_http_webhook_endpoint_timeout(ngx_conf_t *cf,
 
     t = ngx_parse_time(&value[1], 0);
 
-    if (t == NGX_ERROR || t == 0) {
+    if (t == NGX_ERROR || t == 0 || t > NGX_HTTP_WEBHOOK_MAX_TIME) {
         return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
-                                                 "a time above 0");
+                                       "a time above 0, at most 3650d");
     }
 
     ec->endpoint.timeout = t;
@@ -925,9 +955,10 @@ ngx_http_webhook_endpoint_retry(ngx_conf_t *cf,
     for (i = 0; i < n; i++) {
         t = ngx_parse_time(&value[i + 1], 0);
 
-        if (t == NGX_ERROR || t == 0) {
+        if (t == NGX_ERROR || t == 0 || t > NGX_HTTP_WEBHOOK_MAX_TIME) {
             return ngx_http_webhook_endpoint_invalid(cf, &value[i + 1],
-                       &cmd->name, "\"off\", or one or more times above 0");
+                       &cmd->name, "\"off\", or one or more times above 0, "
+                       "each at most 3650d");
         }
 
         retry[i] = t;
@@ -952,9 +983,9 @@ ngx_http_webhook_endpoint_expire(ngx_conf_t *cf,
 
     t = ngx_parse_time(&value[1], 0);
 
-    if (t == NGX_ERROR) {
+    if (t == NGX_ERROR || t > NGX_HTTP_WEBHOOK_MAX_TIME) {
         return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
-                                                 "a time, or 0 for never");
+                               "a time, or 0 for never, at most 3650d");
     }
 
     ec->endpoint.expire = t;
@@ -1022,7 +1053,9 @@ ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
     ccv.value = &value[2];
     ccv.complex_value = cv;
 
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+        || ngx_http_webhook_references(cf, &value[2]) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

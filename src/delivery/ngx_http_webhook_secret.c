@@ -32,7 +32,9 @@ ngx_http_webhook_secret_value(ngx_conf_t *cf, ngx_str_t *value,
         ccv.value = value;
         ccv.complex_value = &cv;
 
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK
+            || ngx_http_webhook_references(cf, value) != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
 
@@ -90,7 +92,9 @@ ngx_http_webhook_secret(ngx_conf_t *cf, ngx_str_t *value,
 
     if (!wh_header_value_ok((char *) secret->data, secret->len)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "control character in the value of a header");
+                           "control character in the value of \"%V\", it must "
+                           "be one line of text",
+                           (ngx_str_t *) cf->args->elts);
         return NGX_ERROR;
     }
 

@@ -36,7 +36,8 @@ ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid payload name \"\"");
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid payload name \"\", it must be 1 "
+                           "octet or more");
         return NGX_CONF_ERROR;
     }
 
@@ -216,7 +217,9 @@ ngx_http_webhook_payload_content_type(ngx_conf_t *cf,
         || !wh_header_value_ok((char *) value[1].data, value[1].len))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid content type \"%V\"", &value[1]);
+                           "invalid content type \"%V\", it must be like "
+                           "\"application/json\", without control "
+                           "characters", &value[1]);
         return NGX_CONF_ERROR;
     }
 

@@ -256,7 +256,9 @@ ngx_http_webhook_template_variable(ngx_http_webhook_template_ctx_t *ctx,
         kind = NGX_HTTP_WEBHOOK_PART_VARIABLE;
 
         index = ngx_http_get_variable_index(ctx->cf, &name);
-        if (index == NGX_ERROR) {
+        if (index == NGX_ERROR
+            || ngx_http_webhook_reference(ctx->cf, &name, NULL) != NGX_OK)
+        {
             return NULL;
         }
     }

@@ -88,7 +88,8 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid size \"%V\" of zone \"%V\"",
+                           "invalid size \"%V\" of zone \"%V\", it must be a "
+                           "size such as \"64k\" or \"1m\"",
                            &value[2], &value[1]);
         return NGX_CONF_ERROR;
     }
@@ -102,7 +103,8 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 3; i < cf->args->nelts; i++) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[i]);
+                           "invalid parameter \"%V\", \"webhook_zone\" has a "
+                           "name and a size only", &value[i]);
         return NGX_CONF_ERROR;
     }
 

@@ -105,6 +105,9 @@ struct ngx_http_webhook_driver_s {
     /* another worker has given a permit back, perhaps */
     void   (*wake)(ngx_http_webhook_store_t *st);
 
+    /* this worker ends gracefully */
+    void   (*leave)(ngx_http_webhook_store_t *st);
+
     /* the permits of a stopped or dead worker are void */
     void   (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
 };

@@ -10,6 +10,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_STORE_SIZE_MIN  (16 * 1024 * 1024)
+#define NGX_HTTP_WEBHOOK_STORE_SIZE_MAX  ((off_t) 16384 << 30)
 #define NGX_HTTP_WEBHOOK_SEG_SIZE        (256 * 1024)
 #define NGX_HTTP_WEBHOOK_SEGS_MIN        16
 
@@ -25,9 +26,10 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_webhook_main_conf_t  *wmcf = conf;
 
     char                           *rv;
+    u_char                         *p;
     ngx_int_t                       n;
     ngx_str_t                      *value, s;
-    ngx_uint_t                      i;
+    ngx_uint_t                      i, k;
     ngx_http_webhook_store_conf_t  *sc;
 
     if (wmcf->store) {
@@ -83,6 +85,20 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
+        p = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
+
+        for (k = 2; p && k < i; k++) {
+
+            if (ngx_strncmp(value[i].data, value[k].data,
+                            p + 1 - value[i].data)
+                == 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "duplicate parameter \"%V\"", &value[i]);
+                return NGX_CONF_ERROR;
+            }
+        }
+
         if (ngx_strncmp(value[i].data, "size=", 5) == 0) {
             rv = ngx_http_webhook_store_size(cf, &value[i], 5,
                                              NGX_HTTP_WEBHOOK_STORE_SIZE_MIN,
@@ -130,10 +146,11 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
             n = ngx_parse_time(&s, 0);
 
-            if (n == NGX_ERROR || n == 0) {
+            if (n == NGX_ERROR || n == 0 || n > 3600000) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "invalid time \"%V\" in "
-                                   "\"commit_timeout\"", &s);
+                                   "\"commit_timeout\", it must be a time "
+                                   "above 0, at most 1h", &s);
                 return NGX_CONF_ERROR;
             }
 
@@ -158,7 +175,7 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
             if (n == NGX_ERROR || n == 0) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "invalid value \"%V\" in \"dead\", it must "
-                                   "be a number or a time", &s);
+                                   "be a number or a time above 0", &s);
                 return NGX_CONF_ERROR;
             }
 
@@ -202,9 +219,10 @@ ngx_http_webhook_store_size(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
 
     n = ngx_parse_offset(&s);
 
-    if (n == NGX_ERROR || n <= 0 || (uint64_t) n > NGX_MAX_SIZE_T_VALUE / 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid size \"%V\"",
-                           value);
+    if (n == NGX_ERROR || n <= 0 || n > NGX_HTTP_WEBHOOK_STORE_SIZE_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\", it must be a size such as "
+                           "\"64m\" or \"4g\", at most 16384g", value);
         return NGX_CONF_ERROR;
     }
 

@@ -121,9 +121,10 @@ ngx_http_webhook_store_cold(ngx_http_webhook_store_conf_t *sc,
     ngx_log_t *log)
 {
     void         *map;
-    size_t        size, open;
+    size_t        size, left;
     u_char        path[NGX_MAX_PATH];
     uint64_t      damaged, epoch, before;
+    ngx_fd_t      fd;
     wh_journal_t  j;
 
     damaged = 0;
@@ -153,7 +154,7 @@ ngx_http_webhook_store_cold(ngx_http_webhook_store_conf_t *sc,
     j.head->full = 0;
     before = j.head->damaged;
 
-    open = wh_journal_cold_start(&j, epoch);
+    left = wh_journal_cold_start(&j, epoch);
 
     if (j.head->damaged != before) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
@@ -162,15 +163,15 @@ ngx_http_webhook_store_cold(ngx_http_webhook_store_conf_t *sc,
                       j.head->damaged - before);
     }
 
-    if (open) {
+    if (left) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "webhook_store \"%V\": %uz deliveries recovered from "
-                      "the journal", &sc->path, open);
+                      "the journal", &sc->path, left);
     }
 
     if (j.nsegs != sc->nsegs || j.seg_size != sc->seg_size) {
 
-        if (open) {
+        if (left) {
             ngx_log_error(NGX_LOG_WARN, log, 0,
                           "webhook_store \"%V\": the journal keeps its size "
                           "until nginx is started with an empty one",
@@ -191,6 +192,19 @@ ngx_http_webhook_store_cold(ngx_http_webhook_store_conf_t *sc,
 
     (void) msync(map, wh_journal_data_offset(j.nsegs), MS_SYNC);
     (void) munmap(map, size);
+
+    /* the names of files that were made are to survive a power cut, too */
+
+    fd = ngx_open_file(sc->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE || fsync(fd) == -1) {
+        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
+                      "fsync() of \"%V\" failed", &sc->path);
+    }
+
+    if (fd != NGX_INVALID_FILE) {
+        ngx_close_file(fd);
+    }
 
     return NGX_OK;
 }

@@ -577,6 +577,8 @@ ngx_http_webhook_worker_leave(ngx_http_webhook_store_t *st)
     __atomic_store_n(&st->journal.slots[st->slot].state, WH_SLOT_LEAVING,
                      __ATOMIC_SEQ_CST);
 
+    st->driver->leave(st);
+
     for (i = 0; i < WH_SHARDS; i++) {
         ngx_http_webhook_lane_settle(st, i);
     }
