@@ -254,7 +254,7 @@ my %case = @cases;
 my @names = map { $cases[2 * $_] } 0 .. $#cases / 2;
 my @more = qw/ huge hugechunked endless dead lost half smuggle /;
 
-$t->plan(@names + 36);
+$t->plan(@names + 37);
 
 my $endpoints = join '', map { <<EOC } @names, @more;
 
@@ -409,7 +409,14 @@ for my $round (0 .. 10) {
 my $grown = rss($worker) - $rss;
 
 ok($rss, 'memory of the worker');
+
+SKIP: {
+skip 'a sanitizer keeps freed memory', 1 if $ENV{TEST_NGINX_PRELOAD}
+	|| $ENV{TEST_WEBHOOK_ASAN};
+
 cmp_ok($grown, '<', 512, 'does not grow with bodies');
+
+}
 
 # what is not read is not received: the connections were closed by nginx
 
@@ -451,9 +458,10 @@ for my $action ({ close => 'before' }, { reset => 1 }) {
 	my @r = deliver('lost', $mark);
 
 	is(scalar(@r), 2, "sent again at once, $how");
-	is($r[0]{header}{'webhook-id'}, $r[1]{header}{'webhook-id'},
-		"with the same id, $how");
-	isnt($r[0]{conn}, $r[1]{conn}, "by a new connection, $how");
+	is(($r[1] || {})->{header}{'webhook-id'},
+		$r[0]{header}{'webhook-id'}, "with the same id, $how");
+	isnt($r[0]{conn}, ($r[1] || $r[0])->{conn},
+		"by a new connection, $how");
 	is($t->find_in_log(qr/attempt failed/, $mark), 0,
 		"which is no failed attempt, $how");
 	is($t->find_in_log(qr/webhook attempt begin: .*"lost"/, $mark), 1,
@@ -465,8 +473,11 @@ for my $action ({ close => 'before' }, { reset => 1 }) {
 $rx->set(rules => { '/half' => [200, { close => 'header' }, 200],
 	'*' => 200 });
 deliver('half');
-like((deliver('half'))[1] || '', qr/ class broken status 0\b/,
-	'answer cut short on a kept alive connection is a failure');
+
+my $mark = $t->log_mark();
+is(scalar(deliver('half', $mark)), 1, 'one that has answered is not asked again');
+like(ended('half', $mark), qr/ class broken status 0\b/,
+	'answer cut short is a failure');
 
 # an answer that nobody has asked for is not one to the next webhook
 
@@ -476,7 +487,7 @@ $rx->set(rules => { '/smuggle' => [{ raw => "$ok$two${crlf}ok$answer",
 	keep => 1 }, 200], '*' => 200 });
 
 my ($first) = deliver('smuggle');
-my $mark = $t->log_mark();
+$mark = $t->log_mark();
 my ($second) = deliver('smuggle', $mark);
 
 isnt($second->{conn}, $first->{conn},
@@ -510,7 +521,7 @@ sub ended {
 		$mark || 0) || '';
 }
 
-# the requests received for one event, and the line of its end
+# the requests received for one event, after its end
 
 sub deliver {
 	my ($name, $mark) = @_;
@@ -519,9 +530,9 @@ sub deliver {
 	$rx->forget();
 
 	visit("/$name");
-	my $line = ended($name, $mark);
+	ended($name, $mark);
 
-	return ($rx->requests(), $line =~ / class success / ? () : $line);
+	return $rx->requests();
 }
 
 sub rss {

@@ -446,7 +446,8 @@ close $_ for @held;
 
 ok($rx->wait_requests(3, 10), 'delivered later');
 is(join(' ', $rx->bodies()), '1 2 3', 'in order');
-is($few->find_in_log(qr/attempt end: .* attempt 1 class success /), 3,
+ok(wait_for(sub { 3 == $few->find_in_log(
+	qr/attempt end: .* attempt 1 class success /) }, 5),
 	'by the first attempt');
 
 ###############################################################################
@@ -501,7 +502,8 @@ close $_ for @held;
 
 ok($rx->wait_requests(3, 10), 'delivered later');
 is(join(' ', $rx->bodies()), '1 2 3', 'in order');
-is($poor->find_in_log(qr/attempt end: .* attempt 1 class success /), 3,
+ok(wait_for(sub { 3 == $poor->find_in_log(
+	qr/attempt end: .* attempt 1 class success /) }, 5),
 	'by the first attempt');
 is($poor->find_in_log(qr/attempt failed/), 0, 'none has failed');
 is($poor->get('/')->status(), 204, 'clients are served again');

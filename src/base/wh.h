@@ -52,12 +52,58 @@ typedef struct {
 } wh_buf_t;
 
 
+/* the way of wh_buf_need() when there is no room: grow, or fail */
+char *wh_buf_more(wh_buf_t *b, size_t n);
+
 /* reserve n octets at the end; NULL on error, b->len is not moved */
-char *wh_buf_need(wh_buf_t *b, size_t n);
+
+static inline char *
+wh_buf_need(wh_buf_t *b, size_t n)
+{
+    size_t  room;
+
+    room = b->size < b->max ? b->size : b->max;
+
+    if (b->err == WH_OK && b->len <= room && n <= room - b->len) {
+        return b->data + b->len;
+    }
+
+    return wh_buf_more(b, n);
+}
 
 /* append; WH_OK, WH_NOMEM or WH_LIMIT (sticky) */
-int wh_buf_put(wh_buf_t *b, const char *p, size_t n);
-int wh_buf_putc(wh_buf_t *b, char c);
+
+static inline int
+wh_buf_put(wh_buf_t *b, const char *p, size_t n)
+{
+    char  *d;
+
+    if (n == 0) {
+        return b->err;
+    }
+
+    d = wh_buf_need(b, n);
+    if (d == NULL) {
+        return b->err;
+    }
+
+    memcpy(d, p, n);
+    b->len += n;
+
+    return WH_OK;
+}
+
+static inline int
+wh_buf_putc(wh_buf_t *b, char c)
+{
+    return wh_buf_put(b, &c, 1);
+}
+
+/* the same for the literal s, which is a string constant */
+#define wh_buf_put_literal(b, s)  wh_buf_put(b, s, sizeof(s) - 1)
+
+/* the same for a number, in decimal */
+int wh_buf_put_number(wh_buf_t *b, uint64_t v);
 
 /* a "grow" on malloc() and realloc(); the caller frees b->data */
 void *wh_buf_malloc(void *ctx, void *old, size_t old_size, size_t size);

@@ -10,7 +10,7 @@
 
 
 char *
-wh_buf_need(wh_buf_t *b, size_t n)
+wh_buf_more(wh_buf_t *b, size_t n)
 {
     char    *p;
     size_t   size;
@@ -52,30 +52,19 @@ wh_buf_need(wh_buf_t *b, size_t n)
 
 
 int
-wh_buf_put(wh_buf_t *b, const char *p, size_t n)
+wh_buf_put_number(wh_buf_t *b, uint64_t v)
 {
-    char  *d;
+    char    text[20];
+    size_t  i;
 
-    if (n == 0) {
-        return b->err;
-    }
+    i = sizeof(text);
 
-    d = wh_buf_need(b, n);
-    if (d == NULL) {
-        return b->err;
-    }
+    do {
+        text[--i] = (char) ('0' + v % 10);
+        v /= 10;
+    } while (v);
 
-    memcpy(d, p, n);
-    b->len += n;
-
-    return WH_OK;
-}
-
-
-int
-wh_buf_putc(wh_buf_t *b, char c)
-{
-    return wh_buf_put(b, &c, 1);
+    return wh_buf_put(b, text + i, sizeof(text) - i);
 }
 
 

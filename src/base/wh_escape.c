@@ -6,11 +6,13 @@
 
 #include "wh_escape.h"
 #include "wh_utf8.h"
+#include "wh_word.h"
 
 
 static int wh_put_percent(wh_buf_t *b, const char *p, size_t n, int form);
 static int wh_put_run(wh_buf_t *b, const char *p, size_t start, size_t end);
 static int wh_is_alnum(unsigned char c);
+static int wh_is_control(char c);
 static size_t wh_digits(const char *p, size_t n);
 
 
@@ -27,6 +29,12 @@ wh_put_json_string(wh_buf_t *b, const char *p, size_t n)
     start = 0;
 
     while (i < n) {
+        i += wh_plain_run(p + i, n - i);
+
+        if (i == n) {
+            break;
+        }
+
         c = (unsigned char) p[i];
 
         if (c >= 0x80) {
@@ -43,11 +51,6 @@ wh_put_json_string(wh_buf_t *b, const char *p, size_t n)
             }
 
             i += len;
-            continue;
-        }
-
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            i++;
             continue;
         }
 
@@ -249,14 +252,21 @@ wh_put_base64(wh_buf_t *b, const char *p, size_t n)
 int
 wh_header_value_ok(const char *p, size_t n)
 {
-    size_t         i;
-    unsigned char  c;
+    size_t    i, k;
+    uint64_t  mask;
 
-    for (i = 0; i < n; i++) {
-        c = (unsigned char) p[i];
+    for (i = 0; i < n; i += WH_WORD) {
+        mask = wh_word_control(wh_word_next(p + i, n - i));
 
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return 0;
+        if (mask == 0) {
+            continue;
+        }
+
+        for (k = i + wh_word_first(mask); k < n && k < i + WH_WORD; k++) {
+
+            if (wh_is_control(p[k]) && p[k] != '\t') {
+                return 0;
+            }
         }
     }
 
@@ -347,6 +357,13 @@ wh_is_alnum(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
            || (c >= 'A' && c <= 'Z');
+}
+
+
+static int
+wh_is_control(char c)
+{
+    return (unsigned char) c < 0x20 || c == 0x7f;
 }
 
 

@@ -11,6 +11,7 @@
 #include "wh_escape.h"
 #include "wh_json.h"
 #include "wh_utf8.h"
+#include "wh_word.h"
 
 
 /*
@@ -146,6 +147,8 @@ static const wh_pointer_node_t *wh_pointer_element(
 static void wh_pointer_index(wh_pointer_node_t *node);
 
 static int wh_json_scan(wh_json_t *j, const char *p, size_t n);
+static size_t wh_json_skip(wh_json_t *j, wh_json_piece_t *s, size_t i,
+    size_t n);
 static int wh_json_scan_text(wh_json_t *j, wh_json_piece_t *s, size_t i);
 static int wh_json_scan_string(wh_json_t *j, wh_json_piece_t *s, size_t i);
 static int wh_json_scan_escape(wh_json_t *j, wh_json_piece_t *s, size_t i);
@@ -156,6 +159,7 @@ static int wh_json_escape(wh_json_t *j, wh_json_piece_t *s, size_t len,
 static int wh_json_reject(wh_json_t *j, wh_json_piece_t *s, size_t i);
 static unsigned wh_json_hex(const char *p);
 static int wh_json_is_digit(char c);
+static int wh_json_is_scanned(char c);
 static int wh_json_fail(wh_json_t *j, int rc, uint64_t offset);
 
 static int wh_json_yajl(wh_json_t *j, const char *p, size_t n, uint64_t at);
@@ -444,7 +448,9 @@ wh_json_create(const wh_pointers_t *set, size_t max_value,
         return NULL;
     }
 
-    memset(j, 0, sizeof(wh_json_t));
+    /* a frame is cleared when it is needed */
+
+    memset(j, 0, offsetof(wh_json_t, stack));
 
     j->set = set;
     j->mem = *mem;
@@ -634,6 +640,12 @@ wh_json_scan(wh_json_t *j, const char *p, size_t n)
 
     for (i = 0; i < n; i++) {
 
+        i = wh_json_skip(j, &s, i, n);
+
+        if (i == n) {
+            break;
+        }
+
         switch (j->lex) {
 
         case WH_JSON_LEX_TEXT:
@@ -678,6 +690,57 @@ wh_json_scan(wh_json_t *j, const char *p, size_t n)
 }
 
 
+/* the next octet that the scanner has to look at, or n */
+
+static size_t
+wh_json_skip(wh_json_t *j, wh_json_piece_t *s, size_t i, size_t n)
+{
+    size_t  run, left;
+
+    switch (j->lex) {
+
+    case WH_JSON_LEX_TEXT:
+
+        if (wh_json_is_scanned(s->p[i])) {
+            return i;
+        }
+
+        do {
+            i++;
+        } while (i < n && !wh_json_is_scanned(s->p[i]));
+
+        j->prev = s->p[i - 1];
+        j->units = 0;
+
+        return i;
+
+    case WH_JSON_LEX_STRING:
+        left = j->max_units - j->units;
+
+        if (left) {
+            run = wh_plain_run(s->p + i, n - i < left ? n - i : left);
+            j->units += run;
+
+        } else if (s->start == i) {
+
+            /* withheld, as yajl has all that was before */
+
+            run = wh_plain_run(s->p + i, n - i);
+            s->start += run;
+            j->elided |= (run != 0);
+
+        } else {
+            run = 0;
+        }
+
+        return i + run;
+
+    default:
+        return i;
+    }
+}
+
+
 static int
 wh_json_scan_text(wh_json_t *j, wh_json_piece_t *s, size_t i)
 {
@@ -697,13 +760,6 @@ wh_json_scan_text(wh_json_t *j, wh_json_piece_t *s, size_t i)
 
     if (c == '-' && prev != 'e' && prev != 'E') {
         j->units = 1;
-        return WH_OK;
-    }
-
-    if (!wh_json_is_digit(c)
-        && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E')
-    {
-        j->units = 0;
         return WH_OK;
     }
 
@@ -985,6 +1041,16 @@ static int
 wh_json_is_digit(char c)
 {
     return c >= '0' && c <= '9';
+}
+
+
+/* what a string begins with, or a number has in it */
+
+static int
+wh_json_is_scanned(char c)
+{
+    return c == '"' || wh_json_is_digit(c) || c == '.' || c == '-'
+           || c == '+' || c == 'e' || c == 'E';
 }
 
 
@@ -1507,6 +1573,10 @@ static void
 wh_json_put_active(wh_json_t *j, const char *p, size_t n, int quoted)
 {
     wh_json_slot_t  *slot;
+
+    if (j->active == NULL) {
+        return;
+    }
 
     for (slot = j->active; slot; slot = slot->next) {
         wh_json_put(j, slot, p, n, quoted);

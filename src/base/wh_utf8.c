@@ -5,6 +5,7 @@
 
 
 #include "wh_utf8.h"
+#include "wh_word.h"
 
 
 static int wh_utf8_octet(wh_utf8_t *s, unsigned char c);
@@ -13,25 +14,31 @@ static int wh_utf8_octet(wh_utf8_t *s, unsigned char c);
 int
 wh_utf8_feed(wh_utf8_t *s, const char *p, size_t n)
 {
-    size_t         i;
-    unsigned char  c;
+    size_t  i;
 
     if (s->bad) {
         return WH_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
-        c = (unsigned char) p[i];
+    i = 0;
 
-        if (c < 0x80 && s->need == 0) {
-            continue;
+    while (i < n) {
+
+        if (s->need == 0) {
+            i += wh_ascii_run(p + i, n - i);
+
+            if (i == n) {
+                break;
+            }
         }
 
-        if (wh_utf8_octet(s, c) != WH_OK) {
+        if (wh_utf8_octet(s, (unsigned char) p[i]) != WH_OK) {
             s->bad = 1;
             s->offset += i;
             return WH_ERROR;
         }
+
+        i++;
     }
 
     s->offset += n;

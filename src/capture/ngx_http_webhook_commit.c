@@ -7,11 +7,8 @@
 
 
 #include "ngx_http_webhook_ctx.h"
+#include "ngx_http_webhook_random.h"
 #include "wh_id.h"
-
-#if (NGX_OPENSSL)
-#include <openssl/rand.h>
-#endif
 
 
 /* a worker's buffer is not kept when it grew beyond that many events */
@@ -298,7 +295,6 @@ u_char *
 ngx_http_webhook_event_id(ngx_http_webhook_ctx_t *ctx, ngx_uint_t i)
 {
     u_char                     rnd[10];
-    ngx_uint_t                 n;
     ngx_http_webhook_fired_t  *f;
 
     f = &ctx->fired[i];
@@ -307,17 +303,7 @@ ngx_http_webhook_event_id(ngx_http_webhook_ctx_t *ctx, ngx_uint_t i)
         return f->id;
     }
 
-#if (NGX_OPENSSL)
-
-    if (RAND_bytes(rnd, sizeof(rnd)) != 1)
-
-#endif
-
-    {
-        for (n = 0; n < sizeof(rnd); n++) {
-            rnd[n] = (u_char) (ngx_random() >> 8);
-        }
-    }
+    ngx_http_webhook_random(rnd, sizeof(rnd));
 
     wh_uuid7((char *) f->id, ngx_http_webhook_now(), rnd);
 

@@ -328,7 +328,8 @@ ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
     ngx_http_webhook_tls_conf_t *b)
 {
 #define ngx_http_webhook_tls_equal(x, y)                                      \
-    ((x).len == (y).len && ngx_memcmp((x).data, (y).data, (x).len) == 0)
+    ((x).len == (y).len                                                       \
+     && ((x).len == 0 || ngx_memcmp((x).data, (y).data, (x).len) == 0))
 
     return a->verify == b->verify
            && a->protocols == b->protocols

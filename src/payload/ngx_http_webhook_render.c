@@ -39,10 +39,6 @@ static void ngx_http_webhook_render_path(ngx_http_request_t *r,
     ngx_str_t *path);
 
 
-#define ngx_http_webhook_put_literal(b, s)                                    \
-    (void) wh_buf_put(b, s, sizeof(s) - 1)
-
-
 ngx_int_t
 ngx_http_webhook_payload_render(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
@@ -242,15 +238,17 @@ ngx_http_webhook_render_envelope(ngx_http_request_t *r,
 
     wh_time_iso(time, evt->time);
 
-    ngx_http_webhook_put_literal(out, "{\"type\":");
-    (void) wh_put_json_quoted(out, (char *) evt->type.data, evt->type.len);
-    ngx_http_webhook_put_literal(out, ",\"timestamp\":");
-    (void) wh_put_json_quoted(out, time, sizeof(time));
-    ngx_http_webhook_put_literal(out, ",\"id\":");
-    (void) wh_put_json_quoted(out, (char *) evt->id.data, evt->id.len);
-    ngx_http_webhook_put_literal(out, ",\"data\":{");
+    /* the time and the id have nothing in them that needs an escape */
+
+    (void) wh_buf_put_literal(out, "{\"type\":\"");
+    (void) wh_put_json_string(out, (char *) evt->type.data, evt->type.len);
+    (void) wh_buf_put_literal(out, "\",\"timestamp\":\"");
+    (void) wh_buf_put(out, time, sizeof(time));
+    (void) wh_buf_put_literal(out, "\",\"id\":\"");
+    (void) wh_buf_put(out, (char *) evt->id.data, evt->id.len);
+    (void) wh_buf_put_literal(out, "\",\"data\":{");
     ngx_http_webhook_render_data(r, evt, out);
-    ngx_http_webhook_put_literal(out, "}}");
+    (void) wh_buf_put_literal(out, "}}");
 }
 
 
@@ -258,16 +256,15 @@ static void
 ngx_http_webhook_render_data(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out)
 {
-    u_char      *p, status[NGX_INT_T_LEN];
-    size_t       start;
-    ngx_str_t    text;
-    ngx_uint_t   i;
+    size_t      start;
+    ngx_str_t   text;
+    ngx_uint_t  i;
 
     start = out->len;
 
     if (!ngx_http_webhook_render_named(evt, "method")) {
         ngx_http_webhook_render_method(r->main, &text);
-        ngx_http_webhook_put_literal(out, "\"method\":");
+        (void) wh_buf_put_literal(out, "\"method\":");
         (void) wh_put_json_quoted(out, (char *) text.data, text.len);
     }
 
@@ -278,7 +275,7 @@ ngx_http_webhook_render_data(ngx_http_request_t *r,
         }
 
         ngx_http_webhook_render_path(r->main, &text);
-        ngx_http_webhook_put_literal(out, "\"path\":");
+        (void) wh_buf_put_literal(out, "\"path\":");
         (void) wh_put_json_quoted(out, (char *) text.data, text.len);
     }
 
@@ -288,9 +285,8 @@ ngx_http_webhook_render_data(ngx_http_request_t *r,
             (void) wh_buf_putc(out, ',');
         }
 
-        p = ngx_sprintf(status, "%ui", evt->status);
-        ngx_http_webhook_put_literal(out, "\"status\":");
-        (void) wh_buf_put(out, (char *) status, p - status);
+        (void) wh_buf_put_literal(out, "\"status\":");
+        (void) wh_buf_put_number(out, evt->status);
     }
 
     for (i = 0; i < evt->nvalues; i++) {
@@ -348,7 +344,7 @@ ngx_http_webhook_render_captured(ngx_http_webhook_captured_t *value,
         break;
 
     default: /* without a text */
-        ngx_http_webhook_put_literal(out, "null");
+        (void) wh_buf_put_literal(out, "null");
         break;
     }
 }

@@ -105,7 +105,7 @@ ngx_http_webhook_type_put(wh_buf_t *out, ngx_http_webhook_type_e type,
             return NGX_DECLINED;
         }
 
-        (void) wh_buf_put(out, "null", sizeof("null") - 1);
+        (void) wh_buf_put_literal(out, "null");
         return NGX_OK;
 
     default: /* a time */
@@ -125,14 +125,14 @@ ngx_http_webhook_type_boolean(wh_buf_t *out, ngx_str_t *text)
     if ((text->len == 1 && text->data[0] == '1')
         || (text->len == 4 && ngx_memcmp(text->data, "true", 4) == 0))
     {
-        (void) wh_buf_put(out, "true", sizeof("true") - 1);
+        (void) wh_buf_put_literal(out, "true");
         return NGX_OK;
     }
 
     if ((text->len == 1 && text->data[0] == '0')
         || (text->len == 5 && ngx_memcmp(text->data, "false", 5) == 0))
     {
-        (void) wh_buf_put(out, "false", sizeof("false") - 1);
+        (void) wh_buf_put_literal(out, "false");
         return NGX_OK;
     }
 
@@ -245,29 +245,29 @@ void
 ngx_http_webhook_type_put_time(wh_buf_t *out, ngx_http_webhook_type_e type,
     uint64_t us)
 {
-    u_char  *p, text[sizeof("2026-01-02T03:04:05.678Z") - 1];
+    char  text[sizeof("2026-01-02T03:04:05.678Z") - 1];
 
     switch (type) {
 
     case NGX_HTTP_WEBHOOK_TYPE_UNIX:
-        p = ngx_sprintf(text, "%uL", us / 1000000);
+        (void) wh_buf_put_number(out, us / 1000000);
         break;
 
     case NGX_HTTP_WEBHOOK_TYPE_MS:
-        p = ngx_sprintf(text, "%uL", us / 1000);
+        (void) wh_buf_put_number(out, us / 1000);
         break;
 
     case NGX_HTTP_WEBHOOK_TYPE_US:
-        p = ngx_sprintf(text, "%uL", us);
+        (void) wh_buf_put_number(out, us);
         break;
 
     default: /* NGX_HTTP_WEBHOOK_TYPE_ISO */
-        wh_time_iso((char *) text, us / 1000);
-        (void) wh_put_json_quoted(out, (char *) text, 24);
-        return;
+        wh_time_iso(text, us / 1000);
+        (void) wh_buf_putc(out, '"');
+        (void) wh_buf_put(out, text, sizeof(text));
+        (void) wh_buf_putc(out, '"');
+        break;
     }
-
-    (void) wh_buf_put(out, (char *) text, p - text);
 }
 
 

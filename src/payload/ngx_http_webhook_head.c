@@ -1,0 +1,315 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_payload.h"
+#include "wh_escape.h"
+
+
+/* of a configuration: one for each endpoint, by its index */
+
+typedef struct {
+    ngx_http_webhook_main_conf_t  *main;
+    ngx_http_webhook_head_t       *heads;
+} ngx_http_webhook_heads_t;
+
+
+static ngx_http_webhook_heads_t *ngx_http_webhook_heads_create(
+    ngx_http_webhook_endpoint_t *ep);
+static void ngx_http_webhook_heads_cleanup(void *data);
+static ngx_int_t ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
+    ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool);
+static void ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
+    ngx_http_webhook_endpoint_t *ep, wh_buf_t *b);
+
+
+/*
+ * A process without a master may have several configurations for a while, the
+ * others do without.
+ */
+
+static ngx_http_webhook_heads_t  *ngx_http_webhook_heads;
+
+
+#define ngx_http_webhook_text(s)  { sizeof(s) - 1, s }
+
+
+/* in the order of ngx_http_webhook_own_e */
+
+wh_str_t  ngx_http_webhook_own_headers[] = {
+    ngx_http_webhook_text("User-Agent"),
+    ngx_http_webhook_text("Content-Type"),
+    ngx_http_webhook_text("webhook-id"),
+    ngx_http_webhook_text("webhook-timestamp"),
+    ngx_http_webhook_text("webhook-event"),
+    ngx_http_webhook_text("traceparent"),
+    { 0, NULL }
+};
+
+
+/* what the module alone says, as the exchange would break otherwise */
+
+static wh_str_t  ngx_http_webhook_framing[] = {
+    ngx_http_webhook_text("Host"),
+    ngx_http_webhook_text("Content-Length"),
+    ngx_http_webhook_text("Transfer-Encoding"),
+    ngx_http_webhook_text("Connection"),
+    { 0, NULL }
+};
+
+
+static wh_str_t  ngx_http_webhook_agent =
+    ngx_http_webhook_text("ngx_http_webhook_module/"
+                          NGX_HTTP_WEBHOOK_VERSION);
+
+static wh_str_t  ngx_http_webhook_nothing = { 0, NULL };
+
+
+ngx_http_webhook_head_t *
+ngx_http_webhook_head(ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool)
+{
+    ngx_http_webhook_head_t   *head;
+    ngx_http_webhook_heads_t  *heads;
+
+    heads = ngx_http_webhook_heads;
+
+    if (heads == NULL) {
+        heads = ngx_http_webhook_heads_create(ep);
+        if (heads == NULL) {
+            return NULL;
+        }
+    }
+
+    if (heads->main == ep->main) {
+        head = &heads->heads[ep->index];
+
+        if (head->start.len) {
+            return head;
+        }
+
+        pool = ep->headers.pool;
+
+    } else {
+        head = ngx_palloc(pool, sizeof(ngx_http_webhook_head_t));
+        if (head == NULL) {
+            return NULL;
+        }
+    }
+
+    if (ngx_http_webhook_head_make(head, ep, pool) != NGX_OK) {
+        return NULL;
+    }
+
+    return head;
+}
+
+
+/* the pool is that of the configuration */
+
+static ngx_http_webhook_heads_t *
+ngx_http_webhook_heads_create(ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_pool_t                *pool;
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_webhook_heads_t  *heads;
+
+    pool = ep->headers.pool;
+
+    heads = ngx_palloc(pool, sizeof(ngx_http_webhook_heads_t));
+    if (heads == NULL) {
+        return NULL;
+    }
+
+    heads->main = ep->main;
+    heads->heads = ngx_pcalloc(pool, ep->main->endpoints.nelts
+                                     * sizeof(ngx_http_webhook_head_t));
+    if (heads->heads == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_webhook_heads_cleanup;
+
+    ngx_http_webhook_heads = heads;
+
+    return heads;
+}
+
+
+static void
+ngx_http_webhook_heads_cleanup(void *data)
+{
+    ngx_http_webhook_heads = NULL;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
+    ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool)
+{
+    size_t     start, agent;
+    wh_buf_t   b;
+    wh_str_t   name, host;
+    ngx_int_t  rc;
+
+    ngx_memzero(head, sizeof(ngx_http_webhook_head_t));
+    ngx_memzero(&b, sizeof(wh_buf_t));
+
+    b.max = NGX_HTTP_WEBHOOK_MAX_HEAD;
+    b.grow = ngx_http_webhook_payload_grow;
+    b.ctx = pool;
+
+    (void) wh_buf_put(&b, (char *) ep->method.data, ep->method.len);
+    (void) wh_buf_putc(&b, ' ');
+    (void) wh_buf_put(&b, (char *) ep->target.data, ep->target.len);
+    (void) wh_buf_put_literal(&b, " HTTP/1.1" CRLF);
+
+    name.len = sizeof("Host") - 1;
+    name.data = "Host";
+    host.len = ep->host.len;
+    host.data = (char *) ep->host.data;
+
+    rc = ngx_http_webhook_head_put(&b, &name, &ngx_http_webhook_nothing,
+                                   &host);
+    if (rc != NGX_OK) {
+        head->reason = "a header is not valid";
+    }
+
+    start = b.len;
+
+    (void) ngx_http_webhook_head_put(&b,
+                    &ngx_http_webhook_own_headers[NGX_HTTP_WEBHOOK_OWN_AGENT],
+                    &ngx_http_webhook_nothing, &ngx_http_webhook_agent);
+
+    agent = b.len;
+
+    ngx_http_webhook_head_configured(head, ep, &b);
+
+    (void) wh_buf_put_literal(&b, CRLF);
+
+    if (b.err == WH_NOMEM) {
+        return NGX_ERROR;
+    }
+
+    if (b.err) {
+        head->reason = "request head is too large";
+    }
+
+    head->start.len = start;
+    head->start.data = b.data;
+    head->agent.len = agent - start;
+    head->agent.data = b.data + start;
+    head->end.len = b.len - agent;
+    head->end.data = b.data + agent;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
+    ngx_http_webhook_endpoint_t *ep, wh_buf_t *b)
+{
+    wh_str_t                    name, prefix, value;
+    ngx_uint_t                  i;
+    ngx_http_webhook_header_t  *h;
+
+    h = ep->headers.elts;
+
+    for (i = 0; i < ep->headers.nelts; i++) {
+
+        if (h[i].cv) {
+            continue;
+        }
+
+        name.len = h[i].name.len;
+        name.data = (char *) h[i].name.data;
+
+        if (ngx_http_webhook_head_is_framing(&name)) {
+            head->reason = "endpoint has a header that cannot be set";
+            return;
+        }
+
+        prefix.len = h[i].prefix.len;
+        prefix.data = (char *) h[i].prefix.data;
+        value.len = h[i].literal.len;
+        value.data = (char *) h[i].literal.data;
+
+        if (ngx_http_webhook_head_put(b, &name, &prefix, &value) != NGX_OK) {
+            head->reason = "a header is not valid";
+            return;
+        }
+
+        head->given |= ngx_http_webhook_head_own(&name);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_head_own(wh_str_t *name)
+{
+    ngx_uint_t  i;
+    wh_str_t   *own;
+
+    own = ngx_http_webhook_own_headers;
+
+    for (i = 0; own[i].len; i++) {
+        if (ngx_http_webhook_head_equal(name, own[i].len, own[i].data)) {
+            return (ngx_uint_t) 1 << i;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_head_is_framing(wh_str_t *name)
+{
+    wh_str_t  *f;
+
+    for (f = ngx_http_webhook_framing; f->len; f++) {
+        if (ngx_http_webhook_head_equal(name, f->len, f->data)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_webhook_head_put(wh_buf_t *b, wh_str_t *name, wh_str_t *prefix,
+    wh_str_t *value)
+{
+    if (!wh_header_name_ok(name->data, name->len)
+        || !wh_header_value_ok(prefix->data, prefix->len)
+        || !wh_header_value_ok(value->data, value->len))
+    {
+        return NGX_DECLINED;
+    }
+
+    (void) wh_buf_put(b, name->data, name->len);
+    (void) wh_buf_put_literal(b, ": ");
+    (void) wh_buf_put(b, prefix->data, prefix->len);
+    (void) wh_buf_put(b, value->data, value->len);
+    (void) wh_buf_put_literal(b, CRLF);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_head_equal(wh_str_t *name, size_t len, const char *data)
+{
+    return name->len == len
+           && ngx_strncasecmp((u_char *) name->data, (u_char *) data, len)
+              == 0;
+}

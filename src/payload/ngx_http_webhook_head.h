@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * What is the same in the head of all requests to an endpoint.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_HEAD_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_HEAD_H_INCLUDED_
+
+
+#include "ngx_http_webhook_endpoint.h"
+
+
+/* headers of the module's own, unless the endpoint has them itself */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_OWN_AGENT = 0,
+    NGX_HTTP_WEBHOOK_OWN_TYPE,
+    NGX_HTTP_WEBHOOK_OWN_ID,
+    NGX_HTTP_WEBHOOK_OWN_TIMESTAMP,
+    NGX_HTTP_WEBHOOK_OWN_EVENT,
+    NGX_HTTP_WEBHOOK_OWN_TRACE
+} ngx_http_webhook_own_e;
+
+
+typedef struct {
+    wh_str_t      start;     /* the request line, Host */
+    wh_str_t      agent;     /* User-Agent, if that is not given */
+    wh_str_t      end;       /* headers without variables, the empty line */
+    ngx_uint_t    given;     /* own ones that are among them, bits */
+    char         *reason;    /* no request can be made; NULL: it can */
+} ngx_http_webhook_head_t;
+
+
+extern wh_str_t  ngx_http_webhook_own_headers[];
+
+
+/*
+ * Made for the first request, and kept as long as the endpoint: there are
+ * secrets in it.  NULL: no memory.
+ */
+ngx_http_webhook_head_t *ngx_http_webhook_head(
+    ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool);
+
+/* the bit of an own header; 0: it is none */
+ngx_uint_t ngx_http_webhook_head_own(wh_str_t *name);
+
+/* Host, Content-Length and others that nobody else may say */
+ngx_uint_t ngx_http_webhook_head_is_framing(wh_str_t *name);
+
+/* NGX_OK, see also b->err; NGX_DECLINED: it must not be in a head */
+ngx_int_t ngx_http_webhook_head_put(wh_buf_t *b, wh_str_t *name,
+    wh_str_t *prefix, wh_str_t *value);
+
+ngx_uint_t ngx_http_webhook_head_equal(wh_str_t *name, size_t len,
+    const char *data);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_HEAD_H_INCLUDED_ */
