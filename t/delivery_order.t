@@ -112,8 +112,8 @@ get("/k?k=$_&n=1") for 1 .. 12;
 
 ok(wait_for(sub { held($rx) == 3 }, 5, 'three in flight'),
 	'as many in flight as allowed');
-$rx->release(200);
 $rx->set(200);
+$rx->release(200);
 ok($rx->wait_requests(12, 20), 'the others follow');
 
 # none: as many as allowed at once, a failing one blocks nobody
