@@ -24,6 +24,7 @@ typedef struct ngx_http_webhook_payload_s   ngx_http_webhook_payload_t;
 typedef struct ngx_http_webhook_trigger_s   ngx_http_webhook_trigger_t;
 typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
 typedef struct ngx_http_webhook_store_s     ngx_http_webhook_store_t;
+typedef struct ngx_http_webhook_random_s    ngx_http_webhook_random_t;
 typedef struct ngx_http_webhook_store_conf_s  ngx_http_webhook_store_conf_t;
 
 
@@ -34,6 +35,7 @@ typedef struct {
     void                       *peers;        /* ..._peer.h */
     void                       *delivery;
     void                       *capture;
+    ngx_http_webhook_random_t  *random;       /* made at first use */
     ngx_log_t                  *log;
 } ngx_http_webhook_worker_t;
 

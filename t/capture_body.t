@@ -480,6 +480,11 @@ for my $r ($rx->requests()) {
 	push @{$event{$k}}, $r;
 }
 
+# a line is written after its response
+
+wait_for(sub { my $n = () = $t->read_file('state.log') =~ /n=\d+ \d+ \[/g;
+	$n >= @expected }, 5, 'lines of the log');
+
 for (split /\n/, $t->read_file('state.log')) {
 	$state{$1} = [$2, $3, $4] if /n=(\d+) (\d+) \[(.*?)\] \[(.*?)\]/;
 }

@@ -294,8 +294,9 @@ ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx)
 u_char *
 ngx_http_webhook_event_id(ngx_http_webhook_ctx_t *ctx, ngx_uint_t i)
 {
-    u_char                     rnd[10];
-    ngx_http_webhook_fired_t  *f;
+    u_char                         rnd[10];
+    ngx_http_webhook_fired_t      *f;
+    ngx_http_webhook_main_conf_t  *wmcf;
 
     f = &ctx->fired[i];
 
@@ -303,7 +304,10 @@ ngx_http_webhook_event_id(ngx_http_webhook_ctx_t *ctx, ngx_uint_t i)
         return f->id;
     }
 
-    ngx_http_webhook_random(rnd, sizeof(rnd));
+    wmcf = ngx_http_get_module_main_conf(ctx->request,
+                                         ngx_http_webhook_module);
+
+    ngx_http_webhook_random(wmcf->worker, rnd, sizeof(rnd));
 
     wh_uuid7((char *) f->id, ngx_http_webhook_now(), rnd);
 

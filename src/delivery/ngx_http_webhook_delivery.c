@@ -7,6 +7,7 @@
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_random.h"
 
 #include "wh_delivery.h"
 #include "wh_retry.h"
@@ -248,7 +249,6 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
     char                               *reason;
     uint64_t                            now;
     wh_str_t                            record, value;
-    ngx_uint_t                          i;
     ngx_http_webhook_attempt_t         *a;
     ngx_http_webhook_endpoint_t        *ep;
     ngx_http_webhook_attempt_values_t   v;
@@ -274,9 +274,7 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
     v.number = item->progress.attempts + 1;
     v.time = now;
 
-    for (i = 0; i < sizeof(v.span); i++) {
-        v.span[i] = (u_char) ngx_random();
-    }
+    ngx_http_webhook_random(ep->main->worker, v.span, sizeof(v.span));
 
     *rc = ngx_http_webhook_payload_finish(a->pool, ep, record, &v,
                                           &a->request, &reason);

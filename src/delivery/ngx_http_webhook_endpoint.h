@@ -85,6 +85,7 @@ struct ngx_http_webhook_endpoint_s {
     ngx_uint_t                    concurrency;
 
     ngx_http_webhook_zone_t      *zone;
+    void                         *head;       /* of requests, made at run time */
     void                         *counters;   /* in the zone, per worker set */
 };
 

@@ -63,7 +63,7 @@ ngx_http_webhook_payload_finish(ngx_pool_t *pool,
     ctx.buf.grow = ngx_http_webhook_payload_grow;
     ctx.buf.ctx = pool;
 
-    ctx.head = ngx_http_webhook_head(ep, pool);
+    ctx.head = ngx_http_webhook_head(ep);
     if (ctx.head == NULL) {
         return NGX_ERROR;
     }

@@ -9,29 +9,10 @@
 #include "wh_escape.h"
 
 
-/* of a configuration: one for each endpoint, by its index */
-
-typedef struct {
-    ngx_http_webhook_main_conf_t  *main;
-    ngx_http_webhook_head_t       *heads;
-} ngx_http_webhook_heads_t;
-
-
-static ngx_http_webhook_heads_t *ngx_http_webhook_heads_create(
-    ngx_http_webhook_endpoint_t *ep);
-static void ngx_http_webhook_heads_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
     ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool);
 static void ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
     ngx_http_webhook_endpoint_t *ep, wh_buf_t *b);
-
-
-/*
- * A process without a master may have several configurations for a while, the
- * others do without.
- */
-
-static ngx_http_webhook_heads_t  *ngx_http_webhook_heads;
 
 
 #define ngx_http_webhook_text(s)  { sizeof(s) - 1, s }
@@ -69,84 +50,27 @@ static wh_str_t  ngx_http_webhook_nothing = { 0, NULL };
 
 
 ngx_http_webhook_head_t *
-ngx_http_webhook_head(ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool)
+ngx_http_webhook_head(ngx_http_webhook_endpoint_t *ep)
 {
-    ngx_http_webhook_head_t   *head;
-    ngx_http_webhook_heads_t  *heads;
+    ngx_http_webhook_head_t  *head;
 
-    heads = ngx_http_webhook_heads;
-
-    if (heads == NULL) {
-        heads = ngx_http_webhook_heads_create(ep);
-        if (heads == NULL) {
-            return NULL;
-        }
+    if (ep->head) {
+        return ep->head;
     }
 
-    if (heads->main == ep->main) {
-        head = &heads->heads[ep->index];
+    /* the pool of the configuration */
 
-        if (head->start.len) {
-            return head;
-        }
+    head = ngx_palloc(ep->headers.pool, sizeof(ngx_http_webhook_head_t));
 
-        pool = ep->headers.pool;
-
-    } else {
-        head = ngx_palloc(pool, sizeof(ngx_http_webhook_head_t));
-        if (head == NULL) {
-            return NULL;
-        }
-    }
-
-    if (ngx_http_webhook_head_make(head, ep, pool) != NGX_OK) {
+    if (head == NULL
+        || ngx_http_webhook_head_make(head, ep, ep->headers.pool) != NGX_OK)
+    {
         return NULL;
     }
+
+    ep->head = head;
 
     return head;
-}
-
-
-/* the pool is that of the configuration */
-
-static ngx_http_webhook_heads_t *
-ngx_http_webhook_heads_create(ngx_http_webhook_endpoint_t *ep)
-{
-    ngx_pool_t                *pool;
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_webhook_heads_t  *heads;
-
-    pool = ep->headers.pool;
-
-    heads = ngx_palloc(pool, sizeof(ngx_http_webhook_heads_t));
-    if (heads == NULL) {
-        return NULL;
-    }
-
-    heads->main = ep->main;
-    heads->heads = ngx_pcalloc(pool, ep->main->endpoints.nelts
-                                     * sizeof(ngx_http_webhook_head_t));
-    if (heads->heads == NULL) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_webhook_heads_cleanup;
-
-    ngx_http_webhook_heads = heads;
-
-    return heads;
-}
-
-
-static void
-ngx_http_webhook_heads_cleanup(void *data)
-{
-    ngx_http_webhook_heads = NULL;
 }
 
 

@@ -42,7 +42,7 @@ extern wh_str_t  ngx_http_webhook_own_headers[];
  * secrets in it.  NULL: no memory.
  */
 ngx_http_webhook_head_t *ngx_http_webhook_head(
-    ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool);
+    ngx_http_webhook_endpoint_t *ep);
 
 /* the bit of an own header; 0: it is none */
 ngx_uint_t ngx_http_webhook_head_own(wh_str_t *name);

@@ -15,37 +15,36 @@
 
 
 /*
- * A stock of octets, since asking OpenSSL for a few costs as much as asking
- * for many.  What a process inherits over fork() is not its own: the stock is
- * of the process that filled it.
+ * A stock of octets in the worker, since asking OpenSSL for a few costs as
+ * much as asking for many.
  */
 
-typedef struct {
-    ngx_pid_t    pid;
+struct ngx_http_webhook_random_s {
     size_t       left;
     u_char       octets[NGX_HTTP_WEBHOOK_RANDOM_POOL];
-} ngx_http_webhook_random_t;
+};
 
 
 static ngx_int_t ngx_http_webhook_random_fill(ngx_http_webhook_random_t *rnd);
 
 
-static ngx_http_webhook_random_t  ngx_http_webhook_random_pool;
-
-
 void
-ngx_http_webhook_random(u_char *p, size_t n)
+ngx_http_webhook_random(ngx_http_webhook_worker_t *worker, u_char *p,
+    size_t n)
 {
     size_t                      len;
     ngx_http_webhook_random_t  *rnd;
 
-    rnd = &ngx_http_webhook_random_pool;
+    rnd = worker ? worker->random : NULL;
 
-    while (n) {
+    if (worker && rnd == NULL) {
+        rnd = ngx_calloc(sizeof(ngx_http_webhook_random_t), worker->log);
+        worker->random = rnd;
+    }
 
-        if ((rnd->left == 0 || rnd->pid != ngx_pid)
-            && ngx_http_webhook_random_fill(rnd) != NGX_OK)
-        {
+    while (n && rnd) {
+
+        if (rnd->left == 0 && ngx_http_webhook_random_fill(rnd) != NGX_OK) {
             break;
         }
 
@@ -77,7 +76,6 @@ ngx_http_webhook_random_fill(ngx_http_webhook_random_t *rnd)
 #if (NGX_OPENSSL)
 
     if (RAND_bytes(rnd->octets, NGX_HTTP_WEBHOOK_RANDOM_POOL) == 1) {
-        rnd->pid = ngx_pid;
         rnd->left = NGX_HTTP_WEBHOOK_RANDOM_POOL;
         return NGX_OK;
     }

@@ -10,15 +10,15 @@
 #define _NGX_HTTP_WEBHOOK_RANDOM_H_INCLUDED_
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
+#include "ngx_http_webhook_module.h"
 
 
 /*
  * n random octets, each given out once.  By the event loop of a process only,
  * not by threads.
  */
-void ngx_http_webhook_random(u_char *p, size_t n);
+void ngx_http_webhook_random(ngx_http_webhook_worker_t *worker, u_char *p,
+    size_t n);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_RANDOM_H_INCLUDED_ */

@@ -172,6 +172,7 @@ struct ngx_http_webhook_store_s {
     unsigned                         relieve:1; /* the warehouse is full */
     unsigned                         slice:1;   /* look for lanes left out */
     unsigned                         stuck:1;   /* the alert was given */
+    unsigned                         unlocked:1;   /* adopt all the same */
 };
 
 

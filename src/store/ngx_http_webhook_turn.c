@@ -270,8 +270,11 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     size = 0;
     last = &v->ops;
 
+    v->unlocked = st->unlocked;
+    st->unlocked = 0;
+
     for (op = st->ops;
-         op && n < NGX_HTTP_WEBHOOK_VISIT_OPS
+         op && !v->unlocked && n < NGX_HTTP_WEBHOOK_VISIT_OPS
          && size < NGX_HTTP_WEBHOOK_VISIT_SIZE;
          op = st->ops)
     {
@@ -303,8 +306,10 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         size += op->len;
     }
 
-    v->relieve = st->relieve;
-    st->relieve = 0;
+    if (!v->unlocked) {
+        v->relieve = st->relieve;
+        st->relieve = 0;
+    }
 
     adopt = 0;
 
@@ -323,7 +328,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         v->data = turn;
     }
 
-    if (st->ops == NULL) {
+    if (st->ops == NULL && !v->unlocked) {
 
         /* a lane is read on behind all that has been done to it */
 
@@ -358,6 +363,10 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         && v->present == NULL && v->partial == NULL)
     {
         st->busy = 0;
+
+        if (v->unlocked && st->ops) {
+            ngx_http_webhook_turn_later(st, NGX_HTTP_WEBHOOK_TURN_AGAIN);
+        }
 
         if (st->ops == NULL && st->hold.timer_set) {
             ngx_del_timer(&st->hold);
@@ -440,14 +449,20 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
 
         if (v->rc == NGX_AGAIN) {
             ngx_http_webhook_turn_stuck(st);
+
+            /* lanes of a stopped owner go on without him, wherever he is */
+
+            st->unlocked = st->stuck;
         }
 
         ngx_http_webhook_turn_later(st, delay);
         return;
     }
 
-    st->stuck = 0;
-    st->again_since = 0;
+    if (!v->unlocked) {
+        st->stuck = 0;
+        st->again_since = 0;
+    }
 
     /* operations added meanwhile wait until this is done */
 
@@ -492,6 +507,11 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
 
     turn->lane = NULL;
     st->busy = 0;
+
+    if (v->unlocked) {
+        ngx_http_webhook_turn_later(st, NGX_HTTP_WEBHOOK_TURN_AGAIN);
+        return;
+    }
 
     ngx_http_webhook_turn_start(st);
 

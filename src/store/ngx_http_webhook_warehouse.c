@@ -70,6 +70,13 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
     v->purged = 0;
     v->size = 0;
 
+    if (v->unlocked) {
+        v->rc = NGX_OK;
+        v->inside(v);
+        v->rc = ngx_http_webhook_warehouse_read(w, v);
+        return;
+    }
+
     /*
      * LMDB's own lock has no "try": whoever was stopped inside would stop all
      * the others' threads, and with them the end of their processes.

@@ -120,6 +120,12 @@ struct ngx_http_webhook_visit_s {
     size_t                           budget;    /* octets to load, about */
     ngx_uint_t                       relieve;   /* purge, and look how full */
 
+    /*
+     * Reads only, although somebody is inside and has stopped there: what he
+     * has not committed is still open in the journal.
+     */
+    ngx_uint_t                       unlocked;
+
     /* between writing and reading, when not NULL */
     void                           (*inside)(ngx_http_webhook_visit_t *v);
     void                            *data;
