@@ -23,7 +23,7 @@ TESTS ?= t/*.t
 T ?= 60
 
 .PHONY: all help deps deps-test module stop-module unit test test-all asan \
-	fuzz replay bench demo clean
+	fuzz replay bench instructions demo clean
 
 
 all: module				## build the module
@@ -98,6 +98,10 @@ bench: deps-test module			## compare with mirror and post_action
 demo: module				## see a webhook delivered
 	@$(MAKE) --no-print-directory deps DEPS=demo
 	perl -It/lib t/tools/demo.pl
+
+instructions: module			## count the instructions of an event
+	@$(MAKE) --no-print-directory deps DEPS=bench
+	perl -It/lib t/bench/instructions.pl
 
 clean:					## remove what was built
 	rm -rf objs objs-*

@@ -1,12 +1,13 @@
 #!/bin/sh
 #
-# installs what is missing; usage: deps.sh build|test|demo
+# installs what is missing; usage: deps.sh build|test|demo|bench
 
 build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
        zlib1g-dev libpcre2-dev libssl-dev"
 demo="$build perl curl prometheus-alertmanager"
 test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
       libio-socket-ssl-perl nghttp2-client"
+bench="$demo valgrind"
 
 eval "want=\$${1:-test}"
 
