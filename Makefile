@@ -61,7 +61,7 @@ stop-module:				# with stop points, for t/stop_points.t
 
 test: deps-test module stop-module $(UNITS)	## unit and integration tests (TESTS=)
 	prove -e '' $(UNITS)
-	prove -j$(NPROC) -It/lib $(TESTS)
+	prove -j$(NPROC) --state=save -It/lib $(TESTS)
 
 test-all: test replay asan fuzz		## tests, sanitizers, fuzzing
 
