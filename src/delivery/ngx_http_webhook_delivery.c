@@ -99,8 +99,14 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
         if (ep[i]->counters == NULL) {
             ngx_log_error(NGX_LOG_ALERT, wmcf->worker->log, 0,
                           "no room for webhook endpoint \"%V\" in its "
-                          "\"webhook_zone\"", &ep[i]->name);
-            return NGX_ERROR;
+                          "\"webhook_zone\", its concurrency is that of each "
+                          "worker", &ep[i]->name);
+
+            ep[i]->counters = ngx_pcalloc(cycle->pool,
+                                          sizeof(ngx_http_webhook_counters_t));
+            if (ep[i]->counters == NULL) {
+                return NGX_ERROR;
+            }
         }
     }
 

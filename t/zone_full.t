@@ -1,0 +1,77 @@
+#!/usr/bin/perl
+
+# A zone without room for all endpoints: they are served all the same.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::Webhook;
+use Test::Webhook::Receiver;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Webhook->new()->plan(4);
+
+my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
+
+my $conf = <<'EOC';
+%%TEST_GLOBALS%%
+
+worker_processes 2;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+    webhook_zone small 32k;
+
+ENDPOINTS
+
+    server {
+        listen 127.0.0.1:%%PORT_http%%;
+
+        location / { webhook a.b to=e1,e30; return 200; }
+    }
+}
+EOC
+
+my $endpoints = join('', map {
+	"    webhook_endpoint e$_ {\n"
+	. "        url http://127.0.0.1:%%PORT_rx%%/e$_;\n"
+	. "        allow_http on;\n        order none;\n    }\n" } 1 .. 30);
+
+$conf =~ s/ENDPOINTS/$endpoints/;
+
+$t->conf($conf)->run();
+
+###############################################################################
+
+get('/') for 1 .. 20;
+
+ok($rx->wait_requests(40, 10), 'events are delivered');
+
+for my $e (qw/ e1 e30 /) {
+	is(scalar(grep { $_->{target} eq "/$e" } $rx->requests()), 20,
+		"endpoint $e is served");
+}
+
+ok($t->find_in_log(qr/\[alert\].*no room for webhook endpoint "e30"/),
+	'a full zone is an alert');
+
+$t->allow_alerts(qr/no room for webhook endpoint/,
+	qr/webhook zone "small" is full/);
+
+###############################################################################
