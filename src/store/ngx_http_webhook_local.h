@@ -274,6 +274,7 @@ void ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v);
 void ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
 
 /* ..._flush.c */

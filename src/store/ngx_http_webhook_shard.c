@@ -236,6 +236,10 @@ ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
 
     for (i = 0; i < n; i++) {
 
+        if (!st->shards[shard].owned) {
+            return;
+        }
+
         if (wh_journal_view(&st->journal, ref, i, &v) != WH_OK
             || v.shard != shard)
         {

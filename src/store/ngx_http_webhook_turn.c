@@ -289,7 +289,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         item = op->item;
 
         if (op->type == NGX_HTTP_WEBHOOK_OP_PUT && item->ended
-            && !item->moved && !item->buried)
+            && !item->moved && !item->buried && !op->tried)
         {
             /* delivered before it was its turn to be moved */
 
@@ -426,11 +426,15 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
         ngx_http_webhook_loaded_free(v->loaded);
 
         if (v->ops) {
+            /* they may have been committed, and the reading failed */
+
             for (op = v->ops; op->next; op = op->next) {
                 st->ops_size += op->len;
+                op->tried = (v->rc != NGX_AGAIN);
             }
 
             st->ops_size += op->len;
+            op->tried = (v->rc != NGX_AGAIN);
             op->next = st->ops;
 
             if (st->ops == NULL) {
@@ -462,6 +466,13 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
     if (!v->unlocked) {
         st->stuck = 0;
         st->again_since = 0;
+    }
+
+    if (v->ops) {
+
+        /* there is progress: an exit waits on */
+
+        ngx_add_timer(&st->hold, NGX_HTTP_WEBHOOK_TURN_HOLD);
     }
 
     /* operations added meanwhile wait until this is done */
@@ -604,6 +615,12 @@ ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
     if (op->rc == NGX_BUSY) {
 
         /* no room: it lives on in the journal */
+
+        if (!item->moved && item->nops == 1) {
+            ngx_free(item->data);
+            item->data = NULL;
+            item->len = 0;
+        }
 
         if (!item->moved && !item->aged) {
             item->created = ngx_current_msec;

@@ -10,6 +10,10 @@
 #include "ngx_http_webhook_local.h"
 
 
+static ngx_uint_t ngx_http_webhook_turn_waits(ngx_http_webhook_lane_t *lane,
+    uint64_t due);
+static void ngx_http_webhook_turn_forget(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st,
     unsigned shard);
 
@@ -338,6 +342,111 @@ ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st)
             ngx_http_webhook_lane_settle(st, i);
         }
     }
+}
+
+
+/* lanes that wait make room for those that had found none */
+
+void
+ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st)
+{
+    uint64_t                   due;
+    ngx_uint_t                 i;
+    ngx_queue_t               *q, *next;
+    ngx_http_webhook_lane_t   *lane;
+    ngx_http_webhook_shard_t  *sh;
+
+    if (st->memory <= st->wmcf->memory / 4 * 3) {
+        return;
+    }
+
+    for (i = 0; i < WH_SHARDS && !st->shards[i].partial; i++) { /* void */ }
+
+    if (i == WH_SHARDS) {
+        return;
+    }
+
+    due = ngx_http_webhook_store_now() + NGX_HTTP_WEBHOOK_DUE;
+
+    for (i = 0; i < WH_SHARDS && st->memory > st->wmcf->memory / 2; i++) {
+        sh = &st->shards[i];
+
+        if (!sh->owned || sh->loading) {
+            continue;
+        }
+
+        for (q = ngx_queue_head(&sh->lanes);
+             q != ngx_queue_sentinel(&sh->lanes);
+             q = next)
+        {
+            next = ngx_queue_next(q);
+            lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
+
+            if (!ngx_http_webhook_turn_waits(lane, due)) {
+                continue;
+            }
+
+            while (!ngx_queue_empty(&lane->items)) {
+                ngx_http_webhook_turn_forget(st, lane);
+            }
+
+            sh->partial = 1;
+            sh->whole = 0;
+
+            ngx_http_webhook_lane_free(st, lane);
+        }
+    }
+}
+
+
+/* all of it lives in the warehouse, and its first one is not due */
+
+static ngx_uint_t
+ngx_http_webhook_turn_waits(ngx_http_webhook_lane_t *lane, uint64_t due)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    if (lane->endpoint == NULL || lane->unordered || lane->inflight
+        || lane->nitems == 0 || lane->nitems != lane->nmoved)
+    {
+        return 0;
+    }
+
+    q = ngx_queue_head(&lane->items);
+    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+    if (item->progress.planned <= due) {
+        return 0;
+    }
+
+    for ( /* void */ ;
+         q != ngx_queue_sentinel(&lane->items);
+         q = ngx_queue_next(q))
+    {
+        item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+        if (item->nops) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_webhook_turn_forget(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    q = ngx_queue_head(&lane->items);
+    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+    ngx_http_webhook_item_unlink(st, item);
+    ngx_http_webhook_item_free(item);
 }
 
 

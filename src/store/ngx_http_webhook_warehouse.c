@@ -211,6 +211,20 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
 
     ngx_http_webhook_stop_point("commit");
 
+    /* whoever was stopped here may have lost his lanes meanwhile */
+
+    for (op = v->ops; op; op = op->next) {
+        word = wh_shard_read(w->journal, op->shard);
+
+        if (op->rc == NGX_OK
+            && (wh_shard_owner(word) != w->slot
+                || wh_shard_fence(word) != op->fence))
+        {
+            mdb_txn_abort(txn);
+            return NGX_ERROR;
+        }
+    }
+
     rc = mdb_txn_commit(txn);
 
     if (rc) {

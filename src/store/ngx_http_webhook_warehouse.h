@@ -70,6 +70,7 @@ struct ngx_http_webhook_op_s {
     u_char                          *data;      /* the record */
     size_t                           len;
     void                            *item;      /* the caller's */
+    unsigned                         tried:1;   /* likewise */
 };
 
 /*

@@ -81,7 +81,10 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
         v->loaded_more = more;
     }
 
-    for (shard = 0; v->shards && shard < WH_SHARDS; shard++) {
+    for (shard = 0;
+         v->shards && shard < WH_SHARDS && (rc == 0 || rc == MDB_NOTFOUND);
+         shard++)
+    {
 
         if (!v->shards[shard]) {
             continue;
@@ -203,7 +206,7 @@ ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
         if (loaded) {
             *v->last = loaded;
             v->last = &loaded->next;
-            v->size += sizeof(ngx_http_webhook_loaded_t) + loaded->len;
+            v->size += 1024 + loaded->len;   /* as it will be charged, about */
             final = loaded;
         }
 

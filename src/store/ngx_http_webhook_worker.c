@@ -459,6 +459,7 @@ ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
         }
 
         st->relieve = (st->journal.head->full != 0);
+        ngx_http_webhook_turn_room(st);
         st->slice = 1;
 
         ngx_http_webhook_adopt(st);
