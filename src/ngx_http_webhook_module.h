@@ -79,13 +79,31 @@ typedef struct {
 } ngx_http_webhook_captured_t;
 
 
+/* a body as it was on the wire, for payloads that are that body */
+
+typedef struct {
+    ngx_str_t                       type;       /* Content-Type, may be empty */
+    ngx_str_t                       encoding;   /* Content-Encoding, likewise */
+    ngx_str_t                       octets;
+} ngx_http_webhook_raw_t;
+
+
+/* whose body: indices of "raw", and bits of what is wanted */
+
+#define NGX_HTTP_WEBHOOK_REQUEST    0
+#define NGX_HTTP_WEBHOOK_RESPONSE   1
+
+
 typedef struct {
     ngx_str_t                       type;       /* "contact.created" */
     ngx_str_t                       id;
     uint64_t                        time;       /* ms since the epoch */
-    ngx_uint_t                      status;     /* as sent to the client */
+    ngx_uint_t                      status;     /* sent; 0: not known yet */
+    ngx_uint_t                      hops;       /* 0: no delivery caused it */
     ngx_uint_t                      nvalues;
     ngx_http_webhook_captured_t    *values;     /* found ones only */
+    ngx_str_t                       data;       /* JSON, instead of values */
+    ngx_http_webhook_raw_t         *raw[2];     /* NULL: not to be had */
 } ngx_http_webhook_event_t;
 
 

@@ -132,6 +132,13 @@ ngx_http_webhook_payload_find(ngx_http_webhook_main_conf_t *wmcf,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_payload_bodies(ngx_http_webhook_payload_t *payload)
+{
+    return 0;
+}
+
+
 void *
 ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
     size_t size)

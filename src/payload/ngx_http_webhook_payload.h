@@ -32,6 +32,13 @@ char *ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_http_webhook_payload_t *ngx_http_webhook_payload_find(
     ngx_http_webhook_main_conf_t *wmcf, ngx_str_t *name);
 
+/*
+ * The bodies that a payload is made of, 1 << NGX_HTTP_WEBHOOK_REQUEST and the
+ * like; "payload" may be NULL.
+ */
+ngx_uint_t ngx_http_webhook_payload_bodies(
+    ngx_http_webhook_payload_t *payload);
+
 /* "grow" of a wh_buf_t whose "ctx" is an ngx_pool_t */
 void *ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
     size_t size);
