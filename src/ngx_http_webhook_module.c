@@ -52,6 +52,27 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       0,
       NULL },
 
+    { ngx_string("webhook_form"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE3,
+      ngx_http_webhook_form_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_capture"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_webhook_loc_conf_t, capture),
+      NULL },
+
+    { ngx_string("webhook_accept"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_webhook_accept_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("webhook_max_body_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -166,21 +187,17 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (wmcf->store == NULL) {
-        return NGX_OK;
-    }
-
     /* with a store there may be a backlog, even without a trigger */
 
-    if (ngx_http_webhook_fake_init(cf) != NGX_OK) {
+    if (wmcf->store && ngx_http_webhook_fake_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (wmcf->ntriggers == 0) {
+    if (!wmcf->enters) {
         return NGX_OK;
     }
 
-    return ngx_http_webhook_capture_init(cf, wmcf);
+    return ngx_http_webhook_capture_init(cf);
 }
 
 
@@ -198,7 +215,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     wmcf->store = NULL;
-     *     wmcf->ntriggers = 0;
+     *     wmcf->enters = 0;
      *     wmcf->worker = NULL;
      */
 
@@ -283,10 +300,13 @@ ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     wlcf->triggers = NULL;
+     *     wlcf->own_values = NULL;
      *     wlcf->values = NULL;
-     *     wlcf->pointers = NULL;
+     *     wlcf->accept = 0;
+     *     wlcf->enters = 0;
      */
 
+    wlcf->capture = NGX_CONF_UNSET;
     wlcf->max_body_size = NGX_CONF_UNSET_SIZE;
 
     return wlcf;
@@ -301,6 +321,7 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
                               1024 * 1024);
+    ngx_conf_merge_value(conf->capture, prev->capture, 0);
 
     return ngx_http_webhook_capture_merge(cf, prev, conf);
 }
@@ -330,14 +351,17 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
     wmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_webhook_module);
 
-    if (wmcf == NULL || wmcf->store == NULL) {
+    if (wmcf == NULL || (wmcf->store == NULL && !wmcf->enters)) {
         return NGX_OK;
     }
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
     {
-        ngx_http_webhook_store_drop_master(wmcf);
+        if (wmcf->store) {
+            ngx_http_webhook_store_drop_master(wmcf);
+        }
+
         return NGX_OK;
     }
 
@@ -348,6 +372,10 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
     }
 
     wmcf->worker->log = cycle->log;
+
+    if (wmcf->store == NULL) {
+        return NGX_OK;
+    }
 
     if (ngx_http_webhook_peer_init_process(cycle, wmcf) == NGX_OK
         && ngx_http_webhook_delivery_init_process(cycle, wmcf) == NGX_OK
@@ -378,7 +406,7 @@ ngx_http_webhook_exit_process(ngx_cycle_t *cycle)
     wmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_webhook_module);
 
-    if (wmcf == NULL || wmcf->worker == NULL) {
+    if (wmcf == NULL || wmcf->worker == NULL || wmcf->store == NULL) {
         return;
     }
 

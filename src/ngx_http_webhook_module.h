@@ -22,6 +22,7 @@
 typedef struct ngx_http_webhook_endpoint_s  ngx_http_webhook_endpoint_t;
 typedef struct ngx_http_webhook_payload_s   ngx_http_webhook_payload_t;
 typedef struct ngx_http_webhook_trigger_s   ngx_http_webhook_trigger_t;
+typedef struct ngx_http_webhook_values_s    ngx_http_webhook_values_t;
 typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
 typedef struct ngx_http_webhook_store_s     ngx_http_webhook_store_t;
 typedef struct ngx_http_webhook_random_s    ngx_http_webhook_random_t;
@@ -53,7 +54,7 @@ typedef struct {
     size_t                          memory;     /* of a worker */
     ngx_uint_t                      connections;
 
-    ngx_uint_t                      ntriggers;  /* in the whole http {} */
+    ngx_uint_t                      enters;     /* some location does */
     ngx_array_t                     triggers;   /* ..._trigger_t * */
     ngx_array_t                     references;  /* ..._reference_t */
 
@@ -63,10 +64,13 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t                    *triggers;   /* ..._trigger_t, NULL: none */
-    ngx_array_t                    *values;     /* ..._value_t, NULL: none */
-    void                           *pointers;   /* wh_pointers_t of values */
+    ngx_array_t                    *triggers;   /* ..._trigger_t *, or NULL */
+    ngx_array_t                    *own_values; /* of this level */
+    ngx_http_webhook_values_t      *values;     /* NULL: none */
     size_t                          max_body_size;
+    ngx_flag_t                      capture;
+    ngx_flag_t                      accept;
+    ngx_uint_t                      enters;     /* requests get a context */
 } ngx_http_webhook_loc_conf_t;
 
 

@@ -13,7 +13,9 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use IO::Compress::Deflate qw/ deflate /;
 use IO::Compress::Gzip qw/ gzip /;
+use IO::Compress::RawDeflate qw/ rawdeflate /;
 
 use Test::Webhook qw/ :DEFAULT connect_port find_in_log /;
 use Test::Webhook::App;
@@ -234,8 +236,42 @@ body('application answers early', substr($large, 0, 50000), 'truncated', '',
 
 gzip \$small => \my $zipped or die;
 
-body('Content-Encoding gzip', $zipped, 'encoded', '',
+deflate \$small => \my $deflated or die;
+rawdeflate \$small => \my $bare or die;
+
+body('Content-Encoding gzip', $zipped, 'complete', $values, echo => 1,
 	headers => ['Content-Encoding: gzip']);
+body('Content-Encoding x-gzip', $zipped, 'complete', $values,
+	headers => ['Content-Encoding: X-GZip']);
+body('Content-Encoding deflate', $deflated, 'complete', $values, echo => 1,
+	headers => ['Content-Encoding: deflate']);
+body('Content-Encoding deflate, bare', $bare, 'complete', $values,
+	headers => ['Content-Encoding: deflate']);
+body('gzip in pieces of an octet', [map { substr $zipped, $_, 1 }
+	0 .. length($zipped) - 1], 'complete', $values,
+	headers => ['Content-Encoding: gzip']);
+body('gzip in members', join('', map { gzip \$_ => \my $z; $z }
+	pieces(20, $small)), 'complete', $values,
+	headers => ['Content-Encoding: gzip']);
+body('gzip cut off', substr($zipped, 0, -9), 'invalid', '',
+	headers => ['Content-Encoding: gzip']);
+body('gzip with something after it', $zipped . 'more', 'invalid', '',
+	headers => ['Content-Encoding: gzip']);
+body('not gzip', $small, 'invalid', '',
+	headers => ['Content-Encoding: gzip']);
+body('gzip of gzip', $zipped, 'encoded', '',
+	headers => ['Content-Encoding: gzip, gzip']);
+
+# 100 KB are 200 octets and less: by ratio; early values are there all the same
+
+gzip \('{"v":"early","pad":"' . 'p' x 500_000 . '","o":{"o":{"o":1}}}')
+	=> \my $bomb, -Level => 9 or die;
+
+body('gzip that grows too much', $bomb, 'truncated', ',"v":"early"', echo => 1,
+	headers => ['Content-Encoding: gzip']);
+body('gzip, larger than webhook_max_body_size', $zipped, 'truncated',
+	undef, where => 'max', headers => ['Content-Encoding: gzip']);
+
 body('unknown Content-Encoding', $small, 'encoded', '',
 	headers => ['Content-Encoding: some']);
 body('Content-Encoding identity', $small, 'complete', $values,

@@ -61,7 +61,7 @@ for my $name (sort keys %directive) {
 
 	$text =~ s/\\([_*|\[\]])/$1/g;
 
-	like($text, qr/\A\n\*\*Syntax:\*\* \*\*`\Q$name\E`\*\* .*\n\n/,
+	like($text, qr/\A\n\*\*Syntax:\*\* \*\*`\Q$name\E`\*\*(?: .*|;)\n\n/,
 		"$name syntax");
 	like($text, qr/^\*\*Default:\*\* (?:-|\Q$name\E .*;|[a-z].*)\n\n/m,
 		"$name default");

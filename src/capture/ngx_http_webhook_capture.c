@@ -18,21 +18,13 @@ static ngx_int_t ngx_http_webhook_log_handler(ngx_http_request_t *r);
 
 
 ngx_http_webhook_ctx_t *
-ngx_http_webhook_ctx(ngx_http_request_t *r)
+ngx_http_webhook_ctx_find(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t      *cln;
     ngx_http_webhook_ctx_t  *ctx;
 
-    r = r->main;
-
     if (ngx_http_webhook_is_delivery(r)) {
         return NULL;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
-
-    if (ctx || !(r->internal || r->filter_finalize)) {
-        return ctx;
     }
 
     /*
@@ -45,68 +37,110 @@ ngx_http_webhook_ctx(ngx_http_request_t *r)
         if (cln->handler == ngx_http_webhook_ctx_cleanup) {
             ctx = cln->data;
             ngx_http_set_ctx(r, ctx, ngx_http_webhook_module);
-            break;
+            return ctx;
         }
     }
 
-    return ctx;
+    return NULL;
 }
 
 
 ngx_http_webhook_ctx_t *
 ngx_http_webhook_ctx_create(ngx_http_request_t *r)
 {
-    size_t                        size;
-    ngx_uint_t                    i, n;
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_webhook_ctx_t       *ctx;
-    ngx_http_webhook_loc_conf_t  *wlcf;
+    ngx_uint_t               i;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_webhook_ctx_t  *ctx;
 
-    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
-
-    n = wlcf->triggers->nelts;
-
-    size = sizeof(ngx_http_webhook_ctx_t)
-           + n * sizeof(ngx_http_webhook_fired_t);
-
-    cln = ngx_pool_cleanup_add(r->pool, size);
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_webhook_ctx_t));
     if (cln == NULL) {
         return NULL;
     }
 
     ctx = cln->data;
 
-    ngx_memzero(ctx, size);
+    ngx_memzero(ctx, sizeof(ngx_http_webhook_ctx_t));
 
     ctx->request = r;
-    ctx->conf = wlcf;
-    ctx->fired = (ngx_http_webhook_fired_t *) (ctx + 1);
+    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
     ctx->method = r->method;
-    ctx->captured = (n == 0);
 
-    for (i = 0; i < n; i++) {
-        ctx->fired[i].result = NGX_HTTP_WEBHOOK_UNDECIDED;
+    for (i = 0; i < NGX_HTTP_WEBHOOK_NSTAGE; i++) {
+        ctx->stages[i].ctx = ctx;
+        ctx->stages[i].on = i;
+        ctx->stages[i].decided = 1;
     }
 
     cln->handler = ngx_http_webhook_ctx_cleanup;
 
     ngx_http_set_ctx(r, ctx, ngx_http_webhook_module);
 
+    if (ngx_http_webhook_ctx_arm(r, ctx) != NGX_OK) {
+        return NULL;
+    }
+
     return ctx;
+}
+
+
+ngx_int_t
+ngx_http_webhook_ctx_arm(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
+{
+    ngx_uint_t                     i, n;
+    ngx_http_webhook_fired_t      *f;
+    ngx_http_webhook_trigger_t   **t;
+    ngx_http_webhook_loc_conf_t   *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+
+    if (ctx->triggers || wlcf->triggers == NULL) {
+        return NGX_OK;
+    }
+
+    n = wlcf->triggers->nelts;
+
+    if (n) {
+        f = ngx_pcalloc(r->pool, n * sizeof(ngx_http_webhook_fired_t));
+        if (f == NULL) {
+            return NGX_ERROR;
+        }
+
+        t = wlcf->triggers->elts;
+
+        for (i = 0; i < n; i++) {
+            f[i].trigger = t[i];
+            f[i].type = t[i]->event;
+            f[i].result = NGX_HTTP_WEBHOOK_UNDECIDED;
+
+            ctx->stages[t[i]->on].decided = 0;
+        }
+
+        ctx->fired = f;
+    }
+
+    ctx->triggers = wlcf->triggers;
+    ctx->nfired = n;
+
+    return NGX_OK;
 }
 
 
 static void
 ngx_http_webhook_ctx_cleanup(void *data)
 {
+    ngx_uint_t               i;
     ngx_http_webhook_ctx_t  *ctx = data;
 
     ngx_http_webhook_forget(ctx);
     ngx_http_webhook_unreserve(ctx);
     ngx_http_webhook_hold_drop(ctx);
 
-    wh_json_destroy(ctx->json);
-    ctx->json = NULL;
+    for (i = 0; i < 2; i++) {
+        if (ctx->bodies[i]) {
+            ngx_http_webhook_body_destroy(ctx->bodies[i]);
+            ctx->bodies[i] = NULL;
+        }
+    }
 
     if (ctx->gone) {
         *ctx->gone = 1;
@@ -120,12 +154,15 @@ ngx_http_webhook_preaccess_handler(ngx_http_request_t *r)
     ngx_http_webhook_ctx_t       *ctx;
     ngx_http_webhook_loc_conf_t  *wlcf;
 
-    if (r != r->main) {
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+
+    if ((!wlcf->enters && !r->post_action) || r != r->main) {
         return NGX_DECLINED;
     }
 
+    ctx = ngx_http_webhook_ctx(r);
+
     if (r->post_action) {
-        ctx = ngx_http_webhook_ctx(r);
 
         if (ctx) {
             /* the response ended, nothing of it will be sent any more */
@@ -135,12 +172,12 @@ ngx_http_webhook_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+    if (ctx) {
+        return ngx_http_webhook_ctx_arm(r, ctx) == NGX_OK ? NGX_DECLINED
+                                                          : NGX_ERROR;
+    }
 
-    if (wlcf->triggers == NULL
-        || ngx_http_webhook_is_delivery(r)
-        || ngx_http_webhook_ctx(r))
-    {
+    if (ngx_http_webhook_is_delivery(r)) {
         return NGX_DECLINED;
     }
 
@@ -169,26 +206,45 @@ ngx_http_webhook_precontent_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_webhook_ctx(r);
 
-    if (ctx == NULL || ctx->captured || ctx->reserved) {
+    if (ctx == NULL) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_webhook_reserve(r, ctx) == NGX_OK) {
-        return NGX_DECLINED;
+    if (!ctx->reserved
+        && !(ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+             && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided)
+        && ngx_http_webhook_reserve(r, ctx) != NGX_OK)
+    {
+        return ngx_http_webhook_reject(r, ctx);
     }
 
-    return ngx_http_webhook_reject(r, ctx);
+    /* an error page is not what was asked for */
+
+    if (!r->error_page) {
+        ctx->allowed = 1;
+
+        if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+            ctx->received = 1;
+        }
+
+        ngx_http_webhook_commit_request(r, ctx);
+    }
+
+    return NGX_DECLINED;
 }
 
 
 static ngx_int_t
 ngx_http_webhook_reject(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
+    ngx_uint_t        i;
     ngx_table_elt_t  *h;
 
-    ctx->captured = 1;
+    for (i = 0; i < NGX_HTTP_WEBHOOK_NSTAGE; i++) {
+        ctx->stages[i].decided = 1;
 
-    ngx_http_webhook_settle(ctx, NGX_HTTP_WEBHOOK_REJECTED);
+        ngx_http_webhook_settle(&ctx->stages[i], NGX_HTTP_WEBHOOK_REJECTED);
+    }
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
@@ -207,23 +263,33 @@ ngx_http_webhook_reject(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 static ngx_int_t
 ngx_http_webhook_log_handler(ngx_http_request_t *r)
 {
-    ngx_http_webhook_ctx_t  *ctx;
-
-    if (r != r->main) {
-        return NGX_OK;
-    }
+    ngx_http_webhook_ctx_t    *ctx;
+    ngx_http_webhook_stage_t  *stage;
 
     ctx = ngx_http_webhook_ctx(r);
 
-    if (ctx == NULL) {
+    if (ctx == NULL || r != r->main) {
         return NGX_OK;
     }
 
-    if (!ctx->captured) {
+    ngx_http_webhook_value_cut(ctx);
+
+    ngx_http_webhook_commit_request(r, ctx);
+
+    stage = &ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST];
+
+    if (!stage->decided) {
+        /* it was answered, or left, before it was received */
+        stage->decided = 1;
+        ngx_http_webhook_settle(stage, NGX_HTTP_WEBHOOK_FILTERED);
+    }
+
+    if (!ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided) {
         ctx->cut = 1;
 
         if (ctx->status) {
-            (void) ngx_http_webhook_commit(r, ctx);
+            (void) ngx_http_webhook_commit(r, ctx,
+                                           NGX_HTTP_WEBHOOK_ON_RESPONSE);
         }
     }
 
@@ -234,16 +300,11 @@ ngx_http_webhook_log_handler(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_webhook_capture_init(ngx_conf_t *cf,
-    ngx_http_webhook_main_conf_t *wmcf)
+ngx_http_webhook_capture_init(ngx_conf_t *cf)
 {
     ngx_array_t                *a;
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
-
-    if (wmcf->ntriggers == 0) {
-        return NGX_OK;
-    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -286,9 +347,32 @@ char *
 ngx_http_webhook_capture_merge(ngx_conf_t *cf,
     ngx_http_webhook_loc_conf_t *prev, ngx_http_webhook_loc_conf_t *conf)
 {
+    ngx_uint_t                      i;
+    ngx_http_webhook_trigger_t    **t;
+    ngx_http_webhook_main_conf_t   *wmcf;
+
     if (conf->triggers == NULL) {
         conf->triggers = prev->triggers;
     }
 
-    return ngx_http_webhook_value_merge(cf, prev, conf);
+    if (ngx_http_webhook_value_merge(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->enters = (conf->triggers || (conf->capture && conf->values));
+
+    if (conf->accept && conf->triggers) {
+        t = conf->triggers->elts;
+
+        for (i = 0; i < conf->triggers->nelts; i++) {
+            t[i]->accepted = 1;
+        }
+    }
+
+    if (conf->enters) {
+        wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
+        wmcf->enters = 1;
+    }
+
+    return NGX_CONF_OK;
 }

@@ -14,7 +14,7 @@
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_zone.h"
-#include "wh_json.h"
+#include "ngx_http_webhook_body.h"
 
 
 /* a synthetic request of our own: it has a connection without a socket */
@@ -24,100 +24,164 @@
 /* the only bit of r->buffered that no filter of nginx uses */
 #define NGX_HTTP_WEBHOOK_BUFFERED    0x08
 
-#define NGX_HTTP_WEBHOOK_ID_LEN      36
+#define NGX_HTTP_WEBHOOK_UUID_LEN    36
 
 /* what a record takes beyond the event itself, at most */
 #define NGX_HTTP_WEBHOOK_OVERHEAD    512
+
+/* pointers of "webhook_accept", ahead of others: type, id, data */
+#define NGX_HTTP_WEBHOOK_NACCEPTED   3
+
+/* longest id that "id=" may give */
+#define NGX_HTTP_WEBHOOK_MAX_ID      128
+
+typedef struct ngx_http_webhook_ctx_s       ngx_http_webhook_ctx_t;
+typedef struct ngx_http_webhook_capturer_s  ngx_http_webhook_capturer_t;
+
 
 /* a trigger that nothing was decided about yet */
 #define NGX_HTTP_WEBHOOK_UNDECIDED   NGX_HTTP_WEBHOOK_NRESULT
 
 
-typedef enum {
-    NGX_HTTP_WEBHOOK_BODY_NONE = 0,
-    NGX_HTTP_WEBHOOK_BODY_READING,
-    NGX_HTTP_WEBHOOK_BODY_COMPLETE,
-    NGX_HTTP_WEBHOOK_BODY_TRUNCATED,
-    NGX_HTTP_WEBHOOK_BODY_INVALID,
-    NGX_HTTP_WEBHOOK_BODY_ENCODED
-} ngx_http_webhook_body_e;
-
-
 /* a trigger in this request, in the order of the location's triggers */
 
 typedef struct {
+    ngx_http_webhook_trigger_t    *trigger;
+    ngx_str_t                      type;         /* of the event */
+    ngx_str_t                      id;           /* empty: none yet */
     ngx_http_webhook_result_e      result;
     ngx_uint_t                     ndeliveries;  /* in the store */
-    ngx_uint_t                     identified;   /* unsigned  identified:1; */
-    u_char                         id[NGX_HTTP_WEBHOOK_ID_LEN];
+    unsigned                       fixed:1;      /* the id */
+    unsigned                       duplicate:1;  /* some delivery was */
+    unsigned                       suppressed:1;
+    unsigned                       dropped:1;
+    u_char                         uuid[NGX_HTTP_WEBHOOK_UUID_LEN];
 } ngx_http_webhook_fired_t;
 
 
+/* what fires together commits together */
+
 typedef struct {
+    ngx_http_webhook_ctx_t        *ctx;
+    ngx_http_webhook_stage_e       on;
+    void                          *ticket;       /* of a commit under way */
+    unsigned                       decided:1;    /* or nothing to decide */
+    unsigned                       waiting:1;    /* for the commit */
+} ngx_http_webhook_stage_t;
+
+
+struct ngx_http_webhook_ctx_s {
     ngx_http_request_t            *request;
     ngx_http_webhook_loc_conf_t   *conf;         /* of the first location */
+    ngx_array_t                   *triggers;     /* NULL: no list as yet */
+    ngx_uint_t                     nfired;
     ngx_http_webhook_fired_t      *fired;        /* as many as triggers */
     ngx_uint_t                     method;       /* before any redirect */
     ngx_uint_t                     status;       /* 0: not known yet */
 
+    ngx_http_webhook_stage_t       stages[NGX_HTTP_WEBHOOK_NSTAGE];
+
     off_t                          sent;         /* of the response's body */
 
     size_t                         reserved;     /* in the store, octets */
-    void                          *ticket;       /* of a commit under way */
 
     ngx_chain_t                   *held;
     ngx_event_t                    event;        /* end of turn, while held */
     ngx_uint_t                    *gone;         /* set when the ctx dies */
 
-    wh_json_t                     *json;
-    size_t                         body_size;    /* of the request, parsed */
-    ngx_http_webhook_body_e        body;
+    ngx_http_webhook_body_t       *bodies[2];    /* NULL: not examined */
+    wh_json_t                     *element;      /* of webhook_accept */
 
-    unsigned                       captured:1;   /* or nothing to capture */
     unsigned                       cut:1;        /* never was complete */
-    unsigned                       waiting:1;    /* for the commit */
+    unsigned                       allowed:1;    /* past access control */
+    unsigned                       received:1;   /* the request, whole */
+    unsigned                       examined:1;   /* the response's body */
     unsigned                       holding:1;
     unsigned                       header_held:1;
     unsigned                       header_only:1;  /* it was us to set it */
     unsigned                       blocked:1;    /* reading, while held */
-} ngx_http_webhook_ctx_t;
+};
+
+
+/* by cleanups, when a redirect has cleared the module's context */
+ngx_http_webhook_ctx_t *ngx_http_webhook_ctx_find(ngx_http_request_t *r);
 
 
 /* of the main request of r; NULL: nothing is captured, or not known yet */
-ngx_http_webhook_ctx_t *ngx_http_webhook_ctx(ngx_http_request_t *r);
 
-/* by the current location, which has to have triggers; NULL: no memory */
+static ngx_inline ngx_http_webhook_ctx_t *
+ngx_http_webhook_ctx(ngx_http_request_t *r)
+{
+    ngx_http_webhook_ctx_t  *ctx;
+
+    r = r->main;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+
+    if (ctx == NULL) {
+        return r->internal || r->filter_finalize ? ngx_http_webhook_ctx_find(r)
+                                                 : NULL;
+    }
+
+    return ngx_http_webhook_is_delivery(r) ? NULL : ctx;
+}
+
+
+/* by the current location, which "enters"; NULL: no memory */
 ngx_http_webhook_ctx_t *ngx_http_webhook_ctx_create(ngx_http_request_t *r);
 
-/* the id of the event of trigger i, NGX_HTTP_WEBHOOK_ID_LEN octets */
-u_char *ngx_http_webhook_event_id(ngx_http_webhook_ctx_t *ctx, ngx_uint_t i);
-
-/*
- * Evaluates the triggers and commits their events.  NGX_OK: go on; NGX_AGAIN:
- * the commit is under way, ngx_http_webhook_committed() tells its end.
- */
-ngx_int_t ngx_http_webhook_commit(ngx_http_request_t *r,
+/* takes over the triggers of the current location; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_webhook_ctx_arm(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 
-/* all that is undecided gets this result, which is counted */
-void ngx_http_webhook_settle(ngx_http_webhook_ctx_t *ctx,
+/* commit: */
+
+/* of the worker; NULL: no memory, or no worker */
+ngx_http_webhook_capturer_t *ngx_http_webhook_capturer(
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * The id of an event.  While the one that the configuration wants has no
+ * value, another is given, unless it is "fixed": that cannot change any more.
+ */
+ngx_str_t *ngx_http_webhook_event_id(ngx_http_request_t *r,
+    ngx_http_webhook_fired_t *f, ngx_uint_t fixed);
+
+/*
+ * Evaluates the triggers of a stage and commits their events.  NGX_OK: go on;
+ * NGX_AGAIN: the commit is under way, ngx_http_webhook_committed() tells its
+ * end.
+ */
+ngx_int_t ngx_http_webhook_commit(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_stage_e on);
+
+/* if it is time for triggers with "on=request" */
+void ngx_http_webhook_commit_request(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx);
+
+/* all of a stage that is undecided gets this result, which is counted */
+void ngx_http_webhook_settle(ngx_http_webhook_stage_t *stage,
+    ngx_http_webhook_result_e result);
+void ngx_http_webhook_decide(ngx_http_webhook_fired_t *f,
     ngx_http_webhook_result_e result);
 
-/* the commit goes on, but nobody waits for it any more */
+/* the commits go on, but nobody waits for them any more */
 void ngx_http_webhook_forget(ngx_http_webhook_ctx_t *ctx);
-
-void ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx);
 
 /* full=reject: a place for what the request may cause; NGX_DECLINED: none */
 ngx_int_t ngx_http_webhook_reserve(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
+void ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx);
 
-/* filters of the response, and the hold */
-void ngx_http_webhook_hold_init(void);
+/* ends the commit of a stage, data is the stage */
 void ngx_http_webhook_committed(void *data, ngx_int_t rc);
+
+/* hold: filters of the response */
+void ngx_http_webhook_hold_init(void);
+void ngx_http_webhook_hold_resume(ngx_http_webhook_ctx_t *ctx);
 void ngx_http_webhook_hold_drop(ngx_http_webhook_ctx_t *ctx);
 
-/* filter of the request body, and its values */
+/* value: filter of the request body, and what is found in bodies */
 void ngx_http_webhook_value_init(void);
 void ngx_http_webhook_value_parse(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
@@ -125,6 +189,26 @@ ngx_int_t ngx_http_webhook_value_collect(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt);
 char *ngx_http_webhook_value_merge(ngx_conf_t *cf,
     ngx_http_webhook_loc_conf_t *prev, ngx_http_webhook_loc_conf_t *conf);
+
+/* true when the response's body is to be examined, once its head is known */
+ngx_uint_t ngx_http_webhook_value_wanted(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx);
+
+/* the response's body; "last": there is no more */
+void ngx_http_webhook_value_response(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in, ngx_uint_t last);
+
+/* another response comes instead of the one before */
+void ngx_http_webhook_value_again(ngx_http_webhook_ctx_t *ctx);
+
+/* bodies that are still examined; they call ngx_http_webhook_examined() */
+ngx_uint_t ngx_http_webhook_value_busy(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_stage_e on);
+void ngx_http_webhook_value_rush(ngx_http_webhook_ctx_t *ctx);
+void ngx_http_webhook_value_cut(ngx_http_webhook_ctx_t *ctx);
+ngx_uint_t ngx_http_webhook_value_starved(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_stage_e on);
+void ngx_http_webhook_examined(void *data);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_CTX_H_INCLUDED_ */

@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_webhook_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_webhook_body_completes(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
+static ngx_uint_t ngx_http_webhook_undecided(ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_complete(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_hold(ngx_http_request_t *r,
@@ -42,16 +43,15 @@ ngx_http_webhook_header_filter(ngx_http_request_t *r)
     ngx_http_webhook_ctx_t       *ctx;
     ngx_http_webhook_loc_conf_t  *wlcf;
 
-    if (r != r->main || ngx_http_webhook_is_delivery(r)) {
-        return ngx_http_next_header_filter(r);
-    }
-
     ctx = ngx_http_webhook_ctx(r);
 
     if (ctx == NULL) {
         wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
-        if (wlcf->triggers == NULL) {
+        if (!wlcf->enters
+            || r != r->main
+            || ngx_http_webhook_is_delivery(r))
+        {
             return ngx_http_next_header_filter(r);
         }
 
@@ -63,7 +63,10 @@ ngx_http_webhook_header_filter(ngx_http_request_t *r)
         }
     }
 
-    if (ctx->captured) {
+    if (r != r->main
+        || (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+            && !ctx->conf->capture))
+    {
         return ngx_http_next_header_filter(r);
     }
 
@@ -71,13 +74,20 @@ ngx_http_webhook_header_filter(ngx_http_request_t *r)
 
     ctx->sent = 0;
     ctx->status = 0;
+    ctx->examined = 0;
+    ngx_http_webhook_value_again(ctx);
 
     if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
         ctx->status = r->headers_out.status;
 
         /* what comes after it is not a response any more */
 
-        (void) ngx_http_webhook_commit(r, ctx);
+        ngx_http_webhook_value_rush(ctx);
+
+        if (!ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided) {
+            (void) ngx_http_webhook_commit(r, ctx,
+                                           NGX_HTTP_WEBHOOK_ON_RESPONSE);
+        }
 
         return ngx_http_next_header_filter(r);
     }
@@ -88,7 +98,9 @@ ngx_http_webhook_header_filter(ngx_http_request_t *r)
 
     ctx->status = r->headers_out.status;
 
-    if (ngx_http_webhook_complete(r, ctx) == NGX_OK) {
+    if (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+        || ngx_http_webhook_complete(r, ctx) == NGX_OK)
+    {
         return ngx_http_next_header_filter(r);
     }
 
@@ -105,8 +117,15 @@ ngx_http_webhook_header_pass(ngx_http_request_t *r,
     rc = ngx_http_next_header_filter(r);
 
     if (rc == NGX_OK || rc == NGX_AGAIN) {
+
         /* only now, the range filter changes it */
+
         ctx->status = r->headers_out.status;
+
+        if (ngx_http_webhook_value_wanted(r, ctx)) {
+            ctx->examined = 1;
+            r->filter_need_in_memory = 1;
+        }
     }
 
     return rc;
@@ -155,6 +174,7 @@ ngx_http_webhook_header_hold(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_webhook_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_uint_t               decided, last;
     ngx_http_webhook_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
@@ -165,22 +185,45 @@ ngx_http_webhook_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     if (ctx->holding) {
 
-        if (ctx->waiting) {
+        if (ngx_http_webhook_undecided(ctx)) {
             return ngx_http_webhook_hold(r, ctx, in);
         }
 
         return ngx_http_webhook_release(r, ctx, in);
     }
 
-    if (ctx->captured
-        || ctx->status == 0
-        || !ngx_http_webhook_body_completes(r, ctx, in)
+    decided = ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided;
+
+    if (ctx->status == 0 || (decided && !ctx->examined)) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    last = ngx_http_webhook_body_completes(r, ctx, in);
+
+    if (ctx->examined) {
+        ctx->examined = !last;
+        ngx_http_webhook_value_response(r, ctx, in, last);
+    }
+
+    if (decided
+        || !last
         || ngx_http_webhook_complete(r, ctx) == NGX_OK)
     {
         return ngx_http_next_body_filter(r, in);
     }
 
     return ngx_http_webhook_hold(r, ctx, in);
+}
+
+
+/* the response has to wait for its events */
+
+static ngx_uint_t
+ngx_http_webhook_undecided(ngx_http_webhook_ctx_t *ctx)
+{
+    return !ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+           || ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].waiting
+           || ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].waiting;
 }
 
 
@@ -211,19 +254,34 @@ ngx_http_webhook_body_completes(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_webhook_complete(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
-    if (ngx_http_webhook_commit(r, ctx) == NGX_OK) {
+    ngx_uint_t  now;
+
+    /*
+     * nginx ends a request that a filter has redirected to an error page as
+     * soon as that filter returns, with what was not sent yet
+     */
+
+    now = (r->filter_finalize && r->internal);
+
+    if (now) {
+        ngx_http_webhook_value_rush(ctx);
+
+    } else if (ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE))
+    {
+        return NGX_AGAIN;
+    }
+
+    (void) ngx_http_webhook_commit(r, ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE);
+
+    if (!ngx_http_webhook_undecided(ctx)) {
         return NGX_OK;
     }
 
-    if (r->filter_finalize && r->internal) {
-
-        /*
-         * nginx ends a request that a filter has redirected to an error page
-         * as soon as that filter returns, with what was not sent yet
-         */
-
-        ngx_http_webhook_settle(ctx, NGX_HTTP_WEBHOOK_LATE);
-
+    if (now) {
+        ngx_http_webhook_settle(&ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST],
+                                NGX_HTTP_WEBHOOK_LATE);
+        ngx_http_webhook_settle(&ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE],
+                                NGX_HTTP_WEBHOOK_LATE);
         return NGX_OK;
     }
 
@@ -381,21 +439,13 @@ ngx_http_webhook_hold_drop(ngx_http_webhook_ctx_t *ctx)
 
 
 void
-ngx_http_webhook_committed(void *data, ngx_int_t rc)
+ngx_http_webhook_hold_resume(ngx_http_webhook_ctx_t *ctx)
 {
-    ngx_http_webhook_ctx_t *ctx = data;
-
     ngx_uint_t           gone;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
-    ctx->waiting = 0;
-    ctx->ticket = NULL;
-
-    ngx_http_webhook_settle(ctx, rc == NGX_OK ? NGX_HTTP_WEBHOOK_COMMITTED
-                                              : NGX_HTTP_WEBHOOK_LATE);
-
-    if (!ctx->holding) {
+    if (!ctx->holding || ngx_http_webhook_undecided(ctx)) {
         return;
     }
 

@@ -39,17 +39,22 @@ static char *ngx_http_webhook_trigger_order_key(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value);
 static char *ngx_http_webhook_trigger_payload(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_every(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_per(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
+static char *ngx_http_webhook_trigger_id(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t, ngx_str_t *value);
 static ngx_http_complex_value_t *ngx_http_webhook_trigger_complex(
     ngx_conf_t *cf, ngx_str_t *value);
 static ngx_int_t ngx_http_webhook_trigger_word(ngx_str_t *list,
     ngx_str_t *word);
-static ngx_int_t ngx_http_webhook_event_ok(ngx_str_t *event);
-static ngx_int_t ngx_http_webhook_event_matches(u_char *p, u_char *pend,
+static ngx_int_t ngx_http_webhook_event_labels(u_char *p, u_char *pend,
     u_char *e, u_char *eend);
 static ngx_int_t ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
-static ngx_uint_t ngx_http_webhook_trigger_wanted(
-    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_trigger_t *t);
+static void ngx_http_webhook_trigger_bodies(
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
 static ngx_int_t ngx_http_webhook_trigger_unknown(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *name);
@@ -63,6 +68,9 @@ static ngx_http_webhook_trigger_param_t  ngx_http_webhook_trigger_param[] = {
     { ngx_string("if="), ngx_http_webhook_trigger_if },
     { ngx_string("order_key="), ngx_http_webhook_trigger_order_key },
     { ngx_string("payload="), ngx_http_webhook_trigger_payload },
+    { ngx_string("every="), ngx_http_webhook_trigger_every },
+    { ngx_string("per="), ngx_http_webhook_trigger_per },
+    { ngx_string("id="), ngx_http_webhook_trigger_id },
     { ngx_null_string, NULL }
 };
 
@@ -144,7 +152,11 @@ ngx_http_webhook_trigger_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     t->file = cf->conf_file->file.name.data;
     t->line = cf->conf_file->line;
 
-    if (ngx_http_webhook_event_ok(&t->event) != NGX_OK) {
+    t->pattern = (ngx_strlchr(t->event.data, t->event.data + t->event.len,
+                              '*')
+                  != NULL);
+
+    if (ngx_http_webhook_event_ok(&t->event, 1) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid event \"%V\", it must be 1 to %d octets "
                            "of labels of letters, digits and \"_\", "
@@ -174,8 +186,6 @@ ngx_http_webhook_trigger_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     *tp = t;
-
-    wmcf->ntriggers++;
 
     return NGX_CONF_OK;
 }
@@ -208,7 +218,8 @@ ngx_http_webhook_trigger_params(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\", it must be one of "
                                "\"to=\", \"on=\", \"status=\", \"method=\", "
-                               "\"if=\", \"order_key=\", \"payload=\"",
+                               "\"if=\", \"order_key=\", \"payload=\", "
+                               "\"every=\", \"per=\", \"id=\"",
                                &value[i]);
             return NGX_CONF_ERROR;
         }
@@ -237,6 +248,19 @@ ngx_http_webhook_trigger_params(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
         }
     }
 
+    if (t->per && t->every == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"per=\" must come with \"every=\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (t->on == NGX_HTTP_WEBHOOK_ON_REQUEST && t->status_set) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"status=\" must not come with \"on=request\", "
+                           "there is no status yet");
+        return NGX_CONF_ERROR;
+    }
+
     if (!t->status_set) {
         ngx_str_set(&s, "2xx,3xx");
         return ngx_http_webhook_trigger_status(cf, t, &s);
@@ -250,10 +274,11 @@ static char *
 ngx_http_webhook_trigger_to(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *value)
 {
-    ngx_str_t   list, word, *name;
-    ngx_uint_t  i;
+    ngx_str_t               list, word;
+    ngx_uint_t              i;
+    ngx_http_webhook_to_t  *to;
 
-    t->to = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+    t->to = ngx_array_create(cf->pool, 2, sizeof(ngx_http_webhook_to_t));
     if (t->to == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -268,12 +293,12 @@ ngx_http_webhook_trigger_to(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
             return NGX_CONF_ERROR;
         }
 
-        name = t->to->elts;
+        to = t->to->elts;
 
         for (i = 0; i < t->to->nelts; i++) {
 
-            if (name[i].len == word.len
-                && ngx_strncmp(name[i].data, word.data, word.len) == 0)
+            if (to[i].name.len == word.len
+                && ngx_strncmp(to[i].name.data, word.data, word.len) == 0)
             {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "duplicate endpoint \"%V\" in \"to=%V\"",
@@ -282,12 +307,24 @@ ngx_http_webhook_trigger_to(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
             }
         }
 
-        name = ngx_array_push(t->to);
-        if (name == NULL) {
+        to = ngx_array_push(t->to);
+        if (to == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        *name = word;
+        to->name = word;
+        to->cv = NULL;
+
+        if (ngx_strlchr(word.data, word.data + word.len, '$') == NULL) {
+            continue;
+        }
+
+        to->cv = ngx_http_webhook_trigger_complex(cf, &to->name);
+        if (to->cv == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        t->nvariables++;
     }
 
     return NGX_CONF_OK;
@@ -298,14 +335,21 @@ static char *
 ngx_http_webhook_trigger_on(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *value)
 {
-    if (ngx_strcmp(value->data, "response") != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"on=%V\" is not supported, "
-                           "it must be \"response\"", value);
-        return NGX_CONF_ERROR;
+    if (ngx_strcmp(value->data, "response") == 0) {
+        t->on = NGX_HTTP_WEBHOOK_ON_RESPONSE;
+        return NGX_CONF_OK;
     }
 
-    return NGX_CONF_OK;
+    if (ngx_strcmp(value->data, "request") == 0) {
+        t->on = NGX_HTTP_WEBHOOK_ON_REQUEST;
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" of \"on=\", it must be "
+                       "\"response\" or \"request\"", value);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -396,6 +440,47 @@ ngx_http_webhook_trigger_payload(ngx_conf_t *cf,
 }
 
 
+static char *
+ngx_http_webhook_trigger_every(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    ngx_int_t  every;
+
+    every = ngx_parse_time(value, 0);
+
+    if (every == NGX_ERROR || every == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"every=\", it must be "
+                           "longer than 0, as \"30s\" or \"6h\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    t->every = (ngx_msec_t) every;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_trigger_per(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    t->per = ngx_http_webhook_trigger_complex(cf, value);
+
+    return t->per ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_webhook_trigger_id(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
+    ngx_str_t *value)
+{
+    t->id = ngx_http_webhook_trigger_complex(cf, value);
+
+    return t->id ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
 static ngx_http_complex_value_t *
 ngx_http_webhook_trigger_complex(ngx_conf_t *cf, ngx_str_t *value)
 {
@@ -452,12 +537,11 @@ ngx_http_webhook_trigger_word(ngx_str_t *list, ngx_str_t *word)
 }
 
 
-static ngx_int_t
-ngx_http_webhook_event_ok(ngx_str_t *event)
+ngx_int_t
+ngx_http_webhook_event_ok(ngx_str_t *event, ngx_uint_t pattern)
 {
     u_char      ch;
-    size_t      i;
-    ngx_uint_t  label;
+    size_t      i, label;
 
     if (event->len > NGX_HTTP_WEBHOOK_EVENT_MAX) {
         return NGX_ERROR;
@@ -473,6 +557,15 @@ ngx_http_webhook_event_ok(ngx_str_t *event)
             continue;
         }
 
+        if (ch == '*'
+            && pattern
+            && label == 0
+            && (i + 1 == event->len || event->data[i + 1] == '.'))
+        {
+            label = 1;
+            continue;
+        }
+
         if (ch != '_'
             && (ch < '0' || ch > '9')
             && ((ch | 0x20) < 'a' || (ch | 0x20) > 'z'))
@@ -480,17 +573,45 @@ ngx_http_webhook_event_ok(ngx_str_t *event)
             return NGX_ERROR;
         }
 
-        label = 1;
+        label++;
     }
 
     return label ? NGX_OK : NGX_ERROR;
 }
 
 
-/* "*" stands for one label or more */
+ngx_uint_t
+ngx_http_webhook_event_matches(ngx_str_t *pattern, ngx_str_t *event)
+{
+    return ngx_http_webhook_event_labels(pattern->data,
+                                         pattern->data + pattern->len,
+                                         event->data,
+                                         event->data + event->len)
+           == NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_event_wanted(ngx_http_webhook_endpoint_t *ep,
+    ngx_str_t *event)
+{
+    ngx_str_t   *p;
+    ngx_uint_t   i;
+
+    p = ep->events.elts;
+
+    for (i = 0; i < ep->events.nelts; i++) {
+        if (ngx_http_webhook_event_matches(&p[i], event)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
 
 static ngx_int_t
-ngx_http_webhook_event_matches(u_char *p, u_char *pend, u_char *e,
+ngx_http_webhook_event_labels(u_char *p, u_char *pend, u_char *e,
     u_char *eend)
 {
     u_char  *pl, *el;
@@ -507,7 +628,7 @@ ngx_http_webhook_event_matches(u_char *p, u_char *pend, u_char *e,
 
             while (pl != pend && el != eend) {
 
-                if (ngx_http_webhook_event_matches(pl + 1, pend, el + 1, eend)
+                if (ngx_http_webhook_event_labels(pl + 1, pend, el + 1, eend)
                     == NGX_OK)
                 {
                     return NGX_OK;
@@ -539,9 +660,11 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf)
 {
     ngx_uint_t                    i;
+    ngx_http_webhook_zone_t     **zones;
     ngx_http_webhook_trigger_t  **t;
 
     t = wmcf->triggers.elts;
+    zones = wmcf->zones.elts;
 
     for (i = 0; i < wmcf->triggers.nelts; i++) {
 
@@ -552,11 +675,23 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
 
+        if (t[i]->pattern && !t[i]->accepted) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "event \"%V\" is a pattern, which is for locations "
+                          "with \"webhook_accept\" only, in %s:%ui",
+                          &t[i]->event, t[i]->file, t[i]->line);
+            return NGX_CONF_ERROR;
+        }
+
         if (ngx_http_webhook_trigger_endpoints(cf, wmcf, t[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
 
+        t[i]->zone = t[i]->nendpoints ? t[i]->endpoints[0]->zone
+                                      : zones[0];
+
         if (t[i]->payload_name.len == 0) {
+            ngx_http_webhook_trigger_bodies(wmcf, t[i]);
             continue;
         }
 
@@ -569,9 +704,43 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
                           &t[i]->payload_name, t[i]->file, t[i]->line);
             return NGX_CONF_ERROR;
         }
+
+        ngx_http_webhook_trigger_bodies(wmcf, t[i]);
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* the bodies that payloads of this trigger are made of */
+
+static void
+ngx_http_webhook_trigger_bodies(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_trigger_t *t)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    if (t->payload) {
+        t->bodies = ngx_http_webhook_payload_bodies(t->payload);
+        return;
+    }
+
+    for (i = 0; i < t->nendpoints; i++) {
+        t->bodies |= ngx_http_webhook_payload_bodies(t->endpoints[i]->payload);
+    }
+
+    if (t->nvariables == 0) {
+        return;
+    }
+
+    /* it may be any of them */
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        t->bodies |= ngx_http_webhook_payload_bodies(ep[i]->payload);
+    }
 }
 
 
@@ -579,9 +748,9 @@ static ngx_int_t
 ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t)
 {
-    ngx_str_t                     *name;
     ngx_uint_t                     i, n;
-    ngx_http_webhook_endpoint_t  **ep;
+    ngx_http_webhook_to_t         *to;
+    ngx_http_webhook_endpoint_t   *found, **ep;
 
     n = t->to ? t->to->nelts : wmcf->endpoints.nelts;
 
@@ -594,17 +763,27 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
     }
 
     if (t->to) {
-        name = t->to->elts;
+        to = t->to->elts;
 
         for (i = 0; i < n; i++) {
-            t->endpoints[i] = ngx_http_webhook_endpoint_find(wmcf, &name[i]);
 
-            if (t->endpoints[i] == NULL) {
-                return ngx_http_webhook_trigger_unknown(cf, wmcf, t, &name[i]);
+            if (to[i].cv) {
+                continue;
             }
+
+            found = ngx_http_webhook_endpoint_find(wmcf, &to[i].name);
+
+            if (found == NULL) {
+                return ngx_http_webhook_trigger_unknown(cf, wmcf, t,
+                                                        &to[i].name);
+            }
+
+            t->endpoints[t->nendpoints++] = found;
         }
 
-        t->nendpoints = n;
+        if (wmcf->endpoints.nelts == 0) {
+            return ngx_http_webhook_trigger_unknown(cf, wmcf, t, &to[0].name);
+        }
 
         return NGX_OK;
     }
@@ -612,7 +791,9 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
     ep = wmcf->endpoints.elts;
 
     for (i = 0; i < n; i++) {
-        if (ngx_http_webhook_trigger_wanted(ep[i], t)) {
+        if (t->pattern ? ep[i]->events.nelts
+                       : ngx_http_webhook_event_wanted(ep[i], &t->event))
+        {
             t->endpoints[t->nendpoints++] = ep[i];
         }
     }
@@ -626,30 +807,6 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_webhook_trigger_wanted(ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_trigger_t *t)
-{
-    ngx_str_t   *p;
-    ngx_uint_t   i;
-
-    p = ep->events.elts;
-
-    for (i = 0; i < ep->events.nelts; i++) {
-
-        if (ngx_http_webhook_event_matches(p[i].data, p[i].data + p[i].len,
-                                           t->event.data,
-                                           t->event.data + t->event.len)
-            == NGX_OK)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

@@ -2,41 +2,57 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * Variables out of the request body, which is parsed while it is read.
+ * Variables out of bodies, which are parsed on their way past.
  */
 
 
-#include "ngx_http_webhook_ctx.h"
+#include "ngx_http_webhook_batch.h"
 
 
+static ngx_int_t ngx_http_webhook_value_name(ngx_conf_t *cf,
+    ngx_http_webhook_value_t *value, ngx_uint_t response);
 static ngx_int_t ngx_http_webhook_value_add(ngx_conf_t *cf,
     ngx_http_webhook_loc_conf_t *wlcf, ngx_http_webhook_value_t *value);
-static ngx_int_t ngx_http_webhook_value_compile(ngx_conf_t *cf,
-    ngx_http_webhook_loc_conf_t *wlcf);
+static ngx_http_webhook_values_t *ngx_http_webhook_value_compile(
+    ngx_conf_t *cf, ngx_array_t *own, ngx_array_t *outer, ngx_uint_t accept);
+static ngx_int_t ngx_http_webhook_value_list(ngx_conf_t *cf,
+    ngx_http_webhook_values_t *values, ngx_array_t *own, ngx_array_t *outer);
+static ngx_int_t ngx_http_webhook_value_pointers(ngx_conf_t *cf,
+    ngx_http_webhook_values_t *values, ngx_uint_t source, ngx_uint_t accept);
+static ngx_int_t ngx_http_webhook_value_fields(ngx_conf_t *cf,
+    ngx_http_webhook_values_t *values);
 static void *ngx_http_webhook_value_palloc(void *ctx, size_t size);
 static ngx_int_t ngx_http_webhook_value_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static const wh_json_value_t *ngx_http_webhook_value_get(
-    ngx_http_webhook_ctx_t *ctx, ngx_uint_t i);
+static ngx_int_t ngx_http_webhook_value_get(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_value_t *value, ngx_http_webhook_captured_t *c);
+static void ngx_http_webhook_value_raw(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_raw_t *raw, ngx_uint_t source);
 static ngx_int_t ngx_http_webhook_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
-static void ngx_http_webhook_value_begin(ngx_http_request_t *r,
-    ngx_http_webhook_ctx_t *ctx);
-static ngx_int_t ngx_http_webhook_value_encoded(ngx_http_request_t *r);
-static void ngx_http_webhook_value_feed(ngx_http_webhook_ctx_t *ctx,
+static void ngx_http_webhook_value_feed(ngx_http_webhook_body_t *body,
     ngx_buf_t *b);
-static void ngx_http_webhook_value_finish(ngx_http_webhook_ctx_t *ctx);
-static void *ngx_http_webhook_value_alloc(void *ctx, size_t size);
-static void ngx_http_webhook_value_free(void *ctx, void *p);
+static ngx_http_webhook_body_t *ngx_http_webhook_value_begin(
+    ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx, ngx_uint_t source);
+static ngx_uint_t ngx_http_webhook_value_bodies(ngx_http_webhook_ctx_t *ctx);
+static ngx_uint_t ngx_http_webhook_value_raws(ngx_http_webhook_ctx_t *ctx);
+static ngx_uint_t ngx_http_webhook_value_encoding(ngx_http_request_t *r,
+    ngx_uint_t source, ngx_str_t *encoding);
 
 
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
 
 
-static const wh_json_alloc_t  ngx_http_webhook_value_memory = {
-    ngx_http_webhook_value_alloc,
-    ngx_http_webhook_value_free,
-    NULL
+/* before the location's own: what an accepted event is made of */
+
+static struct {
+    wh_str_t       pointer;
+    unsigned char  flags;
+} ngx_http_webhook_accepted[NGX_HTTP_WEBHOOK_NACCEPTED] = {
+    { { sizeof("/type") - 1, "/type" }, 0 },
+    { { sizeof("/id") - 1, "/id" }, 0 },
+    { { sizeof("/data") - 1, "/data" }, WH_JSON_RAW }
 };
 
 
@@ -45,44 +61,16 @@ ngx_http_webhook_json_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_webhook_loc_conf_t *wlcf = conf;
 
-    u_char                    c;
-    size_t                    i, offset;
+    size_t                    offset;
     wh_str_t                  pointer;
     ngx_str_t                *args;
     ngx_http_webhook_value_t  value;
 
     args = cf->args->elts;
 
-    ngx_memzero(&value, sizeof(ngx_http_webhook_value_t));
-
-    for (i = 1; i < args[1].len; i++) {
-        c = args[1].data[i];
-
-        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_'
-            && (c < '0' || c > '9' || i == 1))
-        {
-            break;
-        }
-    }
-
-    if (args[1].len < 2 || args[1].data[0] != '$' || i < args[1].len) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid variable name \"%V\", "
-                           "it must be like \"$name\"", &args[1]);
+    if (ngx_http_webhook_value_name(cf, &value, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
-
-    value.name.len = args[1].len - 1;
-    value.name.data = args[1].data + 1;
-
-    if (ngx_strcmp(args[2].data, "request") != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid source \"%V\", it must be \"request\"",
-                           &args[2]);
-        return NGX_CONF_ERROR;
-    }
-
-    value.pointer = args[3];
 
     pointer.len = args[3].len;
     pointer.data = (char *) args[3].data;
@@ -113,6 +101,90 @@ ngx_http_webhook_json_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_webhook_form_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_loc_conf_t *wlcf = conf;
+
+    ngx_str_t                *args;
+    ngx_http_webhook_value_t  value;
+
+    args = cf->args->elts;
+
+    if (ngx_http_webhook_value_name(cf, &value, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (args[3].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty name of a form field, it must be 1 octet "
+                           "or more");
+        return NGX_CONF_ERROR;
+    }
+
+    value.form = 1;
+
+    if (ngx_http_webhook_value_add(cf, wlcf, &value) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* the words that both directives have: "$name request POINTER" */
+
+static ngx_int_t
+ngx_http_webhook_value_name(ngx_conf_t *cf, ngx_http_webhook_value_t *value,
+    ngx_uint_t response)
+{
+    u_char      c;
+    size_t      i;
+    ngx_str_t  *args;
+
+    args = cf->args->elts;
+
+    ngx_memzero(value, sizeof(ngx_http_webhook_value_t));
+
+    for (i = 1; i < args[1].len; i++) {
+        c = args[1].data[i];
+
+        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_'
+            && (c < '0' || c > '9' || i == 1))
+        {
+            break;
+        }
+    }
+
+    if (args[1].len < 2 || args[1].data[0] != '$' || i < args[1].len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid variable name \"%V\", "
+                           "it must be like \"$name\"", &args[1]);
+        return NGX_ERROR;
+    }
+
+    value->name.len = args[1].len - 1;
+    value->name.data = args[1].data + 1;
+    value->pointer = args[3];
+
+    if (ngx_strcmp(args[2].data, "request") == 0) {
+        value->source = NGX_HTTP_WEBHOOK_REQUEST;
+        return NGX_OK;
+    }
+
+    if (response && ngx_strcmp(args[2].data, "response") == 0) {
+        value->source = NGX_HTTP_WEBHOOK_RESPONSE;
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid source \"%V\", it must be \"request\"%s",
+                       &args[2], response ? " or \"response\"" : "");
+
+    return NGX_ERROR;
 }
 
 
@@ -154,17 +226,17 @@ ngx_http_webhook_value_add(ngx_conf_t *cf, ngx_http_webhook_loc_conf_t *wlcf,
         return NGX_ERROR;
     }
 
-    if (wlcf->values == NULL) {
-        wlcf->values = ngx_array_create(cf->pool, 4,
+    if (wlcf->own_values == NULL) {
+        wlcf->own_values = ngx_array_create(cf->pool, 4,
                                         sizeof(ngx_http_webhook_value_t));
-        if (wlcf->values == NULL) {
+        if (wlcf->own_values == NULL) {
             return NGX_ERROR;
         }
     }
 
-    v = wlcf->values->elts;
+    v = wlcf->own_values->elts;
 
-    for (i = 0; i < wlcf->values->nelts; i++) {
+    for (i = 0; i < wlcf->own_values->nelts; i++) {
 
         if (v[i].index == value->index) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -174,7 +246,7 @@ ngx_http_webhook_value_add(ngx_conf_t *cf, ngx_http_webhook_loc_conf_t *wlcf,
         }
     }
 
-    v = ngx_array_push(wlcf->values);
+    v = ngx_array_push(wlcf->own_values);
     if (v == NULL) {
         return NGX_ERROR;
     }
@@ -189,67 +261,107 @@ char *
 ngx_http_webhook_value_merge(ngx_conf_t *cf, ngx_http_webhook_loc_conf_t *prev,
     ngx_http_webhook_loc_conf_t *conf)
 {
-    ngx_uint_t                 i, k, n;
-    ngx_http_webhook_value_t  *v, *outer;
+    /* nobody merges the outermost level */
 
-    if (prev->values == NULL && conf->values == NULL) {
-        return NGX_CONF_OK;
-    }
+    if (prev->own_values && prev->values == NULL) {
 
-    if (conf->values == NULL) {
-
-        /* http{} itself is never merged */
-
-        if (prev->pointers == NULL
-            && ngx_http_webhook_value_compile(cf, prev) != NGX_OK)
-        {
+        prev->values = ngx_http_webhook_value_compile(cf, prev->own_values,
+                                                      NULL, 0);
+        if (prev->values == NULL) {
             return NGX_CONF_ERROR;
         }
+    }
 
+    if (conf->own_values == NULL && !conf->accept) {
         conf->values = prev->values;
-        conf->pointers = prev->pointers;
-
         return NGX_CONF_OK;
     }
 
-    if (prev->values) {
-        outer = prev->values->elts;
-        n = conf->values->nelts;
+    conf->values = ngx_http_webhook_value_compile(cf, conf->own_values,
+                                 prev->values ? &prev->values->list : NULL,
+                                 conf->accept);
 
-        for (i = 0; i < prev->values->nelts; i++) {
+    return conf->values ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
 
-            v = conf->values->elts;
 
-            for (k = 0; k < n; k++) {
-                if (v[k].index == outer[i].index) {
-                    break;
-                }
+static ngx_http_webhook_values_t *
+ngx_http_webhook_value_compile(ngx_conf_t *cf, ngx_array_t *own,
+    ngx_array_t *outer, ngx_uint_t accept)
+{
+    ngx_http_webhook_values_t  *values;
+
+    values = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_values_t));
+    if (values == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_webhook_value_list(cf, values, own, outer) != NGX_OK
+        || ngx_http_webhook_value_pointers(cf, values,
+                                           NGX_HTTP_WEBHOOK_REQUEST, accept)
+           != NGX_OK
+        || ngx_http_webhook_value_pointers(cf, values,
+                                           NGX_HTTP_WEBHOOK_RESPONSE, 0)
+           != NGX_OK
+        || ngx_http_webhook_value_fields(cf, values) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return values;
+}
+
+
+/* a level's own variables hide outer ones of the same name */
+
+static ngx_int_t
+ngx_http_webhook_value_list(ngx_conf_t *cf, ngx_http_webhook_values_t *values,
+    ngx_array_t *own, ngx_array_t *outer)
+{
+    ngx_uint_t                 i, k, n;
+    ngx_http_webhook_value_t  *v, *o;
+
+    n = own ? own->nelts : 0;
+
+    if (ngx_array_init(&values->list, cf->pool,
+                       ngx_max(n + (outer ? outer->nelts : 0), 1),
+                       sizeof(ngx_http_webhook_value_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* there is room for all, nothing moves */
+
+    v = values->list.elts;
+
+    if (n) {
+        ngx_memcpy(v, own->elts, n * sizeof(ngx_http_webhook_value_t));
+    }
+
+    values->list.nelts = n;
+
+    for (i = 0; outer && i < outer->nelts; i++) {
+        o = outer->elts;
+
+        for (k = 0; k < n; k++) {
+            if (v[k].index == o[i].index) {
+                break;
             }
+        }
 
-            if (k < n) {
-                continue;
-            }
-
-            v = ngx_array_push(conf->values);
-            if (v == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            *v = outer[i];
+        if (k == n) {
+            v[values->list.nelts++] = o[i];
         }
     }
 
-    if (ngx_http_webhook_value_compile(cf, conf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_webhook_value_compile(ngx_conf_t *cf,
-    ngx_http_webhook_loc_conf_t *wlcf)
+ngx_http_webhook_value_pointers(ngx_conf_t *cf,
+    ngx_http_webhook_values_t *values, ngx_uint_t source, ngx_uint_t accept)
 {
     size_t                     bad;
     u_char                    *flags;
@@ -258,8 +370,8 @@ ngx_http_webhook_value_compile(ngx_conf_t *cf,
     wh_pointers_t             *set;
     ngx_http_webhook_value_t  *v;
 
-    v = wlcf->values->elts;
-    n = wlcf->values->nelts;
+    v = values->list.elts;
+    n = values->list.nelts + NGX_HTTP_WEBHOOK_NACCEPTED;
 
     set = ngx_palloc(cf->pool, sizeof(wh_pointers_t));
     pointers = ngx_palloc(cf->temp_pool, n * sizeof(wh_str_t));
@@ -269,10 +381,30 @@ ngx_http_webhook_value_compile(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
-        pointers[i].len = v[i].pointer.len;
-        pointers[i].data = (char *) v[i].pointer.data;
-        flags[i] = v[i].raw ? WH_JSON_RAW : 0;
+    n = 0;
+
+    if (accept) {
+        for (i = 0; i < NGX_HTTP_WEBHOOK_NACCEPTED; i++) {
+            pointers[n] = ngx_http_webhook_accepted[i].pointer;
+            flags[n++] = ngx_http_webhook_accepted[i].flags;
+        }
+    }
+
+    for (i = 0; i < values->list.nelts; i++) {
+
+        if (v[i].form || v[i].source != source) {
+            continue;
+        }
+
+        pointers[n].len = v[i].pointer.len;
+        pointers[n].data = (char *) v[i].pointer.data;
+        flags[n] = v[i].raw ? WH_JSON_RAW : 0;
+
+        v[i].slot = n++;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
     }
 
     if (wh_pointers_compile(set, pointers, flags, n,
@@ -282,7 +414,46 @@ ngx_http_webhook_value_compile(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    wlcf->pointers = set;
+    values->pointers[source] = set;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_value_fields(ngx_conf_t *cf,
+    ngx_http_webhook_values_t *values)
+{
+    ngx_uint_t                 i, n;
+    ngx_http_webhook_value_t  *v;
+
+    v = values->list.elts;
+    n = 0;
+
+    for (i = 0; i < values->list.nelts; i++) {
+        n += v[i].form;
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    values->fields = ngx_palloc(cf->pool, n * sizeof(wh_str_t));
+    if (values->fields == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < values->list.nelts; i++) {
+
+        if (!v[i].form) {
+            continue;
+        }
+
+        v[i].slot = values->nfields++;
+
+        values->fields[v[i].slot].len = v[i].pointer.len;
+        values->fields[v[i].slot].data = (char *) v[i].pointer.data;
+    }
 
     return NGX_OK;
 }
@@ -299,53 +470,54 @@ static ngx_int_t
 ngx_http_webhook_value_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                    *p;
-    ngx_uint_t                 i;
-    const wh_json_value_t     *jv;
-    ngx_http_webhook_ctx_t    *ctx;
-    ngx_http_webhook_value_t  *value;
+    u_char                       *p;
+    ngx_uint_t                    i, n;
+    ngx_http_webhook_ctx_t       *ctx;
+    ngx_http_webhook_value_t     *value;
+    ngx_http_webhook_captured_t   c;
 
     v->not_found = 1;
 
     ctx = ngx_http_webhook_ctx(r);
 
-    if (ctx == NULL || ctx->json == NULL) {
+    if (ctx == NULL || ctx->conf->values == NULL) {
         return NGX_OK;
     }
 
-    value = ctx->conf->values->elts;
+    value = ctx->conf->values->list.elts;
+    n = ctx->conf->values->list.nelts;
 
-    for (i = 0; i < ctx->conf->values->nelts; i++) {
+    for (i = 0; i < n; i++) {
         if (value[i].index == (ngx_int_t) data) {
             break;
         }
     }
 
-    if (i == ctx->conf->values->nelts) {
+    if (i == n
+        || ngx_http_webhook_value_get(ctx, &value[i], &c) != NGX_OK
+        || c.kind == WH_JSON_NULL)
+    {
         return NGX_OK;
     }
 
-    jv = ngx_http_webhook_value_get(ctx, i);
+    p = c.text.data;
 
-    if (jv == NULL || jv->kind == WH_JSON_NULL) {
-        return NGX_OK;
-    }
-
-    p = (u_char *) jv->text.data;
-
-    if (ctx->body == NGX_HTTP_WEBHOOK_BODY_READING) {
-
+    if (ctx->element
+        || (ctx->bodies[value[i].source]
+            && ctx->bodies[value[i].source]->state
+               == NGX_HTTP_WEBHOOK_BODY_READING))
+    {
         /* the parser moves its values */
 
-        p = ngx_pnalloc(r->pool, jv->text.len);
+        p = ngx_pnalloc(r->pool, c.text.len);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_memcpy(p, jv->text.data, jv->text.len);
+        ngx_memcpy(p, c.text.data, c.text.len);
     }
 
-    v->len = jv->text.len;
+    v->len = c.text.len;
     v->data = p;
     v->valid = 1;
     v->no_cacheable = 1;
@@ -355,24 +527,49 @@ ngx_http_webhook_value_variable(ngx_http_request_t *r,
 }
 
 
-/* NULL: there is none that has a text or is null */
+/* NGX_DECLINED: there is none that has a text or is null */
 
-static const wh_json_value_t *
-ngx_http_webhook_value_get(ngx_http_webhook_ctx_t *ctx, ngx_uint_t i)
+static ngx_int_t
+ngx_http_webhook_value_get(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_value_t *value, ngx_http_webhook_captured_t *c)
 {
-    const wh_json_value_t  *jv;
+    wh_json_t                *json;
+    const wh_json_value_t    *jv;
+    ngx_http_webhook_body_t  *body;
 
-    jv = wh_json_value(ctx->json, i);
+    body = ctx->bodies[value->source];
+
+    if (value->form) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->element && value->source == NGX_HTTP_WEBHOOK_REQUEST) {
+        json = ctx->element;
+
+    } else {
+        json = body ? body->json : NULL;
+    }
+
+    if (json == NULL) {
+        return NGX_DECLINED;
+    }
+
+    jv = wh_json_value(json, value->slot);
 
     switch (jv->kind) {
 
     case WH_JSON_NONE:
     case WH_JSON_OBJECT:
     case WH_JSON_ARRAY:
-        return NULL;
+        return NGX_DECLINED;
 
     default:
-        return jv;
+        c->name = value->name;
+        c->kind = jv->kind;
+        c->text.len = jv->text.len;
+        c->text.data = (u_char *) jv->text.data;
+
+        return NGX_OK;
     }
 }
 
@@ -382,44 +579,90 @@ ngx_http_webhook_value_collect(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt)
 {
     ngx_uint_t                    i;
-    const wh_json_value_t        *jv;
+    ngx_array_t                  *list;
+    ngx_http_webhook_raw_t       *raw;
     ngx_http_webhook_value_t     *value;
     ngx_http_webhook_captured_t  *c;
 
-    evt->nvalues = 0;
-    evt->values = NULL;
-
-    if (ctx->json == NULL) {
+    if (ctx->bodies[0] == NULL
+        && ctx->bodies[1] == NULL
+        && ctx->element == NULL
+        && ngx_http_webhook_value_raws(ctx) == 0)
+    {
         return NGX_OK;
     }
 
-    value = ctx->conf->values->elts;
+    raw = ngx_pcalloc(r->pool, 2 * sizeof(ngx_http_webhook_raw_t));
+    if (raw == NULL) {
+        return NGX_ERROR;
+    }
 
-    c = ngx_palloc(r->pool, ctx->conf->values->nelts
-                            * sizeof(ngx_http_webhook_captured_t));
+    for (i = 0; i < 2; i++) {
+        ngx_http_webhook_value_raw(r, ctx, evt, &raw[i], i);
+    }
+
+    if (ctx->conf->values == NULL) {
+        return NGX_OK;
+    }
+
+    list = &ctx->conf->values->list;
+    value = list->elts;
+
+    c = ngx_palloc(r->pool, list->nelts * sizeof(ngx_http_webhook_captured_t));
     if (c == NULL) {
         return NGX_ERROR;
     }
 
     evt->values = c;
 
-    for (i = 0; i < ctx->conf->values->nelts; i++) {
-        jv = ngx_http_webhook_value_get(ctx, i);
-
-        if (jv == NULL) {
-            continue;
+    for (i = 0; i < list->nelts; i++) {
+        if (ngx_http_webhook_value_get(ctx, &value[i], c) == NGX_OK) {
+            c++;
+            evt->nvalues++;
         }
-
-        c->name = value[i].name;
-        c->kind = jv->kind;
-        c->text.len = jv->text.len;
-        c->text.data = (u_char *) jv->text.data;
-
-        c++;
-        evt->nvalues++;
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_value_raw(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_raw_t *raw,
+    ngx_uint_t source)
+{
+    ngx_http_webhook_body_t  *body;
+
+    body = ctx->bodies[source];
+
+    if (body) {
+
+        if (body->max_raw == 0 || !body->finished) {
+            return;
+        }
+
+        raw->octets.len = body->raw.len;
+        raw->octets.data = (u_char *) body->raw.data;
+
+    } else if (!(ngx_http_webhook_value_raws(ctx) & (1 << source))
+               || ctx->cut
+               || (source == NGX_HTTP_WEBHOOK_REQUEST && !ctx->received))
+    {
+        return;
+    }
+
+    if (ngx_http_webhook_value_encoding(r, source, &raw->encoding) > 1) {
+        return;
+    }
+
+    if (source == NGX_HTTP_WEBHOOK_RESPONSE) {
+        raw->type = r->headers_out.content_type;
+
+    } else if (r->headers_in.content_type) {
+        raw->type = r->headers_in.content_type->value;
+    }
+
+    evt->raw[source] = raw;
 }
 
 
@@ -446,64 +689,252 @@ void
 ngx_http_webhook_value_parse(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in)
 {
-    ngx_chain_t  *cl;
+    ngx_chain_t              *cl;
+    ngx_http_webhook_body_t  *body;
 
-    if (ctx->conf->values == NULL || ctx->captured) {
+    if (ctx->received) {
         return;
     }
 
+    body = ctx->bodies[NGX_HTTP_WEBHOOK_REQUEST];
+
     for (cl = in; cl; cl = cl->next) {
 
-        if (ctx->body == NGX_HTTP_WEBHOOK_BODY_NONE) {
-
-            if (ngx_buf_size(cl->buf) == 0) {
-                continue;
-            }
-
-            ngx_http_webhook_value_begin(r, ctx);
+        if (ngx_buf_size(cl->buf) && body == NULL
+            && (ngx_http_webhook_value_bodies(ctx)
+                & (1 << NGX_HTTP_WEBHOOK_REQUEST)))
+        {
+            body = ngx_http_webhook_value_begin(r, ctx,
+                                                NGX_HTTP_WEBHOOK_REQUEST);
         }
 
-        if (ctx->body != NGX_HTTP_WEBHOOK_BODY_READING) {
-            return;
+        if (body) {
+            ngx_http_webhook_value_feed(body, cl->buf);
         }
-
-        ngx_http_webhook_value_feed(ctx, cl->buf);
 
         if (cl->buf->last_buf) {
-            ngx_http_webhook_value_finish(ctx);
+            ctx->received = 1;
+
+            if (body) {
+                ngx_http_webhook_body_end(body);
+            }
+
+            ngx_http_webhook_commit_request(r, ctx);
+
             return;
         }
+    }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_value_wanted(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx)
+{
+    /* a part of something is nothing to read values from */
+
+    return ctx->status != NGX_HTTP_PARTIAL_CONTENT
+           && (ngx_http_webhook_value_bodies(ctx)
+               & (1 << NGX_HTTP_WEBHOOK_RESPONSE));
+}
+
+
+void
+ngx_http_webhook_value_again(ngx_http_webhook_ctx_t *ctx)
+{
+    if (ctx->bodies[NGX_HTTP_WEBHOOK_RESPONSE]) {
+        ngx_http_webhook_body_destroy(ctx->bodies[NGX_HTTP_WEBHOOK_RESPONSE]);
+        ctx->bodies[NGX_HTTP_WEBHOOK_RESPONSE] = NULL;
+    }
+}
+
+
+void
+ngx_http_webhook_value_response(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in, ngx_uint_t last)
+{
+    ngx_chain_t              *cl;
+    ngx_http_webhook_body_t  *body;
+
+    body = ctx->bodies[NGX_HTTP_WEBHOOK_RESPONSE];
+
+    if (body == NULL) {
+        body = ngx_http_webhook_value_begin(r, ctx,
+                                            NGX_HTTP_WEBHOOK_RESPONSE);
+        if (body == NULL) {
+            return;
+        }
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        ngx_http_webhook_value_feed(body, cl->buf);
+    }
+
+    if (last) {
+
+        if (r->headers_out.content_length_n != -1
+            && ctx->sent < r->headers_out.content_length_n)
+        {
+            /* the rest is somebody else's, as of a slice */
+            ngx_http_webhook_body_cut(body);
+            return;
+        }
+
+        ngx_http_webhook_body_end(body);
     }
 }
 
 
 static void
-ngx_http_webhook_value_begin(ngx_http_request_t *r,
-    ngx_http_webhook_ctx_t *ctx)
+ngx_http_webhook_value_feed(ngx_http_webhook_body_t *body, ngx_buf_t *b)
 {
-    ngx_http_webhook_main_conf_t  *wmcf;
-
-    if (ngx_http_webhook_value_encoded(r)) {
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_ENCODED;
+    if (ngx_buf_size(b) == 0) {
         return;
     }
 
-    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+    if (!ngx_buf_in_memory(b)) {
+        ngx_http_webhook_body_cut(body);
+        return;
+    }
 
-    ctx->json = wh_json_create(ctx->conf->pointers, wmcf->max_event_size,
-                               &ngx_http_webhook_value_memory);
-
-    ctx->body = ctx->json ? NGX_HTTP_WEBHOOK_BODY_READING
-                          : NGX_HTTP_WEBHOOK_BODY_TRUNCATED;
+    ngx_http_webhook_body_feed(body, b->pos, b->last - b->pos);
 }
 
 
-static ngx_int_t
-ngx_http_webhook_value_encoded(ngx_http_request_t *r)
+static ngx_http_webhook_body_t *
+ngx_http_webhook_value_begin(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_uint_t source)
 {
-    ngx_uint_t        i;
+    ngx_str_t                      encoding;
+    ngx_http_webhook_body_t       *body;
+    ngx_http_webhook_capturer_t   *cap;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    cap = ngx_http_webhook_capturer(wmcf);
+    body = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_body_t));
+
+    if (cap == NULL || body == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_webhook_value_encoding(r, source, &encoding) > 1) {
+        body->coding = NGX_HTTP_WEBHOOK_UNKNOWN;
+
+    } else {
+        body->coding = ngx_http_webhook_body_coding(&encoding);
+    }
+
+    if (ctx->conf->values) {
+        body->pointers = ctx->conf->values->pointers[source];
+    }
+
+    body->max_size = ctx->conf->max_body_size;
+    body->max_value = wmcf->max_event_size;
+    body->account = &cap->account;
+    body->log = r->connection->log;
+    body->handler = ngx_http_webhook_examined;
+    body->data = ctx;
+
+    if (ngx_http_webhook_value_raws(ctx) & (1 << source)) {
+        body->max_raw = wmcf->max_event_size;
+    }
+
+    ngx_http_webhook_body_begin(body);
+
+    ctx->bodies[source] = body;
+
+    return body;
+}
+
+
+/* the bodies that triggers, or payloads, need; as bits */
+
+static ngx_uint_t
+ngx_http_webhook_value_bodies(ngx_http_webhook_ctx_t *ctx)
+{
+    ngx_uint_t                    i, bodies, possible;
+    ngx_http_webhook_values_t    *values;
+    ngx_http_webhook_trigger_t   *t;
+
+    bodies = 0;
+    values = ctx->conf->values;
+
+    if (values) {
+
+        if (values->pointers[NGX_HTTP_WEBHOOK_REQUEST] || values->nfields) {
+            bodies |= 1 << NGX_HTTP_WEBHOOK_REQUEST;
+        }
+
+        if (values->pointers[NGX_HTTP_WEBHOOK_RESPONSE]) {
+            bodies |= 1 << NGX_HTTP_WEBHOOK_RESPONSE;
+        }
+
+        if (ctx->conf->capture) {
+            return bodies;
+        }
+    }
+
+    possible = 0;
+
+    for (i = 0; i < ctx->nfired; i++) {
+        t = ctx->fired[i].trigger;
+
+        if (ctx->fired[i].result == NGX_HTTP_WEBHOOK_UNDECIDED
+            && (t->methods == 0 || (t->methods & ctx->method))
+            && (ctx->status == 0
+                || t->on == NGX_HTTP_WEBHOOK_ON_REQUEST
+                || ngx_http_webhook_statuses_has(&t->status, ctx->status)))
+        {
+            bodies |= t->bodies;
+            possible = 1;
+        }
+    }
+
+    return possible ? bodies : 0;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_value_raws(ngx_http_webhook_ctx_t *ctx)
+{
+    ngx_uint_t  i, bodies;
+
+    bodies = 0;
+
+    for (i = 0; i < ctx->nfired; i++) {
+        bodies |= ctx->fired[i].trigger->bodies;
+    }
+
+    return bodies;
+}
+
+
+/* of how many headers, and the last of them */
+
+static ngx_uint_t
+ngx_http_webhook_value_encoding(ngx_http_request_t *r, ngx_uint_t source,
+    ngx_str_t *encoding)
+{
+    ngx_uint_t        i, n;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
+
+    n = 0;
+    ngx_str_null(encoding);
+
+    if (source == NGX_HTTP_WEBHOOK_RESPONSE) {
+
+        if (r->headers_out.content_encoding
+            && r->headers_out.content_encoding->hash)
+        {
+            *encoding = r->headers_out.content_encoding->value;
+            n = 1;
+        }
+
+        return n;
+    }
 
     part = &r->headers_in.headers.part;
     h = part->elts;
@@ -530,101 +961,78 @@ ngx_http_webhook_value_encoded(ngx_http_request_t *r)
             continue;
         }
 
-        if (h[i].value.len == 0
-            || (h[i].value.len == sizeof("identity") - 1
-                && ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
-                                   sizeof("identity") - 1)
-                   == 0))
-        {
-            continue;
-        }
+        *encoding = h[i].value;
+        n++;
+    }
 
-        return 1;
+    return n;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_value_busy(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_stage_e on)
+{
+    ngx_uint_t                i, n;
+    ngx_http_webhook_body_t  *body;
+
+    n = (on == NGX_HTTP_WEBHOOK_ON_REQUEST) ? 1 : 2;
+
+    for (i = 0; i < n; i++) {
+        body = ctx->bodies[i];
+
+        if (body && ngx_http_webhook_body_busy(body)) {
+            return 1;
+        }
     }
 
     return 0;
 }
 
 
-static void
-ngx_http_webhook_value_feed(ngx_http_webhook_ctx_t *ctx, ngx_buf_t *b)
+void
+ngx_http_webhook_value_rush(ngx_http_webhook_ctx_t *ctx)
 {
-    size_t  size, rest;
+    ngx_uint_t  i;
 
-    if (ngx_buf_size(b) == 0) {
-        return;
-    }
-
-    if (!ngx_buf_in_memory(b)) {
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_TRUNCATED;
-        return;
-    }
-
-    size = b->last - b->pos;
-    rest = ctx->conf->max_body_size - ctx->body_size;
-
-    if (size > rest) {
-        size = rest;
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_TRUNCATED;
-    }
-
-    ctx->body_size += size;
-
-    switch (wh_json_feed(ctx->json, (char *) b->pos, size)) {
-
-    case WH_OK:
-        return;
-
-    case WH_NOMEM:
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_TRUNCATED;
-        return;
-
-    default: /* WH_ERROR, WH_LIMIT */
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_INVALID;
-
-        wh_json_destroy(ctx->json);
-        ctx->json = NULL;
+    for (i = 0; i < 2; i++) {
+        if (ctx->bodies[i]) {
+            ngx_http_webhook_body_rush(ctx->bodies[i]);
+        }
     }
 }
 
 
-static void
-ngx_http_webhook_value_finish(ngx_http_webhook_ctx_t *ctx)
+void
+ngx_http_webhook_value_cut(ngx_http_webhook_ctx_t *ctx)
 {
-    if (ctx->body != NGX_HTTP_WEBHOOK_BODY_READING) {
-        return;
-    }
+    ngx_uint_t  i;
 
-    switch (wh_json_finish(ctx->json)) {
+    ngx_http_webhook_value_rush(ctx);
 
-    case WH_OK:
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_COMPLETE;
-        return;
-
-    case WH_NOMEM:
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_TRUNCATED;
-        return;
-
-    default: /* WH_AGAIN, WH_ERROR, WH_LIMIT */
-        ctx->body = NGX_HTTP_WEBHOOK_BODY_INVALID;
-
-        wh_json_destroy(ctx->json);
-        ctx->json = NULL;
+    for (i = 0; i < 2; i++) {
+        if (ctx->bodies[i]) {
+            ngx_http_webhook_body_cut(ctx->bodies[i]);
+        }
     }
 }
 
 
-static void *
-ngx_http_webhook_value_alloc(void *ctx, size_t size)
+ngx_uint_t
+ngx_http_webhook_value_starved(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_stage_e on)
 {
-    return ngx_alloc(size, ngx_cycle->log);
-}
+    ngx_uint_t  i, n;
 
+    n = (on == NGX_HTTP_WEBHOOK_ON_REQUEST) ? 1 : 2;
 
-static void
-ngx_http_webhook_value_free(void *ctx, void *p)
-{
-    ngx_free(p);
+    for (i = 0; i < n; i++) {
+        if (ctx->bodies[i] && ctx->bodies[i]->starved) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

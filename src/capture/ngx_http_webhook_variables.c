@@ -9,11 +9,12 @@
 #include "ngx_http_webhook_ctx.h"
 
 
-static ngx_int_t ngx_http_webhook_id_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_event_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_result_variable(ngx_http_request_t *r,
+#define NGX_HTTP_WEBHOOK_VARIABLE_ID      0
+#define NGX_HTTP_WEBHOOK_VARIABLE_EVENT   1
+#define NGX_HTTP_WEBHOOK_VARIABLE_RESULT  2
+
+
+static ngx_int_t ngx_http_webhook_fired_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_webhook_list_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, ngx_str_t *words, ngx_uint_t n);
@@ -25,20 +26,25 @@ static ngx_int_t ngx_http_webhook_body_state_variable(ngx_http_request_t *r,
 
 static ngx_http_variable_t  ngx_http_webhook_variables[] = {
 
-    { ngx_string("webhook_id"), NULL, ngx_http_webhook_id_variable, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("webhook_id"), NULL, ngx_http_webhook_fired_variable,
+      NGX_HTTP_WEBHOOK_VARIABLE_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("webhook_event"), NULL, ngx_http_webhook_event_variable, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("webhook_event"), NULL, ngx_http_webhook_fired_variable,
+      NGX_HTTP_WEBHOOK_VARIABLE_EVENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("webhook_result"), NULL, ngx_http_webhook_result_variable, 0,
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("webhook_result"), NULL, ngx_http_webhook_fired_variable,
+      NGX_HTTP_WEBHOOK_VARIABLE_RESULT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("webhook_complete"), NULL,
       ngx_http_webhook_complete_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("webhook_request_body_state"), NULL,
-      ngx_http_webhook_body_state_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_http_webhook_body_state_variable, NGX_HTTP_WEBHOOK_REQUEST,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("webhook_response_body_state"), NULL,
+      ngx_http_webhook_body_state_variable, NGX_HTTP_WEBHOOK_RESPONSE,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -74,71 +80,56 @@ ngx_http_webhook_variables_add(ngx_conf_t *cf)
 }
 
 
+/* of what fires, in order; an empty word: there is no list */
+
 static ngx_int_t
-ngx_http_webhook_id_variable(ngx_http_request_t *r,
+ngx_http_webhook_fired_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                words[NGX_HTTP_WEBHOOK_MAX_TRIGGERS];
-    ngx_uint_t               i, n;
-    ngx_http_webhook_ctx_t  *ctx;
+    ngx_str_t                 *words;
+    ngx_uint_t                 i, n;
+    ngx_http_webhook_ctx_t    *ctx;
+    ngx_http_webhook_fired_t  *f;
+
+    v->not_found = 1;
 
     ctx = ngx_http_webhook_ctx(r);
-    n = ctx ? ctx->conf->triggers->nelts : 0;
+    n = ctx ? ctx->nfired : 0;
 
-    for (i = 0; i < n; i++) {
-        words[i].len = NGX_HTTP_WEBHOOK_ID_LEN;
-        words[i].data = ngx_http_webhook_event_id(ctx, i);
+    if (n == 0) {
+        return NGX_OK;
     }
 
-    return ngx_http_webhook_list_variable(r, v, words, n);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_event_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t                     words[NGX_HTTP_WEBHOOK_MAX_TRIGGERS];
-    ngx_uint_t                    i, n;
-    ngx_http_webhook_ctx_t       *ctx;
-    ngx_http_webhook_trigger_t  **t;
-
-    ctx = ngx_http_webhook_ctx(r);
-    n = ctx ? ctx->conf->triggers->nelts : 0;
-
-    if (n) {
-        t = ctx->conf->triggers->elts;
-
-        for (i = 0; i < n; i++) {
-            words[i] = t[i]->event;
-        }
+    words = ngx_palloc(r->pool, n * sizeof(ngx_str_t));
+    if (words == NULL) {
+        return NGX_ERROR;
     }
 
-    return ngx_http_webhook_list_variable(r, v, words, n);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_result_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t                words[NGX_HTTP_WEBHOOK_MAX_TRIGGERS];
-    ngx_uint_t               i, n;
-    ngx_http_webhook_ctx_t  *ctx;
-
-    ctx = ngx_http_webhook_ctx(r);
-    n = ctx ? ctx->conf->triggers->nelts : 0;
+    f = ctx->fired;
 
     for (i = 0; i < n; i++) {
 
-        if (ctx->fired[i].result == NGX_HTTP_WEBHOOK_UNDECIDED) {
-            n = 0;
+        switch (data) {
+
+        case NGX_HTTP_WEBHOOK_VARIABLE_ID:
+            words[i] = *ngx_http_webhook_event_id(r, &f[i], 0);
+            break;
+
+        case NGX_HTTP_WEBHOOK_VARIABLE_EVENT:
+            words[i] = f[i].type;
+            break;
+
+        default: /* NGX_HTTP_WEBHOOK_VARIABLE_RESULT */
+
+            if (f[i].result == NGX_HTTP_WEBHOOK_UNDECIDED) {
+                return NGX_OK;
+            }
+
+            words[i].data = (u_char *)
+                                   ngx_http_webhook_result_name(f[i].result);
+            words[i].len = ngx_strlen(words[i].data);
             break;
         }
-
-        words[i].data = (u_char *)
-                           ngx_http_webhook_result_name(ctx->fired[i].result);
-        words[i].len = ngx_strlen(words[i].data);
     }
 
     return ngx_http_webhook_list_variable(r, v, words, n);
@@ -152,11 +143,6 @@ ngx_http_webhook_list_variable(ngx_http_request_t *r,
     u_char      *p;
     size_t       len;
     ngx_uint_t   i;
-
-    if (n == 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
 
     v->valid = 1;
     v->no_cacheable = 1;
@@ -197,7 +183,7 @@ ngx_http_webhook_complete_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_webhook_ctx(r);
 
-    if (ctx == NULL || ctx->conf->triggers->nelts == 0) {
+    if (ctx == NULL || ctx->nfired == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -216,13 +202,15 @@ static ngx_int_t
 ngx_http_webhook_body_state_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t               *state;
-    ngx_http_webhook_ctx_t  *ctx;
+    ngx_str_t                *state;
+    ngx_http_webhook_ctx_t   *ctx;
+    ngx_http_webhook_body_t  *body;
 
     ctx = ngx_http_webhook_ctx(r);
+    body = ctx ? ctx->bodies[data] : NULL;
 
-    state = &ngx_http_webhook_body_states[ctx ? ctx->body
-                                              : NGX_HTTP_WEBHOOK_BODY_NONE];
+    state = &ngx_http_webhook_body_states[body ? body->state
+                                               : NGX_HTTP_WEBHOOK_BODY_NONE];
 
     v->len = state->len;
     v->data = state->data;
