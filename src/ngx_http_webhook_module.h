@@ -70,6 +70,8 @@ typedef struct {
     size_t                          max_body_size;
     ngx_flag_t                      capture;
     ngx_flag_t                      accept;
+    u_char                         *accept_file;
+    ngx_uint_t                      accept_line;
     ngx_uint_t                      enters;     /* requests get a context */
 } ngx_http_webhook_loc_conf_t;
 

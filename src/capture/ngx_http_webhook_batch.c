@@ -143,7 +143,8 @@ ngx_http_webhook_batch_init(ngx_http_webhook_batch_t *b,
         return NGX_ERROR;
     }
 
-    b->cap->buf.len = 0;
+    b->buf = &b->cap->buf;
+    b->buf->len = 0;
 
     return NGX_OK;
 }
@@ -310,7 +311,7 @@ ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
         }
     }
 
-    buf = &b->cap->buf;
+    buf = b->buf;
 
     p->start = buf->len;
 
@@ -408,7 +409,7 @@ ngx_http_webhook_batch_append(ngx_http_webhook_batch_t *b)
         entries[i].endpoint = p[i].endpoint;
         entries[i].key = p[i].key;
         entries[i].record.len = p[i].len;
-        entries[i].record.data = (u_char *) b->cap->buf.data + p[i].start;
+        entries[i].record.data = (u_char *) b->buf->data + p[i].start;
     }
 
     return ngx_http_webhook_store_append(b->main->worker->store, entries, n,
@@ -425,6 +426,10 @@ ngx_http_webhook_batch_lost(ngx_http_webhook_batch_t *b,
     f->dropped = 1;
     b->failed = why;
 
+    if (b->whole) {
+        return;
+    }
+
     if (ep) {
         ngx_http_webhook_drop_count(ep);
     }
@@ -438,7 +443,7 @@ ngx_http_webhook_batch_drop(ngx_http_webhook_batch_t *b)
 {
     ngx_uint_t                   i, k, n;
     ngx_http_webhook_ctx_t      *ctx;
-    ngx_http_webhook_fired_t    *f;
+    ngx_http_webhook_fired_t   **f;
     ngx_http_webhook_pending_t  *p;
 
     n = b->pending.nelts;
@@ -453,13 +458,13 @@ ngx_http_webhook_batch_drop(ngx_http_webhook_batch_t *b)
 
     for (i = 0; i < ctx->nfired; i++) {
 
-        if (f[i].trigger->on != b->stage->on
-            || f[i].result != NGX_HTTP_WEBHOOK_UNDECIDED)
+        if (f[i]->on != b->stage->on
+            || f[i]->result != NGX_HTTP_WEBHOOK_UNDECIDED)
         {
             continue;
         }
 
-        ngx_http_webhook_drop_log(b->request, &f[i], NULL, b->failed);
+        ngx_http_webhook_drop_log(b->request, f[i], NULL, b->failed);
 
         if (n) {
             continue;
@@ -467,8 +472,8 @@ ngx_http_webhook_batch_drop(ngx_http_webhook_batch_t *b)
 
         /* none was rendered */
 
-        for (k = 0; k < f[i].trigger->nendpoints; k++) {
-            ngx_http_webhook_drop_count(f[i].trigger->endpoints[k]);
+        for (k = 0; k < f[i]->trigger->nendpoints; k++) {
+            ngx_http_webhook_drop_count(f[i]->trigger->endpoints[k]);
         }
     }
 

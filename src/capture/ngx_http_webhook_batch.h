@@ -48,10 +48,13 @@ typedef struct {
     ngx_http_request_t            *request;
     ngx_http_webhook_stage_t      *stage;
     ngx_http_webhook_capturer_t   *cap;
+    wh_buf_t                      *buf;       /* of records */
     ngx_http_webhook_main_conf_t  *main;
     uint64_t                       now;       /* ms since the epoch */
     ngx_array_t                    pending;   /* ..._pending_t */
     ngx_http_webhook_drop_e        failed;    /* the last that was dropped */
+    ngx_uint_t                     whole;     /* unsigned  whole:1; */
+                                              /* or nothing, then uncounted */
 } ngx_http_webhook_batch_t;
 
 

@@ -39,8 +39,6 @@ struct ngx_http_webhook_inflate_s {
 
 static void *ngx_http_webhook_body_alloc(void *ctx, size_t size);
 static void ngx_http_webhook_body_free(void *ctx, void *p);
-static void *ngx_http_webhook_body_grow(void *ctx, void *old, size_t old_size,
-    size_t size);
 static void ngx_http_webhook_body_keep(ngx_http_webhook_body_t *body,
     u_char *p, size_t n);
 static size_t ngx_http_webhook_body_examine(ngx_http_webhook_body_t *body,
@@ -90,9 +88,7 @@ ngx_http_webhook_body_begin(ngx_http_webhook_body_t *body)
         return;
     }
 
-    mem.alloc = ngx_http_webhook_body_alloc;
-    mem.free = ngx_http_webhook_body_free;
-    mem.ctx = body;
+    ngx_http_webhook_body_memory(body, &mem);
 
     body->json = wh_json_create(body->pointers, body->max_value, &mem);
 
@@ -107,9 +103,13 @@ ngx_http_webhook_body_feed(ngx_http_webhook_body_t *body, u_char *p, size_t n)
 {
     size_t  size;
 
-    ngx_http_webhook_body_keep(body, p, n);
+    if (!body->decoded) {
+        ngx_http_webhook_body_keep(body, p, n);
+    }
 
-    if (body->state != NGX_HTTP_WEBHOOK_BODY_READING || body->json == NULL) {
+    if (body->state != NGX_HTTP_WEBHOOK_BODY_READING
+        || (body->json == NULL && !body->decoded))
+    {
         return;
     }
 
@@ -272,6 +272,16 @@ ngx_http_webhook_account_free(ngx_http_webhook_account_t *account, void *p)
 }
 
 
+void
+ngx_http_webhook_body_memory(ngx_http_webhook_body_t *body,
+    wh_json_alloc_t *mem)
+{
+    mem->alloc = ngx_http_webhook_body_alloc;
+    mem->free = ngx_http_webhook_body_free;
+    mem->ctx = body;
+}
+
+
 static void *
 ngx_http_webhook_body_alloc(void *ctx, size_t size)
 {
@@ -290,7 +300,7 @@ ngx_http_webhook_body_free(void *ctx, void *p)
 }
 
 
-static void *
+void *
 ngx_http_webhook_body_grow(void *ctx, void *old, size_t old_size, size_t size)
 {
     void  *p;
@@ -704,6 +714,17 @@ ngx_http_webhook_body_parse(ngx_http_webhook_body_t *body, u_char *p,
     }
 
     body->size += n;
+
+    if (body->decoded) {
+        ngx_http_webhook_body_keep(body, p, n);
+
+        if (over || body->max_raw == 0) {
+            ngx_http_webhook_body_stop(body,
+                                       NGX_HTTP_WEBHOOK_BODY_TRUNCATED);
+        }
+
+        return;
+    }
 
     switch (wh_json_feed(body->json, (char *) p, n)) {
 

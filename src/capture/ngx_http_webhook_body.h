@@ -63,7 +63,7 @@ typedef struct {
     ngx_http_webhook_account_t    *account;
     ngx_log_t                     *log;
     ngx_http_webhook_examined_pt   handler;
-    void                          *data;
+    void                          *data;         /* and "decoded" */
 
     ngx_http_webhook_body_e        state;
     wh_json_t                     *json;         /* NULL: no values */
@@ -77,6 +77,7 @@ typedef struct {
     ngx_http_webhook_block_t     **last;
     ngx_event_t                    event;
 
+    unsigned                       decoded:1;    /* to be kept, not parsed */
     unsigned                       pending:1;    /* output in the decoder */
     unsigned                       ended:1;
     unsigned                       finished:1;
@@ -115,6 +116,14 @@ void ngx_http_webhook_body_destroy(ngx_http_webhook_body_t *body);
  * NGX_HTTP_WEBHOOK_IDENTITY; of several, NGX_HTTP_WEBHOOK_UNKNOWN.
  */
 ngx_http_webhook_coding_e ngx_http_webhook_body_coding(ngx_str_t *value);
+
+/* memory of the account, for parsers beside the body's own */
+void ngx_http_webhook_body_memory(ngx_http_webhook_body_t *body,
+    wh_json_alloc_t *mem);
+
+/* "grow" of a wh_buf_t whose "ctx" is the body: likewise */
+void *ngx_http_webhook_body_grow(void *ctx, void *old, size_t old_size,
+    size_t size);
 
 /* NULL as well when the account is at its limit */
 void *ngx_http_webhook_account_alloc(ngx_http_webhook_account_t *account,

@@ -87,7 +87,7 @@ ngx_int_t
 ngx_http_webhook_ctx_arm(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
     ngx_uint_t                     i, n;
-    ngx_http_webhook_fired_t      *f;
+    ngx_http_webhook_fired_t      *f, **fired;
     ngx_http_webhook_trigger_t   **t;
     ngx_http_webhook_loc_conf_t   *wlcf;
 
@@ -97,28 +97,37 @@ ngx_http_webhook_ctx_arm(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
         return NGX_OK;
     }
 
-    n = wlcf->triggers->nelts;
+    ctx->triggers = wlcf->triggers;
 
-    if (n) {
-        f = ngx_pcalloc(r->pool, n * sizeof(ngx_http_webhook_fired_t));
-        if (f == NULL) {
-            return NGX_ERROR;
-        }
+    /* what is posted to "webhook_accept" fires, not the request */
 
-        t = wlcf->triggers->elts;
+    n = wlcf->accept ? 0 : wlcf->triggers->nelts;
 
-        for (i = 0; i < n; i++) {
-            f[i].trigger = t[i];
-            f[i].type = t[i]->event;
-            f[i].result = NGX_HTTP_WEBHOOK_UNDECIDED;
-
-            ctx->stages[t[i]->on].decided = 0;
-        }
-
-        ctx->fired = f;
+    if (n == 0) {
+        return NGX_OK;
     }
 
-    ctx->triggers = wlcf->triggers;
+    fired = ngx_palloc(r->pool, n * sizeof(ngx_http_webhook_fired_t *));
+    f = ngx_pcalloc(r->pool, n * sizeof(ngx_http_webhook_fired_t));
+
+    if (fired == NULL || f == NULL) {
+        return NGX_ERROR;
+    }
+
+    t = wlcf->triggers->elts;
+
+    for (i = 0; i < n; i++) {
+        f[i].trigger = t[i];
+        f[i].on = t[i]->on;
+        f[i].type = t[i]->event;
+        f[i].result = NGX_HTTP_WEBHOOK_UNDECIDED;
+
+        fired[i] = &f[i];
+
+        ctx->stages[t[i]->on].decided = 0;
+    }
+
+    ctx->fired = fired;
     ctx->nfired = n;
 
     return NGX_OK;
@@ -134,6 +143,10 @@ ngx_http_webhook_ctx_cleanup(void *data)
     ngx_http_webhook_forget(ctx);
     ngx_http_webhook_unreserve(ctx);
     ngx_http_webhook_hold_drop(ctx);
+
+    if (ctx->accept) {
+        ngx_http_webhook_accept_drop(ctx);
+    }
 
     for (i = 0; i < 2; i++) {
         if (ctx->bodies[i]) {
@@ -237,14 +250,26 @@ ngx_http_webhook_precontent_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_webhook_reject(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
+    ngx_uint_t  i;
 
     for (i = 0; i < NGX_HTTP_WEBHOOK_NSTAGE; i++) {
         ctx->stages[i].decided = 1;
 
         ngx_http_webhook_settle(&ctx->stages[i], NGX_HTTP_WEBHOOK_REJECTED);
     }
+
+    if (ngx_http_webhook_retry_after(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+
+ngx_int_t
+ngx_http_webhook_retry_after(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
@@ -256,7 +281,7 @@ ngx_http_webhook_reject(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
     ngx_str_set(&h->key, "Retry-After");
     ngx_str_set(&h->value, "5");
 
-    return NGX_HTTP_SERVICE_UNAVAILABLE;
+    return NGX_OK;
 }
 
 
@@ -356,6 +381,16 @@ ngx_http_webhook_capture_merge(ngx_conf_t *cf,
     }
 
     if (ngx_http_webhook_value_merge(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->accept
+        && (conf->triggers == NULL || conf->triggers->nelts == 0))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_accept\" must come with \"webhook\" in its "
+                      "location or around it in %s:%ui",
+                      conf->accept_file, conf->accept_line);
         return NGX_CONF_ERROR;
     }
 

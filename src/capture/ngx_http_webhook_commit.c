@@ -14,7 +14,6 @@
 static ngx_int_t ngx_http_webhook_matches(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_trigger_t *t);
 static ngx_int_t ngx_http_webhook_fire(ngx_http_webhook_batch_t *b);
-static ngx_uint_t ngx_http_webhook_id_ok(ngx_str_t *id);
 
 
 ngx_int_t
@@ -24,7 +23,7 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     ngx_int_t                  rc;
     ngx_uint_t                 i, n;
     ngx_http_webhook_batch_t   b;
-    ngx_http_webhook_fired_t  *f;
+    ngx_http_webhook_fired_t **f;
 
     ctx->stages[on].decided = 1;
 
@@ -33,11 +32,11 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
 
     for (i = 0; i < ctx->nfired; i++) {
 
-        if (f[i].trigger->on != on) {
+        if (f[i]->on != on) {
             continue;
         }
 
-        rc = ngx_http_webhook_matches(r, ctx, f[i].trigger);
+        rc = ngx_http_webhook_matches(r, ctx, f[i]->trigger);
 
         if (rc == NGX_OK) {
             n++;
@@ -45,13 +44,13 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
         }
 
         if (rc == NGX_DECLINED) {
-            ngx_http_webhook_decide(&f[i], NGX_HTTP_WEBHOOK_FILTERED);
+            ngx_http_webhook_decide(f[i], NGX_HTTP_WEBHOOK_FILTERED);
             continue;
         }
 
-        ngx_http_webhook_drop_log(r, &f[i], NULL,
+        ngx_http_webhook_drop_log(r, f[i], NULL,
                                   NGX_HTTP_WEBHOOK_DROP_FAILED);
-        ngx_http_webhook_decide(&f[i], NGX_HTTP_WEBHOOK_DROPPED);
+        ngx_http_webhook_decide(f[i], NGX_HTTP_WEBHOOK_DROPPED);
     }
 
     rc = NGX_OK;
@@ -84,8 +83,6 @@ static ngx_int_t
 ngx_http_webhook_matches(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_trigger_t *t)
 {
-    ngx_str_t  cond;
-
     if (t->pattern) {
         /* it is for "webhook_accept" only */
         return NGX_DECLINED;
@@ -100,6 +97,16 @@ ngx_http_webhook_matches(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     if (t->methods && !(t->methods & ctx->method)) {
         return NGX_DECLINED;
     }
+
+    return ngx_http_webhook_condition_test(r, t);
+}
+
+
+ngx_int_t
+ngx_http_webhook_condition_test(ngx_http_request_t *r,
+    ngx_http_webhook_trigger_t *t)
+{
+    ngx_str_t  cond;
 
     if (t->condition == NULL) {
         return NGX_OK;
@@ -123,7 +130,7 @@ ngx_http_webhook_fire(ngx_http_webhook_batch_t *b)
     ngx_uint_t                 i;
     ngx_http_webhook_ctx_t    *ctx;
     ngx_http_webhook_event_t   evt;
-    ngx_http_webhook_fired_t  *f;
+    ngx_http_webhook_fired_t **f;
 
     ctx = b->stage->ctx;
 
@@ -149,10 +156,10 @@ ngx_http_webhook_fire(ngx_http_webhook_batch_t *b)
 
     for (i = 0; i < ctx->nfired; i++) {
 
-        if (f[i].trigger->on == b->stage->on
-            && f[i].result == NGX_HTTP_WEBHOOK_UNDECIDED)
+        if (f[i]->on == b->stage->on
+            && f[i]->result == NGX_HTTP_WEBHOOK_UNDECIDED)
         {
-            ngx_http_webhook_batch_add(b, &evt, &f[i]);
+            ngx_http_webhook_batch_add(b, &evt, f[i]);
         }
     }
 
@@ -185,6 +192,11 @@ ngx_http_webhook_examined(void *data)
 
     ngx_http_webhook_stage_t  *stage;
 
+    if (ctx->accept) {
+        ngx_http_webhook_accept_go_on(ctx);
+        return;
+    }
+
     ngx_http_webhook_commit_request(ctx->request, ctx);
 
     stage = &ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE];
@@ -214,6 +226,11 @@ ngx_http_webhook_committed(void *data, ngx_int_t rc)
     ngx_http_webhook_settle(stage, rc == NGX_OK ? NGX_HTTP_WEBHOOK_COMMITTED
                                                 : NGX_HTTP_WEBHOOK_LATE);
 
+    if (stage->ctx->accept) {
+        ngx_http_webhook_accept_go_on(stage->ctx);
+        return;
+    }
+
     ngx_http_webhook_hold_resume(stage->ctx);
 }
 
@@ -225,7 +242,7 @@ ngx_http_webhook_settle(ngx_http_webhook_stage_t *stage,
     ngx_uint_t                 i;
     ngx_http_request_t        *r;
     ngx_http_webhook_ctx_t    *ctx;
-    ngx_http_webhook_fired_t  *f;
+    ngx_http_webhook_fired_t **f;
 
     ctx = stage->ctx;
     r = ctx->request;
@@ -233,8 +250,8 @@ ngx_http_webhook_settle(ngx_http_webhook_stage_t *stage,
 
     for (i = 0; i < ctx->nfired; i++) {
 
-        if (f[i].trigger->on != stage->on
-            || f[i].result != NGX_HTTP_WEBHOOK_UNDECIDED)
+        if (f[i]->on != stage->on
+            || f[i]->result != NGX_HTTP_WEBHOOK_UNDECIDED)
         {
             continue;
         }
@@ -242,10 +259,10 @@ ngx_http_webhook_settle(ngx_http_webhook_stage_t *stage,
         if (result == NGX_HTTP_WEBHOOK_LATE) {
             ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                           "webhook event \"%V\" %V is committed late",
-                          &f[i].type, ngx_http_webhook_event_id(r, &f[i], 1));
+                          f[i]->type, ngx_http_webhook_event_id(r, f[i], 1));
         }
 
-        ngx_http_webhook_decide(&f[i], result);
+        ngx_http_webhook_decide(f[i], result);
     }
 }
 
@@ -288,7 +305,7 @@ ngx_http_webhook_reserve(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
     size_t                         size;
     ngx_uint_t                     i, n, first;
-    ngx_http_webhook_fired_t      *f;
+    ngx_http_webhook_fired_t     **f;
     ngx_http_webhook_trigger_t    *t;
     ngx_http_webhook_main_conf_t  *wmcf;
 
@@ -306,7 +323,7 @@ ngx_http_webhook_reserve(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
     f = ctx->fired;
 
     for (i = 0; i < ctx->nfired; i++) {
-        t = f[i].trigger;
+        t = f[i]->trigger;
 
         if (t->pattern || (t->methods && !(t->methods & ctx->method))) {
             continue;
@@ -331,14 +348,14 @@ ngx_http_webhook_reserve(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
     }
 
     for (i = 0; i < ctx->nfired; i++) {
-        t = f[i].trigger;
+        t = f[i]->trigger;
 
         if (t->pattern || (t->methods && !(t->methods & ctx->method))) {
-            ngx_http_webhook_decide(&f[i], NGX_HTTP_WEBHOOK_FILTERED);
+            ngx_http_webhook_decide(f[i], NGX_HTTP_WEBHOOK_FILTERED);
         }
     }
 
-    ngx_http_webhook_drop_log(r, &f[first], NULL,
+    ngx_http_webhook_drop_log(r, f[first], NULL,
                               NGX_HTTP_WEBHOOK_DROP_REJECTED);
 
     return NGX_DECLINED;
@@ -423,7 +440,7 @@ ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_id_ok(ngx_str_t *id)
 {
     u_char  ch;

@@ -36,6 +36,7 @@
 #define NGX_HTTP_WEBHOOK_MAX_ID      128
 
 typedef struct ngx_http_webhook_ctx_s       ngx_http_webhook_ctx_t;
+typedef struct ngx_http_webhook_accept_s    ngx_http_webhook_accept_t;
 typedef struct ngx_http_webhook_capturer_s  ngx_http_webhook_capturer_t;
 
 
@@ -47,6 +48,7 @@ typedef struct ngx_http_webhook_capturer_s  ngx_http_webhook_capturer_t;
 
 typedef struct {
     ngx_http_webhook_trigger_t    *trigger;
+    ngx_http_webhook_stage_e       on;
     ngx_str_t                      type;         /* of the event */
     ngx_str_t                      id;           /* empty: none yet */
     ngx_http_webhook_result_e      result;
@@ -75,7 +77,7 @@ struct ngx_http_webhook_ctx_s {
     ngx_http_webhook_loc_conf_t   *conf;         /* of the first location */
     ngx_array_t                   *triggers;     /* NULL: no list as yet */
     ngx_uint_t                     nfired;
-    ngx_http_webhook_fired_t      *fired;        /* as many as triggers */
+    ngx_http_webhook_fired_t     **fired;        /* one for each trigger */
     ngx_uint_t                     method;       /* before any redirect */
     ngx_uint_t                     status;       /* 0: not known yet */
 
@@ -90,7 +92,8 @@ struct ngx_http_webhook_ctx_s {
     ngx_uint_t                    *gone;         /* set when the ctx dies */
 
     ngx_http_webhook_body_t       *bodies[2];    /* NULL: not examined */
-    wh_json_t                     *element;      /* of webhook_accept */
+    wh_json_t                     *element;      /* of an accepted body */
+    ngx_http_webhook_accept_t     *accept;       /* NULL: none is */
 
     unsigned                       cut:1;        /* never was complete */
     unsigned                       allowed:1;    /* past access control */
@@ -134,6 +137,9 @@ ngx_http_webhook_ctx_t *ngx_http_webhook_ctx_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_webhook_ctx_arm(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 
+/* a header for a response with status 503 */
+ngx_int_t ngx_http_webhook_retry_after(ngx_http_request_t *r);
+
 /* commit: */
 
 /* of the worker; NULL: no memory, or no worker */
@@ -159,6 +165,13 @@ ngx_int_t ngx_http_webhook_commit(ngx_http_request_t *r,
 void ngx_http_webhook_commit_request(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 
+/* "if=" of a trigger: NGX_OK, NGX_DECLINED if it is false, or NGX_ERROR */
+ngx_int_t ngx_http_webhook_condition_test(ngx_http_request_t *r,
+    ngx_http_webhook_trigger_t *t);
+
+/* 1 to 128 of [A-Za-z0-9_-] */
+ngx_uint_t ngx_http_webhook_id_ok(ngx_str_t *id);
+
 /* all of a stage that is undecided gets this result, which is counted */
 void ngx_http_webhook_settle(ngx_http_webhook_stage_t *stage,
     ngx_http_webhook_result_e result);
@@ -175,6 +188,10 @@ void ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx);
 
 /* ends the commit of a stage, data is the stage */
 void ngx_http_webhook_committed(void *data, ngx_int_t rc);
+
+/* accept: events were committed, or examined */
+void ngx_http_webhook_accept_go_on(ngx_http_webhook_ctx_t *ctx);
+void ngx_http_webhook_accept_drop(ngx_http_webhook_ctx_t *ctx);
 
 /* hold: filters of the response */
 void ngx_http_webhook_hold_init(void);

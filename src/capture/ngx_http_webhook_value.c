@@ -841,6 +841,13 @@ ngx_http_webhook_value_begin(ngx_http_request_t *r,
         body->max_raw = wmcf->max_event_size;
     }
 
+    if (ctx->conf->accept) {
+        /* its elements are parsed one by one */
+        body->pointers = NULL;
+        body->max_raw = body->max_size;
+        body->decoded = 1;
+    }
+
     ngx_http_webhook_body_begin(body);
 
     ctx->bodies[source] = body;
@@ -861,6 +868,10 @@ ngx_http_webhook_value_bodies(ngx_http_webhook_ctx_t *ctx)
     bodies = 0;
     values = ctx->conf->values;
 
+    if (ctx->conf->accept) {
+        return 1 << NGX_HTTP_WEBHOOK_REQUEST;
+    }
+
     if (values) {
 
         if (values->pointers[NGX_HTTP_WEBHOOK_REQUEST] || values->nfields) {
@@ -879,9 +890,9 @@ ngx_http_webhook_value_bodies(ngx_http_webhook_ctx_t *ctx)
     possible = 0;
 
     for (i = 0; i < ctx->nfired; i++) {
-        t = ctx->fired[i].trigger;
+        t = ctx->fired[i]->trigger;
 
-        if (ctx->fired[i].result == NGX_HTTP_WEBHOOK_UNDECIDED
+        if (ctx->fired[i]->result == NGX_HTTP_WEBHOOK_UNDECIDED
             && (t->methods == 0 || (t->methods & ctx->method))
             && (ctx->status == 0
                 || t->on == NGX_HTTP_WEBHOOK_ON_REQUEST
@@ -904,7 +915,7 @@ ngx_http_webhook_value_raws(ngx_http_webhook_ctx_t *ctx)
     bodies = 0;
 
     for (i = 0; i < ctx->nfired; i++) {
-        bodies |= ctx->fired[i].trigger->bodies;
+        bodies |= ctx->fired[i]->trigger->bodies;
     }
 
     return bodies;

@@ -89,7 +89,7 @@ ngx_http_webhook_fired_variable(ngx_http_request_t *r,
     ngx_str_t                 *words;
     ngx_uint_t                 i, n;
     ngx_http_webhook_ctx_t    *ctx;
-    ngx_http_webhook_fired_t  *f;
+    ngx_http_webhook_fired_t **f;
 
     v->not_found = 1;
 
@@ -112,21 +112,21 @@ ngx_http_webhook_fired_variable(ngx_http_request_t *r,
         switch (data) {
 
         case NGX_HTTP_WEBHOOK_VARIABLE_ID:
-            words[i] = *ngx_http_webhook_event_id(r, &f[i], 0);
+            words[i] = *ngx_http_webhook_event_id(r, f[i], 0);
             break;
 
         case NGX_HTTP_WEBHOOK_VARIABLE_EVENT:
-            words[i] = f[i].type;
+            words[i] = f[i]->type;
             break;
 
         default: /* NGX_HTTP_WEBHOOK_VARIABLE_RESULT */
 
-            if (f[i].result == NGX_HTTP_WEBHOOK_UNDECIDED) {
+            if (f[i]->result == NGX_HTTP_WEBHOOK_UNDECIDED) {
                 return NGX_OK;
             }
 
             words[i].data = (u_char *)
-                                   ngx_http_webhook_result_name(f[i].result);
+                                   ngx_http_webhook_result_name(f[i]->result);
             words[i].len = ngx_strlen(words[i].data);
             break;
         }
