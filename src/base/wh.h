@@ -34,6 +34,15 @@ typedef struct {
 } wh_str_t;
 
 
+/* malloc-like and free-like; "alloc" may fail at any time */
+
+typedef struct {
+    void        *(*alloc)(void *ctx, size_t size);
+    void         (*free)(void *ctx, void *p);
+    void        *ctx;
+} wh_alloc_t;
+
+
 /*
  * A buffer that grows up to a limit.  "grow" is realloc-like: given the old
  * block (or NULL), its size and the new size, it returns the new block or

@@ -99,7 +99,7 @@ struct wh_json_s {
     size_t                max_value;
     size_t                used;          /* octets in all slots */
 
-    wh_json_alloc_t       mem;
+    wh_alloc_t            mem;
     wh_json_block_t      *blocks;
     yajl_handle           yajl;
     jmp_buf               nomem;
@@ -433,7 +433,7 @@ wh_pointer_index(wh_pointer_node_t *node)
 
 wh_json_t *
 wh_json_create(const wh_pointers_t *set, size_t max_value,
-    const wh_json_alloc_t *mem)
+    const wh_alloc_t *mem)
 {
     size_t      i, max;
     wh_json_t  *j;

@@ -70,15 +70,6 @@ typedef struct {
 } wh_json_value_t;
 
 
-/* malloc-like and free-like; "alloc" may fail at any time */
-
-typedef struct {
-    void             *(*alloc)(void *ctx, size_t size);
-    void              (*free)(void *ctx, void *p);
-    void               *ctx;
-} wh_json_alloc_t;
-
-
 /*
  * Checks the syntax of a pointer (RFC 6901, section 3), which has to be valid
  * UTF-8 as well.  WH_OK, or WH_ERROR with *offset of the offending octet: of
@@ -109,7 +100,7 @@ int wh_pointers_compile(wh_pointers_t *set, const wh_str_t *ptrs,
  * escapes (of the longest token in the set, if that is more).
  */
 wh_json_t *wh_json_create(const wh_pointers_t *set, size_t max_value,
-    const wh_json_alloc_t *mem);
+    const wh_alloc_t *mem);
 
 /*
  * Takes the next n octets, split anywhere.  WH_OK; WH_ERROR if the text is

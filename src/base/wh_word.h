@@ -106,6 +106,19 @@ wh_word_control(uint64_t w)
 }
 
 
+/* what means something in application/x-www-form-urlencoded */
+
+static inline uint64_t
+wh_word_form(uint64_t w)
+{
+    return (((w ^ WH_WORD_ALL('&')) - WH_WORD_ALL(1))
+            | ((w ^ WH_WORD_ALL('=')) - WH_WORD_ALL(1))
+            | ((w ^ WH_WORD_ALL('+')) - WH_WORD_ALL(1))
+            | ((w ^ WH_WORD_ALL('%')) - WH_WORD_ALL(1)))
+           & ~w & WH_WORD_HIGH;
+}
+
+
 /* octets at the start of p that are ASCII */
 
 static inline size_t

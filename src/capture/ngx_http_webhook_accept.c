@@ -495,7 +495,7 @@ ngx_http_webhook_accept_parse(ngx_http_request_t *r,
     ngx_http_webhook_refusal_t *why)
 {
     int                            rc;
-    wh_json_alloc_t                mem;
+    wh_alloc_t                mem;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     *json = NULL;

@@ -67,9 +67,8 @@ static void ngx_http_webhook_body_parse(ngx_http_webhook_body_t *body,
 void
 ngx_http_webhook_body_begin(ngx_http_webhook_body_t *body)
 {
-    wh_json_alloc_t  mem;
+    wh_alloc_t  mem;
 
-    body->state = NGX_HTTP_WEBHOOK_BODY_READING;
     body->allowance = NGX_HTTP_WEBHOOK_SLICE;
     body->last = &body->backlog;
 
@@ -79,20 +78,36 @@ ngx_http_webhook_body_begin(ngx_http_webhook_body_t *body)
         body->raw.ctx = body;
     }
 
+    if (body->pointers == NULL
+        && body->form == WH_FORM_OTHER
+        && !body->decoded)
+    {
+        return;
+    }
+
     if (body->coding == NGX_HTTP_WEBHOOK_UNKNOWN) {
         body->state = NGX_HTTP_WEBHOOK_BODY_ENCODED;
         return;
     }
 
-    if (body->pointers == NULL) {
+    body->state = NGX_HTTP_WEBHOOK_BODY_READING;
+
+    if (body->decoded) {
         return;
     }
 
     ngx_http_webhook_body_memory(body, &mem);
 
-    body->json = wh_json_create(body->pointers, body->max_value, &mem);
+    if (body->form == WH_FORM_OTHER) {
+        body->json = wh_json_create(body->pointers, body->max_value, &mem);
 
-    if (body->json == NULL) {
+    } else {
+        body->fielded = wh_form_create(body->fields, body->nfields,
+                                       body->form, body->boundary,
+                                       body->max_value, &mem);
+    }
+
+    if (body->json == NULL && body->fielded == NULL) {
         ngx_http_webhook_body_starve(body);
     }
 }
@@ -107,9 +122,7 @@ ngx_http_webhook_body_feed(ngx_http_webhook_body_t *body, u_char *p, size_t n)
         ngx_http_webhook_body_keep(body, p, n);
     }
 
-    if (body->state != NGX_HTTP_WEBHOOK_BODY_READING
-        || (body->json == NULL && !body->decoded))
-    {
+    if (body->state != NGX_HTTP_WEBHOOK_BODY_READING) {
         return;
     }
 
@@ -187,10 +200,7 @@ ngx_http_webhook_body_destroy(ngx_http_webhook_body_t *body)
         ngx_delete_posted_event(&body->event);
     }
 
-    ngx_http_webhook_body_stop(body, body->state);
-
-    wh_json_destroy(body->json);
-    body->json = NULL;
+    ngx_http_webhook_body_stop(body, NGX_HTTP_WEBHOOK_BODY_INVALID);
 
     ngx_http_webhook_body_free(body, body->raw.data);
     ngx_memzero(&body->raw, sizeof(wh_buf_t));
@@ -274,7 +284,7 @@ ngx_http_webhook_account_free(ngx_http_webhook_account_t *account, void *p)
 
 void
 ngx_http_webhook_body_memory(ngx_http_webhook_body_t *body,
-    wh_json_alloc_t *mem)
+    wh_alloc_t *mem)
 {
     mem->alloc = ngx_http_webhook_body_alloc;
     mem->free = ngx_http_webhook_body_free;
@@ -466,6 +476,9 @@ ngx_http_webhook_body_stop(ngx_http_webhook_body_t *body,
     if (state == NGX_HTTP_WEBHOOK_BODY_INVALID) {
         wh_json_destroy(body->json);
         body->json = NULL;
+
+        wh_form_destroy(body->fielded);
+        body->fielded = NULL;
     }
 }
 
@@ -482,6 +495,8 @@ ngx_http_webhook_body_starve(ngx_http_webhook_body_t *body)
 static void
 ngx_http_webhook_body_finish(ngx_http_webhook_body_t *body)
 {
+    int  rc;
+
     body->finished = 1;
 
     if (body->state != NGX_HTTP_WEBHOOK_BODY_READING) {
@@ -493,7 +508,14 @@ ngx_http_webhook_body_finish(ngx_http_webhook_body_t *body)
         return;
     }
 
-    switch (body->json ? wh_json_finish(body->json) : WH_OK) {
+    if (body->json) {
+        rc = wh_json_finish(body->json);
+
+    } else {
+        rc = body->fielded ? wh_form_finish(body->fielded) : WH_OK;
+    }
+
+    switch (rc) {
 
     case WH_OK:
         ngx_http_webhook_body_stop(body, NGX_HTTP_WEBHOOK_BODY_COMPLETE);
@@ -703,6 +725,7 @@ static void
 ngx_http_webhook_body_parse(ngx_http_webhook_body_t *body, u_char *p,
     size_t n)
 {
+    int         rc;
     size_t      rest;
     ngx_uint_t  over;
 
@@ -726,7 +749,14 @@ ngx_http_webhook_body_parse(ngx_http_webhook_body_t *body, u_char *p,
         return;
     }
 
-    switch (wh_json_feed(body->json, (char *) p, n)) {
+    if (body->json) {
+        rc = wh_json_feed(body->json, (char *) p, n);
+
+    } else {
+        rc = wh_form_feed(body->fielded, (char *) p, n);
+    }
+
+    switch (rc) {
 
     case WH_OK:
 

@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_webhook_module.h"
+#include "wh_form.h"
 #include "wh_json.h"
 
 
@@ -55,7 +56,11 @@ typedef void (*ngx_http_webhook_examined_pt)(void *data);
 /* set to zero, then by who wants the body: the first part */
 
 typedef struct {
-    wh_pointers_t                 *pointers;     /* NULL: none */
+    wh_pointers_t                 *pointers;     /* of JSON, NULL: none */
+    wh_str_t                      *fields;       /* of a form, or none */
+    ngx_uint_t                     nfields;
+    int                            form;         /* its kind, WH_FORM_... */
+    wh_str_t                       boundary;
     ngx_http_webhook_coding_e      coding;
     size_t                         max_size;     /* to parse, decoded */
     size_t                         max_value;    /* of all values held */
@@ -66,7 +71,8 @@ typedef struct {
     void                          *data;         /* and "decoded" */
 
     ngx_http_webhook_body_e        state;
-    wh_json_t                     *json;         /* NULL: no values */
+    wh_json_t                     *json;         /* one of the two, or none */
+    wh_form_t                     *fielded;
     wh_buf_t                       raw;
 
     ngx_http_webhook_inflate_t    *inflate;
@@ -85,7 +91,7 @@ typedef struct {
 } ngx_http_webhook_body_t;
 
 
-/* begins; state is not NGX_HTTP_WEBHOOK_BODY_NONE any more */
+/* begins; if there is nothing to look for the state is ..._BODY_NONE */
 void ngx_http_webhook_body_begin(ngx_http_webhook_body_t *body);
 
 /* the next octets, which may be gone after the call */
@@ -119,7 +125,7 @@ ngx_http_webhook_coding_e ngx_http_webhook_body_coding(ngx_str_t *value);
 
 /* memory of the account, for parsers beside the body's own */
 void ngx_http_webhook_body_memory(ngx_http_webhook_body_t *body,
-    wh_json_alloc_t *mem);
+    wh_alloc_t *mem);
 
 /* "grow" of a wh_buf_t whose "ctx" is the body: likewise */
 void *ngx_http_webhook_body_grow(void *ctx, void *old, size_t old_size,

@@ -35,6 +35,8 @@ static void ngx_http_webhook_value_feed(ngx_http_webhook_body_t *body,
     ngx_buf_t *b);
 static ngx_http_webhook_body_t *ngx_http_webhook_value_begin(
     ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx, ngx_uint_t source);
+static ngx_int_t ngx_http_webhook_value_form(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_body_t *body);
 static ngx_uint_t ngx_http_webhook_value_bodies(ngx_http_webhook_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_value_raws(ngx_http_webhook_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_value_encoding(ngx_http_request_t *r,
@@ -535,12 +537,25 @@ ngx_http_webhook_value_get(ngx_http_webhook_ctx_t *ctx,
 {
     wh_json_t                *json;
     const wh_json_value_t    *jv;
+    const wh_form_value_t    *fv;
     ngx_http_webhook_body_t  *body;
 
     body = ctx->bodies[value->source];
 
     if (value->form) {
-        return NGX_DECLINED;
+        fv = body && body->fielded ? wh_form_value(body->fielded, value->slot)
+                                   : NULL;
+
+        if (fv == NULL || !fv->found) {
+            return NGX_DECLINED;
+        }
+
+        c->name = value->name;
+        c->kind = WH_JSON_STRING;
+        c->text.len = fv->text.len;
+        c->text.data = (u_char *) fv->text.data;
+
+        return NGX_OK;
     }
 
     if (ctx->element && value->source == NGX_HTTP_WEBHOOK_REQUEST) {
@@ -805,6 +820,7 @@ static ngx_http_webhook_body_t *
 ngx_http_webhook_value_begin(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_uint_t source)
 {
+    ngx_int_t                      valid;
     ngx_str_t                      encoding;
     ngx_http_webhook_body_t       *body;
     ngx_http_webhook_capturer_t   *cap;
@@ -818,6 +834,8 @@ ngx_http_webhook_value_begin(ngx_http_request_t *r,
     if (cap == NULL || body == NULL) {
         return NULL;
     }
+
+    valid = NGX_OK;
 
     if (ngx_http_webhook_value_encoding(r, source, &encoding) > 1) {
         body->coding = NGX_HTTP_WEBHOOK_UNKNOWN;
@@ -841,6 +859,10 @@ ngx_http_webhook_value_begin(ngx_http_request_t *r,
         body->max_raw = wmcf->max_event_size;
     }
 
+    if (source == NGX_HTTP_WEBHOOK_REQUEST) {
+        valid = ngx_http_webhook_value_form(r, ctx, body);
+    }
+
     if (ctx->conf->accept) {
         /* its elements are parsed one by one */
         body->pointers = NULL;
@@ -850,9 +872,45 @@ ngx_http_webhook_value_begin(ngx_http_request_t *r,
 
     ngx_http_webhook_body_begin(body);
 
+    if (valid != NGX_OK) {
+        /* a form, but nobody could tell its fields */
+        body->state = NGX_HTTP_WEBHOOK_BODY_INVALID;
+    }
+
     ctx->bodies[source] = body;
 
     return body;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_value_form(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_body_t *body)
+{
+    wh_str_t  type;
+
+    if (ctx->conf->values == NULL
+        || ctx->conf->values->nfields == 0
+        || ctx->conf->accept
+        || r->headers_in.content_type == NULL)
+    {
+        return NGX_OK;
+    }
+
+    body->fields = ctx->conf->values->fields;
+    body->nfields = ctx->conf->values->nfields;
+
+    type.len = r->headers_in.content_type->value.len;
+    type.data = (char *) r->headers_in.content_type->value.data;
+
+    if (wh_form_type(type, &body->form, &body->boundary) == WH_OK) {
+        return NGX_OK;
+    }
+
+    body->form = WH_FORM_OTHER;
+    body->pointers = NULL;
+
+    return NGX_DECLINED;
 }
 
 

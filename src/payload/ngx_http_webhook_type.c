@@ -144,9 +144,9 @@ static ngx_int_t
 ngx_http_webhook_type_json(wh_buf_t *out, ngx_str_t *text,
     wh_pointers_t *none, ngx_log_t *log)
 {
-    int               rc;
-    wh_json_t        *j;
-    wh_json_alloc_t   mem;
+    int          rc;
+    wh_json_t   *j;
+    wh_alloc_t   mem;
 
     /* no need to look at what will not fit */
 

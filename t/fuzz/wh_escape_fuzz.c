@@ -125,7 +125,7 @@ json_decode(const char *p, size_t n, int kind, wh_buf_t *out)
     size_t                  bad;
     wh_str_t                root;
     wh_json_t              *j;
-    wh_json_alloc_t         mem;
+    wh_alloc_t              mem;
     const wh_json_value_t  *v;
 
     root.data = "";

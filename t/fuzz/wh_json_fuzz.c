@@ -143,11 +143,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static wh_json_t *
 parse(const char *p, size_t n, size_t step, size_t max, mem_t *mem)
 {
-    int               rc, end;
-    char             *piece;
-    size_t            i, len;
-    wh_json_t        *j;
-    wh_json_alloc_t   a;
+    int          rc, end;
+    char        *piece;
+    size_t       i, len;
+    wh_json_t   *j;
+    wh_alloc_t   a;
 
     a.alloc = mem_alloc;
     a.free = mem_free;

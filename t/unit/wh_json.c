@@ -144,10 +144,10 @@ pool_alloc(void *ctx, size_t size)
 static void
 run_open(run_t *r, const char *const *ptrs, size_t max)
 {
-    size_t           i, bad;
-    wh_str_t         p[16];
-    unsigned char    flags[16];
-    wh_json_alloc_t  mem;
+    size_t         i, bad;
+    wh_str_t       p[16];
+    wh_alloc_t     mem;
+    unsigned char  flags[16];
 
     memset(r, 0, sizeof(run_t));
 
@@ -851,13 +851,13 @@ splits(void)
 static void
 no_memory(void)
 {
-    int                      rc;
-    char                     text[600];
-    run_t                    r;
-    size_t                   i, at, bad;
-    wh_str_t                 p[2];
-    unsigned char            flags[2];
-    wh_json_alloc_t          mem;
+    int            rc;
+    char           text[600];
+    run_t          r;
+    size_t         i, at, bad;
+    wh_str_t       p[2];
+    wh_alloc_t     mem;
+    unsigned char  flags[2];
 
     memset(&r, 0, sizeof(run_t));
 

@@ -19,6 +19,8 @@ typedef size_t (*run_pt)(const char *p, size_t n);
 static void check(run_pt f, run_pt slow, const char *name);
 static size_t ascii(const char *p, size_t n);
 static size_t plain(const char *p, size_t n);
+static size_t form(const char *p, size_t n);
+static size_t form_slow(const char *p, size_t n);
 static size_t header(const char *p, size_t n);
 static size_t header_slow(const char *p, size_t n);
 
@@ -28,6 +30,7 @@ main(void)
 {
     check(wh_ascii_run, ascii, "ASCII");
     check(wh_plain_run, plain, "plain JSON");
+    check(form, form_slow, "plain form");
     check(header, header_slow, "value of a header");
 
     is_int((int64_t) wh_ascii_run(NULL, 0), 0, "NULL of no octets is fine");
@@ -48,8 +51,8 @@ check(run_pt f, run_pt slow, const char *name)
     unsigned   c, d;
 
     static const unsigned char  others[] = {
-        0, '\t', 0x1f, 0x20, '!', '"', '#', '[', '\\', ']', 0x7e, 0x7f, 0x80,
-        0xff
+        0, '\t', 0x1f, 0x20, '!', '"', '#', '%', '&', '+', '=', '[', '\\', ']',
+        0x7e, 0x7f, 0x80, 0xff
     };
 
     for (n = 1; n <= MAX; n++) {
@@ -102,6 +105,37 @@ plain(const char *p, size_t n)
         if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') {
             break;
         }
+    }
+
+    return i;
+}
+
+
+static size_t
+form(const char *p, size_t n)
+{
+    size_t    i;
+    uint64_t  mask;
+
+    for (i = 0; i < n; i += WH_WORD) {
+        mask = wh_word_form(wh_word_next(p + i, n - i));
+
+        if (mask) {
+            return i + wh_word_first(mask);
+        }
+    }
+
+    return n;
+}
+
+
+static size_t
+form_slow(const char *p, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n && (p[i] == '\0' || strchr("&=+%", p[i]) == NULL); i++) {
+        /* void */
     }
 
     return i;
