@@ -6,6 +6,7 @@
 
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_capture.h"
+#include "ngx_http_webhook_condition.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_store.h"
@@ -70,6 +71,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_webhook_accept_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_condition"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_webhook_condition_block,
+      0,
       0,
       NULL },
 

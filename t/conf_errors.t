@@ -32,6 +32,9 @@ $t->write_file('template', "one\ntwo \${name}\n");
 $t->write_file('long', 't' x 1048577);
 $t->write_file('not.pem', "not a certificate\n");
 $t->write_file('timeout.conf', "timeout never;\n");
+$t->write_file('closed.conf', "\$uri = a;\n}\n\$uri = b;\n");
+$t->write_file('unclosed.conf', "any {\n\$uri = a;\n\n");
+$t->write_file('quote.conf', "any {\n\$uri = 'a;\n}");
 
 my $dir = $t->testdir();
 
@@ -53,6 +56,7 @@ my $event = 'e' x 129;
 #	endpoint	webhook_endpoint with an url
 #	urlless		one without
 #	structured, text	webhook_payload
+#	condition	webhook_condition, of $c
 #	main		outside of http
 #
 # Further: place => regex of another place, or '' for none; close => 0 if the
@@ -217,6 +221,107 @@ map({ my $s = $_; ['http', "webhook a.b to=known every=$s; #!",
 	qr/variable "\$v" is already defined by another directive/],
 ['http', "webhook_json \$v request /a; #!\nmap \$uri \$v { default 1; }",
 	qr/variable "\$v" is already defined by another directive/],
+
+# webhook_condition
+
+map({ my $v = $_; ['http', "webhook_condition $v { #!\n\$uri = a;\n}",
+	qr/invalid variable name ".*", it must be like "\$name"/] }
+	'c', '$', '""', '$a-b', '"$a b"', '${c}', '$1'),
+['http', 'webhook_condition $c; #!', qr/has no opening "\{"/],
+['http', 'webhook_condition { } #!', qr/number of arguments/],
+['http', 'webhook_condition $c $d { } #!', qr/number of arguments/],
+['server', 'webhook_condition $c { } #!', qr/not allowed here/],
+['location', 'webhook_condition $c { } #!', qr/not allowed here/],
+['http', "webhook_condition \$c {\n\$uri = a;\n}\n"
+	. "webhook_condition \$c { #!\n\$uri = b;\n}",
+	qr/the duplicate "c" variable/],
+['http', "webhook_condition \$c {\n\$uri = a;\n}\n"
+	. "webhook_condition \$C { #!\n\$uri = b;\n}",
+	qr/the duplicate "C" variable/],
+['http', "webhook_condition \$uri { #!\n\$host = a;\n}",
+	qr/the duplicate "uri" variable/],
+['http', "map \$uri \$c { default 1; }\nwebhook_condition \$c { #!\n\$uri = a;\n}",
+	qr/variable "\$c" is already defined by another directive/],
+['http', "webhook_json \$c request /a;\nwebhook_condition \$c { #!\n\$uri = a;\n}",
+	qr/variable "\$c" is already defined by another directive/],
+['http', "webhook_condition \$c {\n\$uri = a;\n}\nmap \$uri \$c { #!\ndefault 1;\n}",
+	qr/the duplicate "c" variable/],
+['http', "webhook_condition \$c {\n\$uri = a;\n}\nwebhook_json \$c request /a; #!",
+	qr/the duplicate "c" variable/],
+['condition', '} #!',
+	qr/webhook_condition "\$c" must have at least one line as "VALUE OPERATOR VALUE;"/,
+	close => 0],
+['condition', "include empty;\n} #!", qr/must have at least one line/,
+	close => 0],
+map({ my $b = $_;
+	['condition', "$b {\n} #!",
+		qr/"$b" must have at least one line as "VALUE OPERATOR VALUE;"/],
+	['condition', "\$uri = a;\n$b { #!\n\$uri = b;\n",
+		qr/unexpected "\{"/, place => qr/nginx\.conf:\d+$/m],
+	['condition', "$b = a; #!",
+		qr/"$b" must be followed by "\{", as a value it must have quotes/],
+	['condition', "$b\n# comment\n\$uri = a; #!",
+		qr/"$b" must be followed by "\{"/],
+	['condition', "\$uri = a;\n$b \$uri = a; #!",
+		qr/"$b" must be followed by "\{"/],
+	['condition', ("any {\n" x 8) . "$b { #!\n\$uri = a;\n}" . ("}\n" x 8),
+		qr/"$b" is nested deeper than 8 levels/],
+	} 'any', 'all'),
+['condition', 'some { } #!', qr/unexpected "\{"/],
+['condition', 'any; #!', qr/no operator behind "any", it must be one of/],
+['condition', '$uri; #!',
+	qr/no operator behind "\$uri", it must be one of "=", "!=", "~", "~\*", "!~", "!~\*", "<", "<=", ">", ">=", "exists", "!exists" or "in"/],
+map({ my $v = $_; ['condition', "\$uri $v a; #!",
+	qr/unknown operator ".*", it must be one of "=", "!=", "~", "~\*", "!~", "!~\*", "<", "<=", ">", ">=", "exists", "!exists" or "in"/] }
+	'==', '=~', '!', '<>', 'IN', 'is', '!in', '""', '$uri'),
+['condition', '$uri=a; #!', qr/no operator behind "\$uri=a"/],
+map({ my $v = $_;
+	['condition', "\$uri $v; #!",
+		qr/invalid number of words with "\Q$v\E", it must be "VALUE \Q$v\E VALUE"/],
+	['condition', "\$uri $v 1 2; #!",
+		qr/invalid number of words with "\Q$v\E", it must be "VALUE \Q$v\E VALUE"/],
+	} '=', '!=', '~', '~*', '!~', '!~*', '<', '<=', '>', '>='),
+map({ my $v = $_;
+	['condition', "\$uri $v a; #!",
+		qr/invalid number of words with "$v", it must be "VALUE $v"/],
+	['condition', "uri $v; #!",
+		qr/no variable in "uri", "$v" must have one as "\$name"/],
+	['condition', "a\$\$ $v; #!", qr/no variable in "a\$\$", "$v" must/],
+	} 'exists', '!exists'),
+['condition', '$uri in; #!',
+	qr/invalid number of words with "in", it must be "VALUE in VALUE \.\.\."/],
+map({ my ($v, $bad) = @$_; ['condition', "$v; #!",
+	qr/"\Q$bad\E" with "\S+" is not a number, it must be one like "-2\.499" or "1e9", or have a variable/] }
+	['$uri < a', 'a'], ['$uri <= ""', ''], ['$uri > 01', '01'],
+	['$uri >= +1', '+1'], ['$uri < 1.', '1.'], ['$uri < 0x10', '0x10'],
+	['$uri < " 1"', ' 1'], ['$uri < $$', '$$'], ['uri < 1', 'uri'],
+	['"" > $uri', '']),
+map({ my $v = $_; ['condition', "\$uri $v a(b; #!",
+	qr/"a\(b" with "\Q$v\E" must be a regular expression: pcre.*"a\(b"/] }
+	'~', '~*', '!~', '!~*'),
+map({ my $v = $_; ['condition', "\$uri = $v; #!",
+	qr/invalid variable ".*", it must be like "\$name" or "\$\{name\}"; a dollar is "\$\$"/] }
+	'$', 'a$', '$1', '${uri', '${}', '"${u ri}"', '$-', 'a$$$'),
+['condition', '$1 exists; #!', qr/invalid variable "\$1"/],
+['condition', '$none_such = a; #!',
+	qr/unknown variable "\$none_such", it must be/],
+['condition', '$uri in a b${none_such}; #!',
+	qr/unknown variable "\$none_such", it must be/],
+['condition', '$C = 1; #!',
+	qr/"\$c" is used in its own condition, it must be another variable/],
+['condition', "any {\n\$uri = a\${c}b; #!\n}",
+	qr/"\$c" is used in its own condition/],
+['condition', 'include none.conf; #!', qr/open\(\) ".*none\.conf" failed/],
+['condition', 'include directory; #!', qr/".*\/directory" failed \(21: /],
+['condition', "\$uri = a;\ninclude timeout.conf;",
+	qr/unknown operator "never", it must be/, place => qr/timeout\.conf:1$/m],
+['condition', "\$uri = a;\ninclude closed.conf;", qr/unexpected "\}"/,
+	place => qr/closed\.conf:2$/m],
+['condition', "\$uri = a;\ninclude unclosed.conf;",
+	qr/unexpected end of file, expecting "\}"/,
+	place => qr/unclosed\.conf:4$/m],
+['condition', "\$uri = a;\ninclude quote.conf;",
+	qr/unexpected end of file, expecting/, place => qr/quote\.conf:\d+$/m],
 
 # webhook_max_body_size, webhook_max_event_size, webhook_connections
 
@@ -628,6 +733,13 @@ map({ my ($v, $type) = @$_; ['structured', "field a $v; #!",
 
 my @allowed = (
 ['bare', ''],
+['bare', "webhook_condition \$c {\n\$uri = a;\n}"],
+['condition', '$uri = a;'],
+['condition', ('any {' x 8) . '1 < 2;' . ('}' x 8)],
+['condition', '1 < 2; $uri in a b c d e f g h i j k l m n o p q r s t;'],
+['condition', 'all{any{$uri !~* "a{2}$";}} any { "$$" != $uri; }'],
+['condition', 'include empty; $uri = a; include nothing*.conf;'],
+['condition', '$d = 1; } webhook_condition $d { $c = 1;'],
 ['bare', 'webhook_store one;'],
 ['bare', 'webhook_store one/ size=16m journal=4m sync=always full=reject '
 	. 'commit_timeout=1ms dead=1;'],
@@ -751,6 +863,9 @@ sub test {
 
 	} elsif ($where eq 'urlless') {
 		$part{http} = "webhook_endpoint e {\n$what\n$close";
+
+	} elsif ($where eq 'condition') {
+		$part{http} = "webhook_condition \$c {\n$what\n$close";
 
 	} elsif ($where eq 'structured' || $where eq 'text') {
 		$part{http} = "webhook_payload p $where {\n$what\n$close";
