@@ -55,7 +55,7 @@ my $event = 'e' x 129;
 #	http, server, location
 #	endpoint	webhook_endpoint with an url
 #	urlless		one without
-#	structured, text	webhook_payload
+#	structured, flat, form, text, raw	webhook_payload
 #	condition	webhook_condition, of $c
 #	main		outside of http
 #
@@ -638,8 +638,8 @@ map({ my $v = $_; ['endpoint', $v,
 ['http', "webhook_payload known structured { #!\nfield a b;\n}",
 	qr/duplicate payload "known"/],
 map({ my $v = $_; ['http', "webhook_payload p $v { #!\nfield a b;\n}",
-	qr/unknown kind ".*", it must be "structured" or "text"/] }
-	'flat', 'form', 'raw', 'STRUCTURED', '""'),
+	qr/unknown kind ".*", it must be "structured", "flat", "form", "text" or "raw"/] }
+	'some', 'RAW', 'STRUCTURED', '""'),
 ['http', 'webhook_payload p { } #!', qr/number of arguments/],
 ['server', 'webhook_payload p text { } #!', qr/not allowed here/],
 ['structured', '} #!', qr/payload "p" must have at least one "field"/,
@@ -652,17 +652,67 @@ map({ my $v = $_; ['http', "webhook_payload p $v { #!\nfield a b;\n}",
 	qr/unknown directive "some" in a structured payload, it must be "field", "content_type" or "include"/],
 ['text', 'some thing; #!',
 	qr/unknown directive "some" in a text payload, it must be "template", "file", "content_type" or "include"/],
+map({ my $v = $_; [$v, 'some thing; #!',
+	qr/unknown directive "some" in a $v payload, it must be "field", "separator", "content_type" or "include"/] }
+	'flat', 'form'),
+['raw', 'some thing; #!',
+	qr/unknown directive "some" in a raw payload, it must be "body", "content_type" or "include"/],
+['structured', 'separator .; #!',
+	qr/unknown directive "separator" in a structured payload/],
+['flat', 'body request; #!',
+	qr/unknown directive "body" in a flat payload/],
+['raw', 'field a b; #!', qr/unknown directive "field" in a raw payload/],
 ['structured', 'template a; #!',
 	qr/unknown directive "template" in a structured payload, it must be/],
 ['text', 'field a; #!', qr/unknown directive "field" in a text payload/],
 ['text', 'field a b; #!',
-	qr/no such directive in a text payload/],
+	qr/unknown directive "field" in a text payload, it must be/],
+['flat', '} #!', qr/payload "p" must have at least one "field"/,
+	close => 0],
+['form', "separator .;\n} #!",
+	qr/payload "p" must have at least one "field"/, close => 0],
+['raw', '} #!', qr/payload "p" must have a "body"/, close => 0],
+['raw', "content_type a/b;\n} #!", qr/payload "p" must have a "body"/,
+	close => 0],
 ['structured', 'content_type; #!',
 	qr/invalid number of arguments in "content_type"/],
 ['structured', "content_type a/b;\ncontent_type c/d; #!",
 	qr/"content_type" directive is duplicate/],
 map({ my $v = $_; ['structured', "content_type $v; #!",
 	qr/invalid content type "(?s:.*)", it must be/] } '""', '"a\r\nb"'),
+
+# separator, body
+
+map({ my $v = $_; ['flat', "separator $v; #!",
+	qr/invalid separator "(?s:.*)", it must be 1 to 8 octets of UTF-8/] }
+	'""', '123456789', '"a\nb"', "\"\xff\""),
+['form', 'separator; #!', qr/invalid number of arguments in "separator"/],
+['form', "separator .;\nseparator .; #!",
+	qr/"separator" directive is duplicate/],
+map({ my $v = $_; ['raw', "body $v; #!",
+	qr/invalid body ".*", it must be "request" or "response"/] }
+	'""', 'some', 'REQUEST', '$uri'),
+['raw', 'body; #!', qr/invalid number of arguments in "body"/],
+['raw', 'body request response; #!',
+	qr/invalid number of arguments in "body"/],
+['raw', "body request;\nbody response; #!",
+	qr/"body" directive is duplicate/],
+
+# names of one level
+
+map({ my $v = $_; ['flat', "field $v b; #!",
+	qr/invalid field name ".*", a part of it is empty; a dot in a name is "\\\."/] }
+	'""', '.a', 'a.', 'a..b', '.'),
+['flat', "field a b;\nfield a c; #!",
+	qr/duplicate field "a", its name is "a" as that of field "a" in \S+:\d+ in/],
+['flat', "field a.b c;\nfield a_b d; #!\nfield a.c d;",
+	qr/duplicate field "a_b", its name is "a_b" as that of field "a\.b" in/],
+['form', "field a.b c;\nfield a-b d; #!\nseparator -;",
+	qr/duplicate field "a-b", its name is "a-b" as that of field "a\.b" in/],
+['flat', 'separator .;'. "\nfield a.b c;\nfield a\\.b d; #!",
+	qr/duplicate field "a\\\.b", its name is "a\.b" as that of field "a\.b"/],
+['form', 'field a $uri none; #!', qr/invalid parameter "none" of field "a"/],
+['flat', 'field a "{" json; #!', qr/"\{" in field "a" is not of type "json"/],
 
 # field
 
@@ -772,6 +822,10 @@ my @allowed = (
 ['endpoint', 'basic ann pa$$word;'],
 ['endpoint', 'timeout 3650d;'],
 ['http', 'webhook_memory 64k;'],
+['flat', "field a b;\nfield a.b c;\nfield a\\.b d;\nseparator 12345678;"],
+['form', "field a b;\nseparator \xc3\xa4;\ncontent_type text/plain;"],
+['flat', 'field ' . 'a.' x 100 . 'a b;'],
+['raw', "content_type text/plain;\nbody response;"],
 ['endpoint', "ssl_name [::1];\nssl_verify off;\nssl_protocols TLSv1.2 TLSv1.3;"],
 ['endpoint', "ssl_certificate client.crt;\nssl_certificate_key client.key;\n"
 	. 'ssl_trusted_certificate client.ca.crt;'],
@@ -867,7 +921,7 @@ sub test {
 	} elsif ($where eq 'condition') {
 		$part{http} = "webhook_condition \$c {\n$what\n$close";
 
-	} elsif ($where eq 'structured' || $where eq 'text') {
+	} elsif ($where =~ /^(?:structured|flat|form|text|raw)$/) {
 		$part{http} = "webhook_payload p $where {\n$what\n$close";
 
 	} else {

@@ -45,8 +45,8 @@ while ($commands =~ /ngx_string\("(\w+)"\),\s+(.*?),/gs) {
 $directive{$_} = 'webhook_endpoint' for table($endpoint,
 	'ngx_http_webhook_endpoint_cmd_t') =~ /ngx_string\("(\w+)"\)/g;
 
-$directive{$_} = 'webhook_payload' for grep { $_ ne 'include' }
-	$payload =~ /ngx_strcmp\(value\[0\]\.data, "(\w+)"\)/g;
+$directive{$_} = 'webhook_payload' for table($payload,
+	'ngx_http_webhook_payload_cmd_t') =~ /ngx_string\("(\w+)"\)/g;
 
 cmp_ok(keys %directive, '>', 30, 'directives found in the source');
 
@@ -83,6 +83,8 @@ my %parameter = (
 		=~ /ngx_string\("(\w+=)"\)/g],
 	webhook_store => [$store
 		=~ /ngx_str(?:n)?cmp\(value\[i\]\.data, "(\w+=\w*)"/g],
+	webhook_payload => [table($payload, 'ngx_str_t', 'kinds')
+		=~ /ngx_string\("(\w+)"\)/g],
 	method => [table($endpoint, 'ngx_str_t', 'methods')
 		=~ /ngx_string\("(\w+)"\)/g],
 	order => [table($endpoint, 'ngx_str_t', 'orders')

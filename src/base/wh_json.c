@@ -93,41 +93,42 @@ typedef struct {
 
 
 struct wh_json_s {
-    const wh_pointers_t  *set;
-    wh_json_slot_t       *slots;         /* [set->n] */
-    wh_json_slot_t       *active;        /* being captured, innermost first */
-    size_t                max_value;
-    size_t                used;          /* octets in all slots */
+    const wh_pointers_t      *set;
+    const wh_json_visitor_t  *visitor;   /* may be NULL */
+    wh_json_slot_t           *slots;     /* [set->n] */
+    wh_json_slot_t           *active;    /* being captured, innermost first */
+    size_t                    max_value;
+    size_t                    used;      /* octets in all slots */
 
-    wh_alloc_t            mem;
-    wh_json_block_t      *blocks;
-    yajl_handle           yajl;
-    jmp_buf               nomem;
+    wh_alloc_t                mem;
+    wh_json_block_t          *blocks;
+    yajl_handle               yajl;
+    jmp_buf                   nomem;
 
-    int                   rc;            /* sticky result */
-    int                   why;           /* result asked for by a callback */
-    int                   state;
-    unsigned              finished:1;
-    unsigned              done:1;        /* the value has ended */
-    unsigned              elided:1;      /* the next scalar was shortened */
+    int                       rc;        /* sticky result */
+    int                       why;       /* result asked for by a callback */
+    int                       state;
+    unsigned                  finished:1;
+    unsigned                  done:1;    /* the value has ended */
+    unsigned                  elided:1;  /* the next scalar was shortened */
 
-    uint64_t              offset;        /* octets taken */
-    uint64_t              bad;
-    uint64_t              at;            /* of what yajl is given */
-    uint64_t              last;          /* end of the last value */
+    uint64_t                  offset;    /* octets taken */
+    uint64_t                  bad;
+    uint64_t                  at;        /* of what yajl is given */
+    uint64_t                  last;      /* end of the last value */
 
-    wh_utf8_t             utf8;
-    int                   lex;
-    size_t                max_units;
-    size_t                units;         /* of the current token */
-    uint64_t              quote;         /* offset of the last string */
-    char                  prev;          /* the last octet not in a string */
-    unsigned              held:1;        /* yajl does not have esc[] yet */
-    size_t                esc_len;
-    char                  esc[12];       /* the last escape, or a pair */
+    wh_utf8_t                 utf8;
+    int                       lex;
+    size_t                    max_units;
+    size_t                    units;     /* of the current token */
+    uint64_t                  quote;     /* offset of the last string */
+    char                      prev;      /* the last octet not in a string */
+    unsigned                  held:1;    /* yajl does not have esc[] yet */
+    size_t                    esc_len;
+    char                      esc[12];   /* the last escape, or a pair */
 
-    size_t                depth;
-    wh_json_frame_t       stack[WH_JSON_MAX_DEPTH];
+    size_t                    depth;
+    wh_json_frame_t           stack[WH_JSON_MAX_DEPTH];
 };
 
 
@@ -186,6 +187,7 @@ static const wh_pointer_node_t *wh_json_enter(wh_json_t *j);
 static int wh_json_scalar(wh_json_t *j, int kind, const char *p, size_t n);
 static int wh_json_open(wh_json_t *j, int array);
 static int wh_json_close(wh_json_t *j, const char *p);
+static void wh_json_visited(wh_json_t *j, int rc);
 static void wh_json_ended(wh_json_t *j);
 static void wh_json_reset(wh_json_t *j, const wh_pointer_node_t *node);
 static void wh_json_put_active(wh_json_t *j, const char *p, size_t n,
@@ -195,6 +197,12 @@ static void wh_json_put(wh_json_t *j, wh_json_slot_t *slot, const char *p,
 static void wh_json_set(wh_json_slot_t *slot, int kind);
 static void wh_json_clear(wh_json_t *j, wh_json_slot_t *slot, int truncated);
 static void *wh_json_grow(void *ctx, void *old, size_t old_size, size_t size);
+
+
+static wh_pointer_node_t    wh_json_no_node;
+static const wh_pointers_t  wh_json_no_pointers = {
+    0, 0, &wh_json_no_node, NULL
+};
 
 
 static const yajl_callbacks  wh_json_callbacks = {
@@ -438,6 +446,10 @@ wh_json_create(const wh_pointers_t *set, size_t max_value,
     size_t      i, max;
     wh_json_t  *j;
 
+    if (set == NULL) {
+        set = &wh_json_no_pointers;
+    }
+
     if (set->n > (SIZE_MAX - sizeof(wh_json_t)) / sizeof(wh_json_slot_t)) {
         return NULL;
     }
@@ -504,6 +516,13 @@ wh_json_destroy(wh_json_t *j)
     wh_json_free_blocks(j);
 
     j->mem.free(j->mem.ctx, j);
+}
+
+
+void
+wh_json_visit(wh_json_t *j, const wh_json_visitor_t *v)
+{
+    j->visitor = v;
 }
 
 
@@ -624,6 +643,25 @@ const wh_json_value_t *
 wh_json_value(const wh_json_t *j, size_t i)
 {
     return &j->slots[i].value;
+}
+
+
+int
+wh_put_json_value(wh_buf_t *b, int kind, const char *p, size_t n)
+{
+    switch (kind) {
+
+    case WH_JSON_STRING:
+        return wh_put_json_quoted(b, p, n);
+
+    case WH_JSON_BOOL:
+    case WH_JSON_NUMBER:
+    case WH_JSON_TEXT:
+        return wh_buf_put(b, p, n);
+
+    default: /* without a text */
+        return wh_buf_put_literal(b, "null");
+    }
 }
 
 
@@ -1336,6 +1374,11 @@ wh_json_map_key(void *ctx, const unsigned char *p, size_t n)
     wh_json_put_active(j, (const char *) p, n, 1);
     wh_json_put_active(j, ":", 1, 0);
 
+    if (j->visitor) {
+        wh_json_visited(j, j->visitor->name(j->visitor->ctx,
+                                            (const char *) p, n));
+    }
+
     return j->why == WH_OK;
 }
 
@@ -1461,6 +1504,10 @@ wh_json_scalar(wh_json_t *j, int kind, const char *p, size_t n)
 
     wh_json_ended(j);
 
+    if (j->visitor) {
+        wh_json_visited(j, j->visitor->value(j->visitor->ctx, kind, p, n));
+    }
+
     return j->why == WH_OK;
 }
 
@@ -1502,6 +1549,12 @@ wh_json_open(wh_json_t *j, int array)
 
     wh_json_put_active(j, array ? "[" : "{", 1, 0);
 
+    if (j->visitor) {
+        wh_json_visited(j, j->visitor->open(j->visitor->ctx,
+                                            array ? WH_JSON_ARRAY
+                                                  : WH_JSON_OBJECT));
+    }
+
     return j->why == WH_OK;
 }
 
@@ -1520,7 +1573,22 @@ wh_json_close(wh_json_t *j, const char *p)
 
     wh_json_ended(j);
 
+    if (j->visitor) {
+        wh_json_visited(j, j->visitor->close(j->visitor->ctx));
+    }
+
     return j->why == WH_OK;
+}
+
+
+/* the first error counts */
+
+static void
+wh_json_visited(wh_json_t *j, int rc)
+{
+    if (j->why == WH_OK) {
+        j->why = rc;
+    }
 }
 
 

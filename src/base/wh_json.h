@@ -71,6 +71,22 @@ typedef struct {
 
 
 /*
+ * Told of all that is in a text, in order.  "value" is for what is no object
+ * and no array (kind, and text as of wh_json_value_t; of null it is "null"),
+ * "open" has WH_JSON_OBJECT or WH_JSON_ARRAY.  The octets are there for the
+ * call only.  What is returned unless WH_OK ends the parsing.
+ */
+
+typedef struct {
+    int              (*value)(void *ctx, int kind, const char *p, size_t n);
+    int              (*open)(void *ctx, int kind);
+    int              (*name)(void *ctx, const char *p, size_t n);
+    int              (*close)(void *ctx);
+    void              *ctx;
+} wh_json_visitor_t;
+
+
+/*
  * Checks the syntax of a pointer (RFC 6901, section 3), which has to be valid
  * UTF-8 as well.  WH_OK, or WH_ERROR with *offset of the offending octet: of
  * the first one if it is not "/", of a "~" not followed by "0" or "1".
@@ -89,8 +105,8 @@ int wh_pointers_compile(wh_pointers_t *set, const wh_str_t *ptrs,
     void *ctx, size_t *bad);
 
 /*
- * A parser of one text.  The set has to outlive it, *mem is copied.  NULL if
- * there is no memory.
+ * A parser of one text.  The set has to outlive it, *mem is copied; a NULL set
+ * is one of no pointers.  NULL if there is no memory.
  *
  * max_value limits the octets of values held at a time, all together.  What
  * does not fit becomes WH_JSON_NONE with "truncated", and holds nothing;
@@ -101,6 +117,13 @@ int wh_pointers_compile(wh_pointers_t *set, const wh_str_t *ptrs,
  */
 wh_json_t *wh_json_create(const wh_pointers_t *set, size_t max_value,
     const wh_alloc_t *mem);
+
+/*
+ * Before the first octet: *v is told of everything, and has to outlive the
+ * parser.  Strings, names and numbers are told whole only up to max_value
+ * octets; of longer ones it is undefined what is.
+ */
+void wh_json_visit(wh_json_t *j, const wh_json_visitor_t *v);
 
 /*
  * Takes the next n octets, split anywhere.  WH_OK; WH_ERROR if the text is
@@ -140,6 +163,13 @@ const wh_json_value_t *wh_json_value(const wh_json_t *j, size_t i);
 
 /* frees all that the parser holds; NULL is fine */
 void wh_json_destroy(wh_json_t *j);
+
+/*
+ * Appends a value as JSON: a string is quoted and escaped, anything else is
+ * the text as it is, or "null" for a kind without one.  Returns the sticky
+ * error of the buffer.
+ */
+int wh_put_json_value(wh_buf_t *b, int kind, const char *p, size_t n);
 
 
 #endif /* _WH_JSON_H_INCLUDED_ */

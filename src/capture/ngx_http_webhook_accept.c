@@ -696,6 +696,11 @@ ngx_http_webhook_accept_failed(ngx_http_webhook_ctx_t *ctx,
         why->text = "the event is larger than \"webhook_max_event_size\"";
         break;
 
+    case NGX_HTTP_WEBHOOK_DROP_URL:
+        why->status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        why->text = "the event makes a URL too long";
+        break;
+
     case NGX_HTTP_WEBHOOK_DROP_RECORD:
         why->status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
         why->text = "the events are too large to be committed together";

@@ -40,6 +40,7 @@ static ngx_int_t ngx_http_webhook_batch_append(ngx_http_webhook_batch_t *b);
 static void ngx_http_webhook_batch_lost(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_fired_t *f, ngx_http_webhook_endpoint_t *ep,
     ngx_str_t *name, ngx_http_webhook_drop_e why);
+static ngx_http_webhook_drop_e ngx_http_webhook_drop_why(ngx_int_t rc);
 static void ngx_http_webhook_drop_count(ngx_http_webhook_endpoint_t *ep);
 
 
@@ -48,6 +49,8 @@ static char  *ngx_http_webhook_drop_text[] = {
     "the store is full, event dropped",
     "the store is full, request rejected",
     "event is larger than \"webhook_max_event_size\", dropped",
+    "event makes a URL too long, dropped",
+    "event is a raw body that is not to be had, dropped",
     "events are too large for one record, dropped",
     "captures hold all of \"webhook_memory\", event dropped",
     "no endpoint has the name that a variable gave, dropped",
@@ -276,9 +279,29 @@ ngx_http_webhook_batch_one(ngx_http_webhook_batch_t *b,
     b->pending.nelts--;
 
     ngx_http_webhook_batch_lost(b, f, ep, &ep->name,
-                                rc == NGX_DECLINED
-                                ? NGX_HTTP_WEBHOOK_DROP_LARGE
-                                : NGX_HTTP_WEBHOOK_DROP_FAILED);
+                                ngx_http_webhook_drop_why(rc));
+}
+
+
+/* of an event that could not be rendered */
+
+static ngx_http_webhook_drop_e
+ngx_http_webhook_drop_why(ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_DECLINED:
+        return NGX_HTTP_WEBHOOK_DROP_LARGE;
+
+    case NGX_BUSY:
+        return NGX_HTTP_WEBHOOK_DROP_URL;
+
+    case NGX_ABORT:
+        return NGX_HTTP_WEBHOOK_DROP_BODY;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_WEBHOOK_DROP_FAILED;
+    }
 }
 
 

@@ -6,52 +6,32 @@
 
 #include "ngx_http_webhook_fields.h"
 #include "ngx_http_webhook_payload.h"
-#include "ngx_http_webhook_type.h"
-#include "wh_escape.h"
-
-
-/* an object if it has a child, else a value */
-
-struct ngx_http_webhook_field_s {
-    ngx_http_webhook_field_t     *next;
-    ngx_http_webhook_field_t     *child;
-
-    ngx_str_t                     label;     /* of this level, decoded */
-    ngx_str_t                     key;       /* the label as JSON, and ":" */
-
-    ngx_str_t                     name;      /* as configured first */
-    u_char                       *file;
-    ngx_uint_t                    line;
-
-    ngx_http_webhook_type_e       type;
-    ngx_http_webhook_template_t   value;
-    ngx_str_t                     fixed;     /* JSON; empty: left out */
-    ngx_str_t                     fallback;  /* JSON */
-    wh_pointers_t                *none;      /* to check JSON */
-    unsigned                      constant:1;
-    unsigned                      omit_empty:1;
-    unsigned                      has_default:1;
-};
+#include "wh_pairs.h"
 
 
 static char *ngx_http_webhook_field_set(ngx_conf_t *cf,
-    ngx_http_webhook_field_t *field);
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field);
+static ngx_http_webhook_field_t *ngx_http_webhook_field_list(ngx_conf_t *cf,
+    ngx_http_webhook_field_t **list, ngx_str_t *name);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_place(ngx_conf_t *cf,
     ngx_http_webhook_field_t **fields, ngx_str_t *name);
+static u_char *ngx_http_webhook_field_label(ngx_conf_t *cf, ngx_str_t *name,
+    u_char *p, u_char *dst, ngx_str_t *label);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_find(
     ngx_http_webhook_field_t *fields, ngx_str_t *label);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_create(ngx_conf_t *cf,
     ngx_http_webhook_field_t **fields, ngx_str_t *name, ngx_str_t *label);
+static ngx_int_t ngx_http_webhook_field_join(ngx_conf_t *cf,
+    ngx_http_webhook_field_t *field, ngx_str_t *separator);
+static ngx_int_t ngx_http_webhook_field_key(ngx_conf_t *cf,
+    ngx_http_webhook_field_t *field, ngx_uint_t form);
 static char *ngx_http_webhook_field_constant(ngx_conf_t *cf,
-    ngx_http_webhook_field_t *field, ngx_str_t *text, ngx_str_t *json);
-static ngx_int_t ngx_http_webhook_field_value(ngx_http_request_t *r,
-    ngx_http_webhook_event_t *evt, ngx_http_webhook_field_t *field,
-    wh_buf_t *out);
-static void *ngx_http_webhook_field_palloc(void *ctx, size_t size);
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
+    ngx_str_t *text, ngx_http_webhook_typed_t *v);
 
 
 char *
-ngx_http_webhook_fields_add(ngx_conf_t *cf, ngx_http_webhook_field_t **fields)
+ngx_http_webhook_fields_add(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields)
 {
     ngx_str_t                 *value;
     ngx_http_webhook_field_t  *field;
@@ -64,19 +44,74 @@ ngx_http_webhook_fields_add(ngx_conf_t *cf, ngx_http_webhook_field_t **fields)
         return NGX_CONF_ERROR;
     }
 
-    field = ngx_http_webhook_field_place(cf, fields, &value[1]);
+    if (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_TREE) {
+        field = ngx_http_webhook_field_place(cf, &fields->list, &value[1]);
+
+    } else {
+        field = ngx_http_webhook_field_list(cf, &fields->list, &value[1]);
+    }
+
     if (field == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_webhook_field_set(cf, field);
+    return ngx_http_webhook_field_set(cf, fields, field);
+}
+
+
+/* names of one level depend on the separator, which may stand anywhere */
+
+char *
+ngx_http_webhook_fields_end(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields)
+{
+    ngx_uint_t                 form;
+    ngx_http_webhook_field_t  *field, *other;
+
+    if (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_TREE) {
+        return NGX_CONF_OK;
+    }
+
+    form = (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_FORM);
+
+    if (fields->separator.data == NULL) {
+        ngx_str_set(&fields->separator, "_");
+    }
+
+    for (field = fields->list; field; field = field->next) {
+
+        if (ngx_http_webhook_field_join(cf, field, &fields->separator)
+            != NGX_OK
+            || ngx_http_webhook_field_key(cf, field, form) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        for (other = fields->list; other != field; other = other->next) {
+
+            if (other->key.len != field->key.len
+                || ngx_memcmp(other->key.data, field->key.data, field->key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "duplicate field \"%V\", its name is \"%V\" as that "
+                          "of field \"%V\" in %s:%ui in %s:%ui",
+                          &field->name, &field->label, &other->name,
+                          other->file, other->line, field->file, field->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_field_t *field)
+ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
+    ngx_http_webhook_field_t *field)
 {
-    size_t       bad;
     ngx_str_t   *value, text, fallback;
     ngx_uint_t   i, typed;
 
@@ -123,18 +158,7 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_field_t *field)
     }
 
     if (field->type == NGX_HTTP_WEBHOOK_TYPE_JSON) {
-
-        field->none = ngx_palloc(cf->pool, sizeof(wh_pointers_t));
-        if (field->none == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (wh_pointers_compile(field->none, NULL, NULL, 0,
-                                ngx_http_webhook_field_palloc, cf->pool, &bad)
-            != WH_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
+        fields->json = 1;
     }
 
     if (ngx_http_webhook_template_compile(cf, &value[2],
@@ -145,10 +169,10 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_field_t *field)
         return NGX_CONF_ERROR;
     }
 
-    ngx_str_set(&field->fallback, "null");
+    field->fallback.kind = WH_JSON_NULL;
 
     if (field->has_default
-        && ngx_http_webhook_field_constant(cf, field, &fallback,
+        && ngx_http_webhook_field_constant(cf, fields, field, &fallback,
                                            &field->fallback)
            != NGX_CONF_OK)
     {
@@ -177,10 +201,38 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_field_t *field)
     }
 
     if (text.len == 0 && field->omit_empty) {
+        field->left_out = 1;
         return NGX_CONF_OK;
     }
 
-    return ngx_http_webhook_field_constant(cf, field, &text, &field->fixed);
+    return ngx_http_webhook_field_constant(cf, fields, field, &text,
+                                           &field->fixed);
+}
+
+
+static ngx_http_webhook_field_t *
+ngx_http_webhook_field_list(ngx_conf_t *cf, ngx_http_webhook_field_t **list,
+    ngx_str_t *name)
+{
+    u_char     *p, *dst;
+    ngx_str_t   label;
+
+    dst = ngx_pnalloc(cf->pool, name->len + 1);
+    if (dst == NULL) {
+        return NULL;
+    }
+
+    p = name->data;
+
+    do {
+        p = ngx_http_webhook_field_label(cf, name, p, dst, &label);
+        if (p == NULL) {
+            return NULL;
+        }
+
+    } while (p++ != name->data + name->len);
+
+    return ngx_http_webhook_field_create(cf, list, name, name);
 }
 
 
@@ -188,13 +240,12 @@ static ngx_http_webhook_field_t *
 ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
     ngx_str_t *name)
 {
-    u_char                    *p, *last, *dst;
+    u_char                    *p, *dst;
     ngx_str_t                  label;
     ngx_uint_t                 depth, leaf;
     ngx_http_webhook_field_t  *field;
 
     p = name->data;
-    last = name->data + name->len;
 
     dst = ngx_pnalloc(cf->pool, name->len + 1);
     if (dst == NULL) {
@@ -203,25 +254,12 @@ ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
 
     for (depth = 1; /* void */ ; depth++) {
 
-        label.data = dst;
-
-        while (p < last && *p != '.') {
-
-            if (*p == '\\' && last - p >= 2 && (p[1] == '.' || p[1] == '\\')) {
-                p++;
-            }
-
-            *dst++ = *p++;
-        }
-
-        label.len = dst - label.data;
-
-        if (label.len == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid field name \"%V\", a part of it is "
-                               "empty; a dot in a name is \"\\.\"", name);
+        p = ngx_http_webhook_field_label(cf, name, p, dst, &label);
+        if (p == NULL) {
             return NULL;
         }
+
+        dst += label.len;
 
         if (depth > NGX_HTTP_WEBHOOK_MAX_DEPTH) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -230,13 +268,16 @@ ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
             return NULL;
         }
 
-        leaf = (p == last);
+        leaf = (p == name->data + name->len);
 
         field = ngx_http_webhook_field_find(*fields, &label);
 
         if (field == NULL) {
             field = ngx_http_webhook_field_create(cf, fields, name, &label);
-            if (field == NULL) {
+
+            if (field == NULL
+                || ngx_http_webhook_field_key(cf, field, 0) != NGX_OK)
+            {
                 return NULL;
             }
 
@@ -266,6 +307,42 @@ ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
 }
 
 
+/*
+ * Decodes the label at "p" into "dst"; gives the place of the dot after it, or
+ * the end of the name.  NULL: it is empty (logged).
+ */
+
+static u_char *
+ngx_http_webhook_field_label(ngx_conf_t *cf, ngx_str_t *name, u_char *p,
+    u_char *dst, ngx_str_t *label)
+{
+    u_char  *last;
+
+    last = name->data + name->len;
+    label->data = dst;
+
+    while (p < last && *p != '.') {
+
+        if (*p == '\\' && last - p >= 2 && (p[1] == '.' || p[1] == '\\')) {
+            p++;
+        }
+
+        *dst++ = *p++;
+    }
+
+    label->len = dst - label->data;
+
+    if (label->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid field name \"%V\", a part of it is "
+                           "empty; a dot in a name is \"\\.\"", name);
+        return NULL;
+    }
+
+    return p;
+}
+
+
 static ngx_http_webhook_field_t *
 ngx_http_webhook_field_find(ngx_http_webhook_field_t *fields, ngx_str_t *label)
 {
@@ -288,7 +365,6 @@ static ngx_http_webhook_field_t *
 ngx_http_webhook_field_create(ngx_conf_t *cf,
     ngx_http_webhook_field_t **fields, ngx_str_t *name, ngx_str_t *label)
 {
-    wh_buf_t                   key;
     ngx_http_webhook_field_t  *field;
 
     field = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_field_t));
@@ -296,21 +372,7 @@ ngx_http_webhook_field_create(ngx_conf_t *cf,
         return NULL;
     }
 
-    ngx_memzero(&key, sizeof(wh_buf_t));
-
-    key.max = NGX_MAX_SIZE_T_VALUE;
-    key.grow = ngx_http_webhook_payload_grow;
-    key.ctx = cf->pool;
-
-    (void) wh_put_json_quoted(&key, (char *) label->data, label->len);
-
-    if (wh_buf_putc(&key, ':') != WH_OK) {
-        return NULL;
-    }
-
     field->label = *label;
-    field->key.len = key.len;
-    field->key.data = (u_char *) key.data;
     field->name = *name;
     field->file = cf->conf_file->file.name.data;
     field->line = cf->conf_file->line;
@@ -325,21 +387,80 @@ ngx_http_webhook_field_create(ngx_conf_t *cf,
 }
 
 
+/* the labels of the name with the separator in between */
+
+static ngx_int_t
+ngx_http_webhook_field_join(ngx_conf_t *cf, ngx_http_webhook_field_t *field,
+    ngx_str_t *separator)
+{
+    u_char     *p, *dst;
+    ngx_str_t  *name, label;
+
+    name = &field->name;
+
+    /* a name of n octets has less than n dots */
+
+    dst = ngx_pnalloc(cf->pool, name->len * (1 + separator->len));
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    field->label.data = dst;
+
+    p = ngx_http_webhook_field_label(cf, name, name->data, dst, &label);
+
+    while (p) {
+        dst += label.len;
+
+        if (p == name->data + name->len) {
+            field->label.len = dst - field->label.data;
+            return NGX_OK;
+        }
+
+        dst = ngx_cpymem(dst, separator->data, separator->len);
+
+        p = ngx_http_webhook_field_label(cf, name, p + 1, dst, &label);
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_field_key(ngx_conf_t *cf, ngx_http_webhook_field_t *field,
+    ngx_uint_t form)
+{
+    wh_buf_t  key;
+
+    ngx_memzero(&key, sizeof(wh_buf_t));
+
+    key.max = NGX_MAX_SIZE_T_VALUE;
+    key.grow = ngx_http_webhook_payload_grow;
+    key.ctx = cf->pool;
+
+    if (wh_pairs_encode(&key, (int) form, (char *) field->label.data,
+                        field->label.len)
+        != WH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    field->key.len = key.len;
+    field->key.data = (u_char *) key.data;
+
+    return NGX_OK;
+}
+
+
 static char *
 ngx_http_webhook_field_constant(ngx_conf_t *cf,
-    ngx_http_webhook_field_t *field, ngx_str_t *text, ngx_str_t *json)
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
+    ngx_str_t *text, ngx_http_webhook_typed_t *v)
 {
-    wh_buf_t                       b;
-    ngx_int_t                      rc;
+    wh_buf_t   b;
+    ngx_int_t  rc;
 
-    ngx_memzero(&b, sizeof(wh_buf_t));
-
-    b.max = NGX_MAX_SIZE_T_VALUE;
-    b.grow = ngx_http_webhook_payload_grow;
-    b.ctx = cf->pool;
-
-    rc = ngx_http_webhook_type_put(&b, field->type, text, field->none,
-                                   cf->log);
+    rc = ngx_http_webhook_type_value(field->type, text, v, cf->log);
 
     if (rc == NGX_DECLINED) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -349,138 +470,30 @@ ngx_http_webhook_field_constant(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (rc == NGX_ERROR || b.err) {
+    if (rc != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    json->len = b.len;
-    json->data = (u_char *) b.data;
+    if (fields->shape != NGX_HTTP_WEBHOOK_SHAPE_TREE) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_memzero(&b, sizeof(wh_buf_t));
+
+    b.max = NGX_MAX_SIZE_T_VALUE;
+    b.grow = ngx_http_webhook_payload_grow;
+    b.ctx = cf->pool;
+
+    if (wh_put_json_value(&b, (int) v->kind, (char *) v->text.data,
+                          v->text.len)
+        != WH_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    v->kind = WH_JSON_TEXT;
+    v->text.len = b.len;
+    v->text.data = (u_char *) b.data;
 
     return NGX_CONF_OK;
-}
-
-
-ngx_int_t
-ngx_http_webhook_fields_put(ngx_http_request_t *r,
-    ngx_http_webhook_event_t *evt, ngx_http_webhook_field_t *fields,
-    wh_buf_t *out)
-{
-    size_t                     start;
-    ngx_int_t                  rc;
-    ngx_uint_t                 n;
-    ngx_http_webhook_field_t  *field;
-
-    n = 0;
-
-    (void) wh_buf_putc(out, '{');
-
-    for (field = fields; field && out->err == WH_OK; field = field->next) {
-
-        start = out->len;
-
-        if (n) {
-            (void) wh_buf_putc(out, ',');
-        }
-
-        (void) wh_buf_put(out, (char *) field->key.data, field->key.len);
-
-        if (field->child) {
-            rc = ngx_http_webhook_fields_put(r, evt, field->child, out);
-
-        } else {
-            rc = ngx_http_webhook_field_value(r, evt, field, out);
-        }
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (rc == NGX_DECLINED) {
-            out->len = start;
-            continue;
-        }
-
-        n++;
-    }
-
-    (void) wh_buf_putc(out, '}');
-
-    return NGX_OK;
-}
-
-
-/* NGX_DECLINED: the field is to be left out */
-
-static ngx_int_t
-ngx_http_webhook_field_value(ngx_http_request_t *r,
-    ngx_http_webhook_event_t *evt, ngx_http_webhook_field_t *field,
-    wh_buf_t *out)
-{
-    ngx_int_t  rc;
-    ngx_str_t  text;
-
-    if (field->constant) {
-
-        if (field->fixed.len == 0) {
-            return NGX_DECLINED;
-        }
-
-        (void) wh_buf_put(out, (char *) field->fixed.data, field->fixed.len);
-
-        return NGX_OK;
-    }
-
-    if (ngx_http_webhook_type_is_time(field->type)
-        && field->value.nparts == 1
-        && field->value.parts[0].kind == NGX_HTTP_WEBHOOK_PART_TIME)
-    {
-        ngx_http_webhook_type_put_time(out, field->type, evt->time * 1000);
-        return NGX_OK;
-    }
-
-    rc = ngx_http_webhook_template_text(r, evt, &field->value, out->max,
-                                        &text);
-
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    if (rc == NGX_BUSY) {
-        out->err = WH_LIMIT;
-        return NGX_OK;
-    }
-
-    if (rc == NGX_DECLINED && field->omit_empty && !field->has_default) {
-        return NGX_DECLINED;
-    }
-
-    if (rc == NGX_OK) {
-
-        if (text.len == 0 && field->omit_empty) {
-            return NGX_DECLINED;
-        }
-
-        rc = ngx_http_webhook_type_put(out, field->type, &text, field->none,
-                                       r->connection->log);
-
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "webhook event \"%V\": value of field \"%V\" is not "
-                      "of its type", &evt->type, &field->name);
-    }
-
-    (void) wh_buf_put(out, (char *) field->fallback.data,
-                      field->fallback.len);
-
-    return NGX_OK;
-}
-
-
-static void *
-ngx_http_webhook_field_palloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
 }

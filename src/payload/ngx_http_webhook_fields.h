@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * The fields of a structured payload: a tree with the shape of the JSON.
+ * The fields of a payload: a tree with the shape of the JSON, or a list.
  */
 
 
@@ -10,23 +10,71 @@
 #define _NGX_HTTP_WEBHOOK_FIELDS_H_INCLUDED_
 
 
+#include "ngx_http_webhook_endpoint.h"
 #include "ngx_http_webhook_template.h"
+#include "ngx_http_webhook_type.h"
 
 
 #define NGX_HTTP_WEBHOOK_MAX_DEPTH  32
 
 
+typedef enum {
+    NGX_HTTP_WEBHOOK_SHAPE_TREE = 0,         /* objects in objects */
+    NGX_HTTP_WEBHOOK_SHAPE_OBJECT,           /* of one level */
+    NGX_HTTP_WEBHOOK_SHAPE_FORM
+} ngx_http_webhook_shape_e;
+
+
 typedef struct ngx_http_webhook_field_s  ngx_http_webhook_field_t;
+
+
+/* an object if it has a child, else a value */
+
+struct ngx_http_webhook_field_s {
+    ngx_http_webhook_field_t     *next;
+    ngx_http_webhook_field_t     *child;
+
+    ngx_str_t                     label;     /* of this level, decoded */
+    ngx_str_t                     key;       /* the label encoded, ":" or "=" */
+
+    ngx_str_t                     name;      /* as configured first */
+    u_char                       *file;
+    ngx_uint_t                    line;
+
+    ngx_http_webhook_type_e       type;
+    ngx_http_webhook_template_t   value;
+    ngx_http_webhook_typed_t      fixed;     /* of a constant; in a tree JSON */
+    ngx_http_webhook_typed_t      fallback;  /* likewise */
+    unsigned                      constant:1;
+    unsigned                      left_out:1;
+    unsigned                      omit_empty:1;
+    unsigned                      has_default:1;
+};
+
+
+typedef struct {
+    ngx_http_webhook_shape_e      shape;
+    ngx_http_webhook_field_t     *list;
+    ngx_str_t                     separator; /* data NULL: the default one */
+    unsigned                      json:1;    /* names may come from data */
+} ngx_http_webhook_fields_t;
 
 
 /* "field NAME VALUE [type] [default=...] [omit_empty];" */
 char *ngx_http_webhook_fields_add(ngx_conf_t *cf,
-    ngx_http_webhook_field_t **fields);
+    ngx_http_webhook_fields_t *fields);
 
-/* puts the JSON object; NGX_OK or NGX_ERROR, see also out->err */
+/* after the last one; errors are logged */
+char *ngx_http_webhook_fields_end(ngx_conf_t *cf,
+    ngx_http_webhook_fields_t *fields);
+
+/*
+ * Puts the fields.  NGX_OK or NGX_ERROR, see also out->err.  Values not of
+ * their type are counted for the endpoint.
+ */
 ngx_int_t ngx_http_webhook_fields_put(ngx_http_request_t *r,
-    ngx_http_webhook_event_t *evt, ngx_http_webhook_field_t *fields,
-    wh_buf_t *out);
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_fields_t *fields, wh_buf_t *out);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_FIELDS_H_INCLUDED_ */

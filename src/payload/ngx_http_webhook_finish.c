@@ -21,7 +21,9 @@ typedef struct {
     wh_str_t                      event;
     wh_str_t                      id;
     wh_str_t                      type;
+    wh_str_t                      encoding;
     wh_str_t                      body;
+    wh_str_t                      form;      /* that the body is one */
     wh_str_t                      trace;
     ngx_uint_t                    nheaders;  /* in the record */
     ngx_uint_t                    given;     /* own ones given, bits */
@@ -36,6 +38,8 @@ static ngx_int_t ngx_http_webhook_finish_split(wh_str_t *field,
     wh_str_t *name, wh_str_t *value);
 static void ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_attempt_values_t *v);
+static void ngx_http_webhook_finish_query(
+    ngx_http_webhook_finish_ctx_t *ctx);
 static void ngx_http_webhook_finish_trace(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_recorded(
@@ -176,8 +180,16 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
             field = &ctx->type;
             break;
 
+        case WH_FIELD_ENCODING:
+            field = &ctx->encoding;
+            break;
+
         case WH_FIELD_BODY:
             field = &ctx->body;
+            break;
+
+        case WH_FIELD_FORM:
+            field = &ctx->form;
             break;
 
         case WH_FIELD_TRACE:
@@ -251,19 +263,31 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     ep = ctx->ep;
     head = ctx->head;
 
+    (void) wh_buf_put(b, head->target.data, head->target.len);
+
+    if (ctx->form.data && ngx_http_webhook_head_is_get(ep)) {
+        ngx_http_webhook_finish_query(ctx);
+    }
+
     (void) wh_buf_put(b, head->start.data, head->start.len);
 
     if (!(ctx->given & 1 << NGX_HTTP_WEBHOOK_OWN_AGENT)) {
         (void) wh_buf_put(b, head->agent.data, head->agent.len);
     }
 
-    if (ep->method.len == 3 && ngx_memcmp(ep->method.data, "GET", 3) == 0) {
+    if (ngx_http_webhook_head_is_get(ep)) {
         ctx->body.len = 0;
 
     } else {
         if (ctx->type.len) {
             ngx_http_webhook_finish_own(ctx, NGX_HTTP_WEBHOOK_OWN_TYPE,
                                         ctx->type.data, ctx->type.len);
+        }
+
+        if (ctx->encoding.len) {
+            ngx_http_webhook_finish_own(ctx, NGX_HTTP_WEBHOOK_OWN_ENCODING,
+                                        ctx->encoding.data,
+                                        ctx->encoding.len);
         }
 
         (void) wh_buf_put_literal(b, "Content-Length: ");
@@ -289,6 +313,26 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_finish_recorded(ctx);
 
     (void) wh_buf_put(b, head->end.data, head->end.len);
+}
+
+
+/* the endpoint may have been another one when the event was committed */
+
+static void
+ngx_http_webhook_finish_query(ngx_http_webhook_finish_ctx_t *ctx)
+{
+    char  join;
+
+    if (ngx_http_webhook_head_query(ctx->ep, ctx->body.len, &join) != NGX_OK) {
+        ctx->reason = "the URL is too long with the form in it";
+        return;
+    }
+
+    if (join) {
+        (void) wh_buf_putc(&ctx->buf, join);
+    }
+
+    (void) wh_buf_put(&ctx->buf, ctx->body.data, ctx->body.len);
 }
 
 

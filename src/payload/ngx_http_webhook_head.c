@@ -23,6 +23,7 @@ static void ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
 wh_str_t  ngx_http_webhook_own_headers[] = {
     ngx_http_webhook_text("User-Agent"),
     ngx_http_webhook_text("Content-Type"),
+    ngx_http_webhook_text("Content-Encoding"),
     ngx_http_webhook_text("webhook-id"),
     ngx_http_webhook_text("webhook-timestamp"),
     ngx_http_webhook_text("webhook-event"),
@@ -78,7 +79,7 @@ static ngx_int_t
 ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
     ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool)
 {
-    size_t     start, agent;
+    size_t     target, start, agent;
     wh_buf_t   b;
     wh_str_t   name, host;
     ngx_int_t  rc;
@@ -93,6 +94,9 @@ ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
     (void) wh_buf_put(&b, (char *) ep->method.data, ep->method.len);
     (void) wh_buf_putc(&b, ' ');
     (void) wh_buf_put(&b, (char *) ep->target.data, ep->target.len);
+
+    target = b.len;
+
     (void) wh_buf_put_literal(&b, " HTTP/1.1" CRLF);
 
     name.len = sizeof("Host") - 1;
@@ -126,8 +130,10 @@ ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
         head->reason = "request head is too large";
     }
 
-    head->start.len = start;
-    head->start.data = b.data;
+    head->target.len = target;
+    head->target.data = b.data;
+    head->start.len = start - target;
+    head->start.data = b.data + target;
     head->agent.len = agent - start;
     head->agent.data = b.data + start;
     head->end.len = b.len - agent;
@@ -173,6 +179,39 @@ ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
 
         head->given |= ngx_http_webhook_head_own(&name);
     }
+}
+
+
+ngx_int_t
+ngx_http_webhook_head_query(ngx_http_webhook_endpoint_t *ep, size_t len,
+    char *join)
+{
+    u_char  last;
+
+    *join = 0;
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    last = ep->target.data[ep->target.len - 1];
+
+    if (ngx_strlchr(ep->target.data, ep->target.data + ep->target.len, '?')
+        == NULL)
+    {
+        *join = '?';
+
+    } else if (last != '?' && last != '&') {
+        *join = '&';
+    }
+
+    if (ep->target.len + 1 > NGX_HTTP_WEBHOOK_MAX_TARGET
+        || len > NGX_HTTP_WEBHOOK_MAX_TARGET - ep->target.len - 1)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -18,6 +18,7 @@
 typedef enum {
     NGX_HTTP_WEBHOOK_OWN_AGENT = 0,
     NGX_HTTP_WEBHOOK_OWN_TYPE,
+    NGX_HTTP_WEBHOOK_OWN_ENCODING,
     NGX_HTTP_WEBHOOK_OWN_ID,
     NGX_HTTP_WEBHOOK_OWN_TIMESTAMP,
     NGX_HTTP_WEBHOOK_OWN_EVENT,
@@ -26,7 +27,8 @@ typedef enum {
 
 
 typedef struct {
-    wh_str_t      start;     /* the request line, Host */
+    wh_str_t      target;    /* the method, path and query */
+    wh_str_t      start;     /* what follows these, Host */
     wh_str_t      agent;     /* User-Agent, if that is not given */
     wh_str_t      end;       /* headers without variables, the empty line */
     ngx_uint_t    given;     /* own ones that are among them, bits */
@@ -43,6 +45,17 @@ extern wh_str_t  ngx_http_webhook_own_headers[];
  */
 ngx_http_webhook_head_t *ngx_http_webhook_head(
     ngx_http_webhook_endpoint_t *ep);
+
+/* true if the method of an endpoint has no body */
+#define ngx_http_webhook_head_is_get(ep)                                      \
+    ((ep)->method.len == 3 && ngx_memcmp((ep)->method.data, "GET", 3) == 0)
+
+/*
+ * What joins a query of "len" octets to the target of an endpoint: 0 is
+ * nothing.  NGX_DECLINED: the target would be too long.
+ */
+ngx_int_t ngx_http_webhook_head_query(ngx_http_webhook_endpoint_t *ep,
+    size_t len, char *join);
 
 /* the bit of an own header; 0: it is none */
 ngx_uint_t ngx_http_webhook_head_own(wh_str_t *name);

@@ -6,21 +6,104 @@
 
 #include "ngx_http_webhook_payload_conf.h"
 #include "wh_escape.h"
+#include "wh_utf8.h"
 
 
-#define NGX_HTTP_WEBHOOK_MAX_TEMPLATE  (1024 * 1024)
+#define NGX_HTTP_WEBHOOK_MAX_TEMPLATE   (1024 * 1024)
+#define NGX_HTTP_WEBHOOK_MAX_SEPARATOR  8
 
 
+#define ngx_http_webhook_kind_bit(kind)  (1 << (kind))
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_uint_t                    kinds;     /* bits */
+    ngx_uint_t                    any;       /* of arguments; else one */
+    char                       *(*handler)(ngx_conf_t *cf,
+                                    ngx_http_webhook_payload_t *payload);
+} ngx_http_webhook_payload_cmd_t;
+
+
+static ngx_int_t ngx_http_webhook_payload_kind(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload, ngx_str_t *name);
+static char *ngx_http_webhook_payload_check(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_line(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static char *ngx_http_webhook_payload_unknown(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
+static char *ngx_http_webhook_payload_field(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
+static char *ngx_http_webhook_payload_separator(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
+static char *ngx_http_webhook_payload_body(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_content_type(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_template(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
+static char *ngx_http_webhook_payload_set(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload, ngx_str_t *text, ngx_str_t *file);
 static char *ngx_http_webhook_payload_file(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
+
+
+/* in the order of ngx_http_webhook_kind_e */
+
+static ngx_str_t  ngx_http_webhook_kinds[] = {
+    ngx_string("structured"),
+    ngx_string("flat"),
+    ngx_string("form"),
+    ngx_string("text"),
+    ngx_string("raw"),
+    ngx_null_string
+};
+
+
+#define NGX_HTTP_WEBHOOK_IN_FLAT                                              \
+    (ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_FLAT)                         \
+     | ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_FORM))
+
+#define NGX_HTTP_WEBHOOK_IN_FIELDS                                            \
+    (ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_STRUCTURED)                   \
+     | NGX_HTTP_WEBHOOK_IN_FLAT)
+
+#define NGX_HTTP_WEBHOOK_IN_TEXT                                              \
+    ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_TEXT)
+
+#define NGX_HTTP_WEBHOOK_IN_RAW                                               \
+    ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_RAW)
+
+#define NGX_HTTP_WEBHOOK_IN_ALL                                               \
+    (NGX_HTTP_WEBHOOK_IN_FIELDS|NGX_HTTP_WEBHOOK_IN_TEXT                      \
+     |NGX_HTTP_WEBHOOK_IN_RAW)
+
+
+static ngx_http_webhook_payload_cmd_t  ngx_http_webhook_payload_cmds[] = {
+
+    { ngx_string("field"), NGX_HTTP_WEBHOOK_IN_FIELDS, 1,
+      ngx_http_webhook_payload_field },
+
+    { ngx_string("separator"), NGX_HTTP_WEBHOOK_IN_FLAT, 0,
+      ngx_http_webhook_payload_separator },
+
+    { ngx_string("template"), NGX_HTTP_WEBHOOK_IN_TEXT, 0,
+      ngx_http_webhook_payload_template },
+
+    { ngx_string("file"), NGX_HTTP_WEBHOOK_IN_TEXT, 0,
+      ngx_http_webhook_payload_file },
+
+    { ngx_string("body"), NGX_HTTP_WEBHOOK_IN_RAW, 0,
+      ngx_http_webhook_payload_body },
+
+    { ngx_string("content_type"), NGX_HTTP_WEBHOOK_IN_ALL, 0,
+      ngx_http_webhook_payload_content_type },
+
+    { ngx_null_string, 0, 0, NULL }
+};
 
 
 char *
@@ -36,8 +119,9 @@ ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid payload name \"\", it must be 1 "
-                           "octet or more");
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid payload name \"\", it must be 1 octet "
+                           "or more");
         return NGX_CONF_ERROR;
     }
 
@@ -54,16 +138,7 @@ ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     payload->name = value[1];
 
-    if (ngx_strcmp(value[2].data, "structured") == 0) {
-        payload->kind = NGX_HTTP_WEBHOOK_STRUCTURED;
-
-    } else if (ngx_strcmp(value[2].data, "text") == 0) {
-        payload->kind = NGX_HTTP_WEBHOOK_TEXT;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown kind \"%V\", it must be \"structured\" "
-                           "or \"text\"", &value[2]);
+    if (ngx_http_webhook_payload_kind(cf, payload, &value[2]) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -79,24 +154,8 @@ ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    if (payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED
-        && payload->fields == NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "payload \"%V\" must have at least one \"field\"",
-                           &payload->name);
+    if (ngx_http_webhook_payload_check(cf, payload) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
-    }
-
-    if (payload->kind == NGX_HTTP_WEBHOOK_TEXT && !payload->has_template) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "payload \"%V\" must have a \"template\" or a "
-                           "\"file\"", &payload->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (payload->content_type.len == 0) {
-        ngx_str_set(&payload->content_type, "application/json");
     }
 
     pp = ngx_array_push(&wmcf->payloads);
@@ -135,7 +194,11 @@ ngx_http_webhook_payload_find(ngx_http_webhook_main_conf_t *wmcf,
 ngx_uint_t
 ngx_http_webhook_payload_bodies(ngx_http_webhook_payload_t *payload)
 {
-    return 0;
+    if (payload == NULL || payload->kind != NGX_HTTP_WEBHOOK_RAW) {
+        return 0;
+    }
+
+    return (ngx_uint_t) 1 << payload->body;
 }
 
 
@@ -145,7 +208,7 @@ ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
 {
     void  *p;
 
-    p = ngx_pnalloc(ctx, size);
+    p = ngx_palloc(ctx, size);
     if (p == NULL) {
         return NULL;
     }
@@ -159,52 +222,235 @@ ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
 }
 
 
+static ngx_int_t
+ngx_http_webhook_payload_kind(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload, ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_webhook_kinds[i].len; i++) {
+        if (ngx_strcmp(name->data, ngx_http_webhook_kinds[i].data) == 0) {
+            payload->kind = i;
+            break;
+        }
+    }
+
+    switch (i) {
+
+    case NGX_HTTP_WEBHOOK_FLAT:
+        payload->fields.shape = NGX_HTTP_WEBHOOK_SHAPE_OBJECT;
+        return NGX_OK;
+
+    case NGX_HTTP_WEBHOOK_FORM:
+        payload->fields.shape = NGX_HTTP_WEBHOOK_SHAPE_FORM;
+        return NGX_OK;
+
+    case NGX_HTTP_WEBHOOK_STRUCTURED:
+    case NGX_HTTP_WEBHOOK_TEXT:
+    case NGX_HTTP_WEBHOOK_RAW:
+        return NGX_OK;
+
+    default:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown kind \"%V\", it must be \"structured\", "
+                           "\"flat\", \"form\", \"text\" or \"raw\"", name);
+        return NGX_ERROR;
+    }
+}
+
+
+/* the whole block was read */
+
+static char *
+ngx_http_webhook_payload_check(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    char  *what;
+
+    what = NULL;
+
+    switch (payload->kind) {
+
+    case NGX_HTTP_WEBHOOK_TEXT:
+        if (!payload->has_template) {
+            what = "a \"template\" or a \"file\"";
+        }
+
+        break;
+
+    case NGX_HTTP_WEBHOOK_RAW:
+        if (!payload->has_body) {
+            what = "a \"body\"";
+        }
+
+        break;
+
+    default: /* made of fields */
+        if (payload->fields.list == NULL) {
+            what = "at least one \"field\"";
+        }
+
+        break;
+    }
+
+    if (what) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "payload \"%V\" must have %s",
+                           &payload->name, what);
+        return NGX_CONF_ERROR;
+    }
+
+    if (payload->content_type.len == 0) {
+
+        if (payload->kind == NGX_HTTP_WEBHOOK_FORM) {
+            ngx_str_set(&payload->content_type,
+                        "application/x-www-form-urlencoded");
+
+        } else if (payload->kind != NGX_HTTP_WEBHOOK_RAW) {
+            ngx_str_set(&payload->content_type, "application/json");
+        }
+    }
+
+    if (payload->fields.list) {
+        return ngx_http_webhook_fields_end(cf, &payload->fields);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_webhook_payload_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_http_webhook_payload_t  *payload = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   text;
+    ngx_str_t                       *value;
+    ngx_http_webhook_payload_cmd_t  *cmd;
 
     value = cf->args->elts;
-    text = (payload->kind == NGX_HTTP_WEBHOOK_TEXT);
 
-    if (!text && ngx_strcmp(value[0].data, "field") == 0) {
-        return ngx_http_webhook_fields_add(cf, &payload->fields);
-    }
-
-    if (cf->args->nelts != 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number of arguments in \"%V\", or no such "
-                           "directive in a %s payload",
-                           &value[0], text ? "text" : "structured");
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_strcmp(value[0].data, "include") == 0) {
+    if (ngx_strcmp(value[0].data, "include") == 0 && cf->args->nelts == 2) {
         return ngx_conf_include(cf, dummy, conf);
     }
 
-    if (ngx_strcmp(value[0].data, "content_type") == 0) {
-        return ngx_http_webhook_payload_content_type(cf, payload);
+    for (cmd = ngx_http_webhook_payload_cmds; cmd->name.len; cmd++) {
+
+        if (ngx_strcmp(value[0].data, cmd->name.data) != 0
+            || !(cmd->kinds & ngx_http_webhook_kind_bit(payload->kind)))
+        {
+            continue;
+        }
+
+        if (!cmd->any && cf->args->nelts != 2) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number of arguments in \"%V\"",
+                               &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        return cmd->handler(cf, payload);
     }
 
-    if (text && ngx_strcmp(value[0].data, "template") == 0) {
-        return ngx_http_webhook_payload_template(cf, payload, &value[1], NULL);
-    }
+    return ngx_http_webhook_payload_unknown(cf, payload);
+}
 
-    if (text && ngx_strcmp(value[0].data, "file") == 0) {
-        return ngx_http_webhook_payload_file(cf, payload);
+
+static char *
+ngx_http_webhook_payload_unknown(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    u_char                          *p, text[256];
+    ngx_str_t                       *value;
+    ngx_http_webhook_payload_cmd_t  *cmd;
+
+    value = cf->args->elts;
+    p = text;
+
+    for (cmd = ngx_http_webhook_payload_cmds; cmd->name.len; cmd++) {
+
+        if (!(cmd->kinds & ngx_http_webhook_kind_bit(payload->kind))) {
+            continue;
+        }
+
+        p = ngx_slprintf(p, text + sizeof(text), "%s\"%V\"",
+                         p == text ? "" : ", ", &cmd->name);
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown directive \"%V\" in a %s payload, it must be "
-                       "%s, \"content_type\" or \"include\"",
-                       &value[0], text ? "text" : "structured",
-                       text ? "\"template\", \"file\"" : "\"field\"");
+                       "unknown directive \"%V\" in a %V payload, it must be "
+                       "%*s or \"include\"", &value[0],
+                       &ngx_http_webhook_kinds[payload->kind],
+                       (size_t) (p - text), text);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_webhook_payload_field(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    return ngx_http_webhook_fields_add(cf, &payload->fields);
+}
+
+
+static char *
+ngx_http_webhook_payload_separator(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (payload->fields.separator.data) {
+        return "\"separator\" directive is duplicate";
+    }
+
+    if (value[1].len == 0 || value[1].len > NGX_HTTP_WEBHOOK_MAX_SEPARATOR
+        || !wh_header_value_ok((char *) value[1].data, value[1].len)
+        || wh_utf8_valid((char *) value[1].data, value[1].len)
+           != value[1].len)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid separator \"%V\", it must be 1 to %d "
+                           "octets of UTF-8 without control characters",
+                           &value[1], NGX_HTTP_WEBHOOK_MAX_SEPARATOR);
+        return NGX_CONF_ERROR;
+    }
+
+    payload->fields.separator = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_payload_body(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (payload->has_body) {
+        return "\"body\" directive is duplicate";
+    }
+
+    if (ngx_strcmp(value[1].data, "request") == 0) {
+        payload->body = NGX_HTTP_WEBHOOK_REQUEST;
+
+    } else if (ngx_strcmp(value[1].data, "response") == 0) {
+        payload->body = NGX_HTTP_WEBHOOK_RESPONSE;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid body \"%V\", it must be \"request\" or "
+                           "\"response\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    payload->has_body = 1;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -238,6 +484,18 @@ ngx_http_webhook_payload_content_type(ngx_conf_t *cf,
 
 static char *
 ngx_http_webhook_payload_template(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    return ngx_http_webhook_payload_set(cf, payload, &value[1], NULL);
+}
+
+
+static char *
+ngx_http_webhook_payload_set(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload, ngx_str_t *text, ngx_str_t *file)
 {
     if (payload->has_template) {
@@ -279,7 +537,7 @@ ngx_http_webhook_payload_file(ngx_conf_t *cf,
         }
     }
 
-    return ngx_http_webhook_payload_template(cf, payload, &text, &name);
+    return ngx_http_webhook_payload_set(cf, payload, &text, &name);
 }
 
 

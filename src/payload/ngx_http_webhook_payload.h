@@ -12,7 +12,10 @@
 
 
 /* the head of a request, all its headers */
-#define NGX_HTTP_WEBHOOK_MAX_HEAD  (64 * 1024)
+#define NGX_HTTP_WEBHOOK_MAX_HEAD    (64 * 1024)
+
+/* path and query of an URL with a form in it */
+#define NGX_HTTP_WEBHOOK_MAX_TARGET  (8 * 1024)
 
 
 /* what differs from one attempt of a delivery to the next */
@@ -47,8 +50,10 @@ void *ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
  * Renders an event for an endpoint into a delivery record (wh_delivery.h)
  * appended to "out": everything that is fixed at capture, without secrets.
  * NGX_OK; NGX_DECLINED: out's limit was reached (out->err is WH_LIMIT);
- * NGX_ERROR: no memory, or the event's type or id cannot stand in a header
- * (logged).  "payload" NULL: the default envelope.
+ * NGX_BUSY: the URL would be longer than NGX_HTTP_WEBHOOK_MAX_TARGET;
+ * NGX_ABORT: it is to be a body that is not to be had; NGX_ERROR: no memory,
+ * or the event's type or id cannot stand in a header (logged).  "payload"
+ * NULL: the default envelope.
  */
 ngx_int_t ngx_http_webhook_payload_render(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,

@@ -16,17 +16,22 @@
 
 typedef enum {
     NGX_HTTP_WEBHOOK_STRUCTURED = 0,
-    NGX_HTTP_WEBHOOK_TEXT
+    NGX_HTTP_WEBHOOK_FLAT,
+    NGX_HTTP_WEBHOOK_FORM,
+    NGX_HTTP_WEBHOOK_TEXT,
+    NGX_HTTP_WEBHOOK_RAW
 } ngx_http_webhook_kind_e;
 
 
 struct ngx_http_webhook_payload_s {
     ngx_str_t                     name;
     ngx_http_webhook_kind_e       kind;
-    ngx_str_t                     content_type;
-    ngx_http_webhook_field_t     *fields;    /* structured */
+    ngx_str_t                     content_type;  /* raw: may be empty */
+    ngx_http_webhook_fields_t     fields;    /* structured, flat, form */
     ngx_http_webhook_template_t   template;  /* text */
+    ngx_uint_t                    body;      /* raw: ..._REQUEST, _RESPONSE */
     unsigned                      has_template:1;
+    unsigned                      has_body:1;
 };
 
 

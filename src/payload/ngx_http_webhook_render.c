@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_webhook_head.h"
 #include "ngx_http_webhook_payload_conf.h"
 #include "wh_delivery.h"
 #include "wh_escape.h"
@@ -22,17 +23,21 @@ static ngx_int_t ngx_http_webhook_render_headers(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, wh_buf_t *out);
 static void ngx_http_webhook_render_trace(ngx_http_request_t *r,
     wh_buf_t *out);
-static ngx_int_t ngx_http_webhook_render_body(ngx_http_request_t *r,
+static ngx_int_t ngx_http_webhook_render_type(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_event_t *evt,
     wh_buf_t *out);
+static ngx_int_t ngx_http_webhook_render_raw(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_event_t *evt,
+    ngx_str_t *type, wh_buf_t *out);
+static ngx_int_t ngx_http_webhook_render_body(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out);
 static void ngx_http_webhook_render_envelope(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out);
 static void ngx_http_webhook_render_data(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out);
 static ngx_uint_t ngx_http_webhook_render_named(ngx_http_webhook_event_t *evt,
     char *name);
-static void ngx_http_webhook_render_captured(
-    ngx_http_webhook_captured_t *value, wh_buf_t *out);
 static void ngx_http_webhook_render_method(ngx_http_request_t *r,
     ngx_str_t *method);
 static void ngx_http_webhook_render_path(ngx_http_request_t *r,
@@ -44,14 +49,10 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_event_t *evt, wh_buf_t *out)
 {
-    ngx_str_t  type = ngx_string("application/json");
+    ngx_int_t  rc;
 
     if (ngx_http_webhook_render_check(r, evt) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    if (payload) {
-        type = payload->content_type;
     }
 
     (void) wh_delivery_begin(out);
@@ -60,8 +61,11 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
     (void) wh_delivery_put(out, WH_FIELD_ID, (char *) evt->id.data,
                            evt->id.len);
     (void) wh_delivery_put_time(out, evt->time);
-    (void) wh_delivery_put(out, WH_FIELD_CONTENT_TYPE, (char *) type.data,
-                           type.len);
+
+    rc = ngx_http_webhook_render_type(r, payload, evt, out);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (ngx_http_webhook_render_headers(r, ep, out) != NGX_OK) {
         return NGX_ERROR;
@@ -69,15 +73,13 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
 
     ngx_http_webhook_render_trace(r, out);
 
-    if (ngx_http_webhook_render_body(r, payload, evt, out) != NGX_OK) {
-        return NGX_ERROR;
+    rc = ngx_http_webhook_render_body(r, payload, ep, evt, out);
+
+    if (rc == NGX_ERROR || out->err == WH_OK) {
+        return rc;
     }
 
-    if (out->err == WH_LIMIT) {
-        return NGX_DECLINED;
-    }
-
-    return out->err ? NGX_ERROR : NGX_OK;
+    return out->err == WH_LIMIT ? NGX_DECLINED : NGX_ERROR;
 }
 
 
@@ -202,27 +204,130 @@ ngx_http_webhook_render_trace(ngx_http_request_t *r, wh_buf_t *out)
 }
 
 
+/* Content-Type, and what else there is to say of the body */
+
 static ngx_int_t
-ngx_http_webhook_render_body(ngx_http_request_t *r,
+ngx_http_webhook_render_type(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_event_t *evt,
     wh_buf_t *out)
 {
-    size_t     pos;
-    ngx_int_t  rc;
+    ngx_str_t  type = ngx_string("application/json");
+
+    if (payload) {
+        type = payload->content_type;
+
+        if (payload->kind == NGX_HTTP_WEBHOOK_FORM) {
+            (void) wh_delivery_put(out, WH_FIELD_FORM, NULL, 0);
+        }
+
+        if (payload->kind == NGX_HTTP_WEBHOOK_RAW
+            && ngx_http_webhook_render_raw(r, payload, evt, &type, out)
+               != NGX_OK)
+        {
+            return NGX_ABORT;
+        }
+    }
+
+    (void) wh_delivery_put(out, WH_FIELD_CONTENT_TYPE, (char *) type.data,
+                           type.len);
+
+    return NGX_OK;
+}
+
+
+/* what came with the body goes with it, unless it cannot stand in a header */
+
+static ngx_int_t
+ngx_http_webhook_render_raw(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_event_t *evt,
+    ngx_str_t *type, wh_buf_t *out)
+{
+    char                    *bad;
+    ngx_http_webhook_raw_t  *raw;
+
+    raw = evt->raw[payload->body];
+
+    if (raw == NULL) {
+        return NGX_DECLINED;
+    }
+
+    bad = NULL;
+
+    if (type->len == 0) {
+
+        if (wh_header_value_ok((char *) raw->type.data, raw->type.len)) {
+            *type = raw->type;
+
+        } else {
+            bad = "Content-Type";
+        }
+    }
+
+    if (!wh_header_value_ok((char *) raw->encoding.data, raw->encoding.len)) {
+        bad = "Content-Encoding";
+
+    } else if (raw->encoding.len) {
+        (void) wh_delivery_put(out, WH_FIELD_ENCODING,
+                               (char *) raw->encoding.data,
+                               raw->encoding.len);
+    }
+
+    if (bad) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "webhook payload \"%V\": %s of the body has a control "
+                      "character, header is left out", &payload->name, bad);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_render_body(ngx_http_request_t *r,
+    ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out)
+{
+    char        join;
+    size_t      pos, start;
+    ngx_int_t   rc;
+    ngx_str_t  *octets;
 
     rc = NGX_OK;
 
     (void) wh_delivery_open(out, WH_FIELD_BODY, &pos);
 
+    start = out->len;
+
     if (payload == NULL) {
         ngx_http_webhook_render_envelope(r, evt, out);
-
-    } else if (payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED) {
-        rc = ngx_http_webhook_fields_put(r, evt, payload->fields, out);
-
-    } else {
-        rc = ngx_http_webhook_template_put(r, evt, &payload->template, out);
+        goto done;
     }
+
+    switch (payload->kind) {
+
+    case NGX_HTTP_WEBHOOK_TEXT:
+        rc = ngx_http_webhook_template_put(r, evt, &payload->template, out);
+        break;
+
+    case NGX_HTTP_WEBHOOK_RAW:
+        octets = &evt->raw[payload->body]->octets;
+        (void) wh_buf_put(out, (char *) octets->data, octets->len);
+        break;
+
+    default: /* made of fields */
+        rc = ngx_http_webhook_fields_put(r, ep, evt, &payload->fields, out);
+        break;
+    }
+
+    if (rc == NGX_OK
+        && payload->kind == NGX_HTTP_WEBHOOK_FORM
+        && ngx_http_webhook_head_is_get(ep)
+        && ngx_http_webhook_head_query(ep, out->len - start, &join) != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+done:
 
     (void) wh_delivery_close(out, pos);
 
@@ -246,9 +351,16 @@ ngx_http_webhook_render_envelope(ngx_http_request_t *r,
     (void) wh_buf_put(out, time, sizeof(time));
     (void) wh_buf_put_literal(out, "\",\"id\":\"");
     (void) wh_buf_put(out, (char *) evt->id.data, evt->id.len);
-    (void) wh_buf_put_literal(out, "\",\"data\":{");
-    ngx_http_webhook_render_data(r, evt, out);
-    (void) wh_buf_put_literal(out, "}}");
+    (void) wh_buf_put_literal(out, "\",\"data\":");
+
+    if (evt->data.len) {
+        (void) wh_buf_put(out, (char *) evt->data.data, evt->data.len);
+
+    } else {
+        ngx_http_webhook_render_data(r, evt, out);
+    }
+
+    (void) wh_buf_putc(out, '}');
 }
 
 
@@ -256,9 +368,12 @@ static void
 ngx_http_webhook_render_data(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out)
 {
-    size_t      start;
-    ngx_str_t   text;
-    ngx_uint_t  i;
+    size_t                        start;
+    ngx_str_t                     text;
+    ngx_uint_t                    i;
+    ngx_http_webhook_captured_t  *value;
+
+    (void) wh_buf_putc(out, '{');
 
     start = out->len;
 
@@ -290,16 +405,20 @@ ngx_http_webhook_render_data(ngx_http_request_t *r,
     }
 
     for (i = 0; i < evt->nvalues; i++) {
+        value = &evt->values[i];
 
         if (out->len != start) {
             (void) wh_buf_putc(out, ',');
         }
 
-        (void) wh_put_json_quoted(out, (char *) evt->values[i].name.data,
-                                  evt->values[i].name.len);
+        (void) wh_put_json_quoted(out, (char *) value->name.data,
+                                  value->name.len);
         (void) wh_buf_putc(out, ':');
-        ngx_http_webhook_render_captured(&evt->values[i], out);
+        (void) wh_put_json_value(out, (int) value->kind,
+                                 (char *) value->text.data, value->text.len);
     }
+
+    (void) wh_buf_putc(out, '}');
 }
 
 
@@ -323,30 +442,6 @@ ngx_http_webhook_render_named(ngx_http_webhook_event_t *evt, char *name)
     }
 
     return 0;
-}
-
-
-static void
-ngx_http_webhook_render_captured(ngx_http_webhook_captured_t *value,
-    wh_buf_t *out)
-{
-    switch (value->kind) {
-
-    case WH_JSON_STRING:
-        (void) wh_put_json_quoted(out, (char *) value->text.data,
-                                  value->text.len);
-        break;
-
-    case WH_JSON_BOOL:
-    case WH_JSON_NUMBER:
-    case WH_JSON_TEXT:
-        (void) wh_buf_put(out, (char *) value->text.data, value->text.len);
-        break;
-
-    default: /* without a text */
-        (void) wh_buf_put_literal(out, "null");
-        break;
-    }
 }
 
 

@@ -18,10 +18,8 @@ typedef struct {
 } ngx_http_webhook_type_name_t;
 
 
-static ngx_int_t ngx_http_webhook_type_boolean(wh_buf_t *out,
-    ngx_str_t *text);
-static ngx_int_t ngx_http_webhook_type_json(wh_buf_t *out, ngx_str_t *text,
-    wh_pointers_t *none, ngx_log_t *log);
+static ngx_int_t ngx_http_webhook_type_boolean(ngx_str_t *text);
+static ngx_int_t ngx_http_webhook_type_json(ngx_str_t *text, ngx_log_t *log);
 static ngx_int_t ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us);
 static void *ngx_http_webhook_type_alloc(void *ctx, size_t size);
 static void ngx_http_webhook_type_free(void *ctx, void *p);
@@ -75,64 +73,61 @@ ngx_http_webhook_type_name(ngx_http_webhook_type_e type)
 
 
 ngx_int_t
-ngx_http_webhook_type_put(wh_buf_t *out, ngx_http_webhook_type_e type,
-    ngx_str_t *text, wh_pointers_t *none, ngx_log_t *log)
+ngx_http_webhook_type_value(ngx_http_webhook_type_e type, ngx_str_t *text,
+    ngx_http_webhook_typed_t *v, ngx_log_t *log)
 {
     uint64_t  us;
+
+    v->text = *text;
 
     switch (type) {
 
     case NGX_HTTP_WEBHOOK_TYPE_STRING:
-        (void) wh_put_json_quoted(out, (char *) text->data, text->len);
+        v->kind = WH_JSON_STRING;
         return NGX_OK;
 
     case NGX_HTTP_WEBHOOK_TYPE_NUMBER:
-        if (!wh_json_number_ok((char *) text->data, text->len)) {
-            return NGX_DECLINED;
-        }
-
-        (void) wh_buf_put(out, (char *) text->data, text->len);
-        return NGX_OK;
+        v->kind = WH_JSON_NUMBER;
+        return wh_json_number_ok((char *) text->data, text->len)
+               ? NGX_OK : NGX_DECLINED;
 
     case NGX_HTTP_WEBHOOK_TYPE_BOOLEAN:
-        return ngx_http_webhook_type_boolean(out, text);
+        v->kind = WH_JSON_BOOL;
+        return ngx_http_webhook_type_boolean(&v->text);
 
     case NGX_HTTP_WEBHOOK_TYPE_JSON:
-        return ngx_http_webhook_type_json(out, text, none, log);
+        v->kind = WH_JSON_TEXT;
+        return ngx_http_webhook_type_json(text, log);
 
     case NGX_HTTP_WEBHOOK_TYPE_NULL:
-        if (text->len) {
-            return NGX_DECLINED;
-        }
-
-        (void) wh_buf_put_literal(out, "null");
-        return NGX_OK;
+        v->kind = WH_JSON_NULL;
+        return text->len ? NGX_DECLINED : NGX_OK;
 
     default: /* a time */
         if (ngx_http_webhook_type_seconds(text, &us) != NGX_OK) {
             return NGX_DECLINED;
         }
 
-        ngx_http_webhook_type_put_time(out, type, us);
+        ngx_http_webhook_type_time(type, us, v);
         return NGX_OK;
     }
 }
 
 
 static ngx_int_t
-ngx_http_webhook_type_boolean(wh_buf_t *out, ngx_str_t *text)
+ngx_http_webhook_type_boolean(ngx_str_t *text)
 {
     if ((text->len == 1 && text->data[0] == '1')
         || (text->len == 4 && ngx_memcmp(text->data, "true", 4) == 0))
     {
-        (void) wh_buf_put_literal(out, "true");
+        ngx_str_set(text, "true");
         return NGX_OK;
     }
 
     if ((text->len == 1 && text->data[0] == '0')
         || (text->len == 5 && ngx_memcmp(text->data, "false", 5) == 0))
     {
-        (void) wh_buf_put_literal(out, "false");
+        ngx_str_set(text, "false");
         return NGX_OK;
     }
 
@@ -141,26 +136,15 @@ ngx_http_webhook_type_boolean(wh_buf_t *out, ngx_str_t *text)
 
 
 static ngx_int_t
-ngx_http_webhook_type_json(wh_buf_t *out, ngx_str_t *text,
-    wh_pointers_t *none, ngx_log_t *log)
+ngx_http_webhook_type_json(ngx_str_t *text, ngx_log_t *log)
 {
     int          rc;
     wh_json_t   *j;
     wh_alloc_t   mem;
 
-    /* no need to look at what will not fit */
+    ngx_http_webhook_type_memory(&mem, log);
 
-    (void) wh_buf_need(out, text->len);
-
-    if (out->err) {
-        return NGX_OK;
-    }
-
-    mem.alloc = ngx_http_webhook_type_alloc;
-    mem.free = ngx_http_webhook_type_free;
-    mem.ctx = log;
-
-    j = wh_json_create(none, 0, &mem);
+    j = wh_json_create(NULL, 0, &mem);
     if (j == NULL) {
         return NGX_ERROR;
     }
@@ -177,13 +161,7 @@ ngx_http_webhook_type_json(wh_buf_t *out, ngx_str_t *text,
         return NGX_ERROR;
     }
 
-    if (rc != WH_OK) {
-        return NGX_DECLINED;
-    }
-
-    (void) wh_buf_put(out, (char *) text->data, text->len);
-
-    return NGX_OK;
+    return rc == WH_OK ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -242,32 +220,41 @@ ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us)
 
 
 void
-ngx_http_webhook_type_put_time(wh_buf_t *out, ngx_http_webhook_type_e type,
-    uint64_t us)
+ngx_http_webhook_type_time(ngx_http_webhook_type_e type, uint64_t us,
+    ngx_http_webhook_typed_t *v)
 {
-    char  text[sizeof("2026-01-02T03:04:05.678Z") - 1];
+    v->kind = WH_JSON_NUMBER;
+    v->text.data = v->buf;
 
     switch (type) {
 
     case NGX_HTTP_WEBHOOK_TYPE_UNIX:
-        (void) wh_buf_put_number(out, us / 1000000);
+        v->text.len = ngx_sprintf(v->buf, "%uL", us / 1000000) - v->buf;
         break;
 
     case NGX_HTTP_WEBHOOK_TYPE_MS:
-        (void) wh_buf_put_number(out, us / 1000);
+        v->text.len = ngx_sprintf(v->buf, "%uL", us / 1000) - v->buf;
         break;
 
     case NGX_HTTP_WEBHOOK_TYPE_US:
-        (void) wh_buf_put_number(out, us);
+        v->text.len = ngx_sprintf(v->buf, "%uL", us) - v->buf;
         break;
 
     default: /* NGX_HTTP_WEBHOOK_TYPE_ISO */
-        wh_time_iso(text, us / 1000);
-        (void) wh_buf_putc(out, '"');
-        (void) wh_buf_put(out, text, sizeof(text));
-        (void) wh_buf_putc(out, '"');
+        wh_time_iso((char *) v->buf, us / 1000);
+        v->kind = WH_JSON_STRING;
+        v->text.len = sizeof(v->buf);
         break;
     }
+}
+
+
+void
+ngx_http_webhook_type_memory(wh_alloc_t *mem, ngx_log_t *log)
+{
+    mem->alloc = ngx_http_webhook_type_alloc;
+    mem->free = ngx_http_webhook_type_free;
+    mem->ctx = log;
 }
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * The types of fields: from the text of a value to JSON.
+ * The types of fields: from a text to a value.
  */
 
 
@@ -37,18 +37,29 @@ ngx_int_t ngx_http_webhook_type_find(ngx_str_t *name,
 
 ngx_str_t *ngx_http_webhook_type_name(ngx_http_webhook_type_e type);
 
-/*
- * Puts the text as JSON of the type.  NGX_OK, see also out->err; NGX_DECLINED:
- * it is none of the type, nothing was put; NGX_ERROR: no memory.  A set of no
- * pointers is needed to check JSON, for other types "none" may be NULL.
- */
-ngx_int_t ngx_http_webhook_type_put(wh_buf_t *out,
-    ngx_http_webhook_type_e type, ngx_str_t *text, wh_pointers_t *none,
-    ngx_log_t *log);
+/* a value of a type; not to be copied, as the text may be the buffer */
 
-/* puts a time in microseconds since the epoch */
-void ngx_http_webhook_type_put_time(wh_buf_t *out,
-    ngx_http_webhook_type_e type, uint64_t us);
+typedef struct {
+    ngx_uint_t                    kind;      /* WH_JSON_..., see wh_json.h */
+    ngx_str_t                     text;
+    u_char                        buf[sizeof("2026-01-02T03:04:05.678Z") - 1];
+} ngx_http_webhook_typed_t;
+
+
+/*
+ * Takes a text as one of the type; WH_JSON_TEXT is the kind of JSON, which was
+ * checked.  The text of *v may be that text, or static.  NGX_OK; NGX_DECLINED:
+ * it is none of the type; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_webhook_type_value(ngx_http_webhook_type_e type,
+    ngx_str_t *text, ngx_http_webhook_typed_t *v, ngx_log_t *log);
+
+/* the same for a time in microseconds since the epoch */
+void ngx_http_webhook_type_time(ngx_http_webhook_type_e type, uint64_t us,
+    ngx_http_webhook_typed_t *v);
+
+/* memory for wh_json_create() while nothing else is done; "log" is a context */
+void ngx_http_webhook_type_memory(wh_alloc_t *mem, ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_TYPE_H_INCLUDED_ */

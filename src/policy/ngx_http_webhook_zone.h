@@ -52,6 +52,7 @@ typedef enum {
 typedef struct {
     ngx_atomic_t                  ends[NGX_HTTP_WEBHOOK_NEND];
     ngx_atomic_t                  attempts[NGX_HTTP_WEBHOOK_NCLASS];
+    ngx_atomic_t                  mistyped;  /* values not of their type */
     ngx_atomic_t                  permits[NGX_HTTP_WEBHOOK_PERMITS];
     ngx_atomic_t                  wanted;    /* somebody waits for a permit */
 } ngx_http_webhook_counters_t;

@@ -1,0 +1,338 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Fields with the values of an event.
+ */
+
+
+#include "ngx_http_webhook_fields.h"
+#include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_zone.h"
+#include "wh_flatten.h"
+#include "wh_pairs.h"
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_webhook_endpoint_t   *endpoint;
+    ngx_http_webhook_event_t      *event;
+    wh_buf_t                      *out;
+
+    /* of one level only */
+
+    wh_str_t                       separator;
+    wh_buf_t                       name;
+    size_t                         declared; /* octets of "name" that are so */
+    wh_pairs_t                     pairs;
+} ngx_http_webhook_fields_ctx_t;
+
+
+static ngx_int_t ngx_http_webhook_fields_tree(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
+static ngx_int_t ngx_http_webhook_fields_flat(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_fields_t *fields);
+static ngx_int_t ngx_http_webhook_field_flatten(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
+    ngx_str_t *text);
+static int ngx_http_webhook_field_leaf(void *data, const wh_buf_t *name,
+    int kind, const char *p, size_t n);
+static ngx_int_t ngx_http_webhook_field_value(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
+    ngx_http_webhook_typed_t *buf, ngx_http_webhook_typed_t **v);
+static void ngx_http_webhook_field_mistyped(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
+
+
+ngx_int_t
+ngx_http_webhook_fields_put(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_fields_t *fields, wh_buf_t *out)
+{
+    ngx_http_webhook_fields_ctx_t  ctx;
+
+    ngx_memzero(&ctx, sizeof(ngx_http_webhook_fields_ctx_t));
+
+    ctx.request = r;
+    ctx.endpoint = ep;
+    ctx.event = evt;
+    ctx.out = out;
+
+    if (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_TREE) {
+        return ngx_http_webhook_fields_tree(&ctx, fields->list);
+    }
+
+    return ngx_http_webhook_fields_flat(&ctx, fields);
+}
+
+
+/* no deeper than the configuration says */
+
+static ngx_int_t
+ngx_http_webhook_fields_tree(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_field_t *field)
+{
+    size_t                     start;
+    wh_buf_t                  *out;
+    ngx_int_t                  rc;
+    ngx_uint_t                 n;
+    ngx_http_webhook_typed_t   buf, *v;
+
+    n = 0;
+    out = ctx->out;
+
+    (void) wh_buf_putc(out, '{');
+
+    for ( /* void */ ; field && out->err == WH_OK; field = field->next) {
+
+        start = out->len;
+
+        if (n) {
+            (void) wh_buf_putc(out, ',');
+        }
+
+        (void) wh_buf_put(out, (char *) field->key.data, field->key.len);
+
+        if (field->child) {
+            rc = ngx_http_webhook_fields_tree(ctx, field->child);
+
+        } else {
+            rc = ngx_http_webhook_field_value(ctx, field, &buf, &v);
+
+            if (rc == NGX_OK) {
+                (void) wh_put_json_value(out, (int) v->kind,
+                                         (char *) v->text.data, v->text.len);
+            }
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DECLINED) {
+            out->len = start;
+            continue;
+        }
+
+        n++;
+    }
+
+    (void) wh_buf_putc(out, '}');
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_fields_t *fields)
+{
+    size_t                     n;
+    wh_buf_t                   index;
+    ngx_int_t                  rc;
+    ngx_http_webhook_typed_t   buf, *v;
+    ngx_http_webhook_field_t  *field;
+
+    ngx_memzero(&index, sizeof(wh_buf_t));
+
+    index.max = NGX_MAX_SIZE_T_VALUE;
+    index.grow = ngx_http_webhook_payload_grow;
+    index.ctx = ctx->request->pool;
+
+    ctx->name = index;
+    ctx->separator.len = fields->separator.len;
+    ctx->separator.data = (char *) fields->separator.data;
+
+    (void) wh_pairs_begin(&ctx->pairs, ctx->out, fields->json ? &index : NULL,
+                          fields->shape == NGX_HTTP_WEBHOOK_SHAPE_FORM);
+
+    for (field = fields->list;
+         field && ctx->out->err == WH_OK;
+         field = field->next)
+    {
+        rc = ngx_http_webhook_field_value(ctx, field, &buf, &v);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DECLINED) {
+
+            /* no client is to have a name that the configuration has */
+
+            if (fields->json) {
+                (void) wh_pairs_encoded(&ctx->pairs, WH_PAIR_ABSENT,
+                                        (char *) field->key.data,
+                                        field->key.len);
+            }
+
+            continue;
+        }
+
+        if (v->kind == WH_JSON_TEXT) {
+
+            if (ngx_http_webhook_field_flatten(ctx, field, &v->text)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        (void) wh_pairs_encoded(&ctx->pairs, WH_PAIR_DECLARED,
+                                (char *) field->key.data, field->key.len);
+        (void) wh_pairs_value(&ctx->pairs, (int) v->kind,
+                              (char *) v->text.data, v->text.len);
+    }
+
+    (void) wh_pairs_end(&ctx->pairs, &n);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "webhook event \"%V\": %uz values are left out, there "
+                      "are others of their names", &ctx->event->type, n);
+    }
+
+    return index.err ? NGX_ERROR : NGX_OK;
+}
+
+
+/* the text is JSON already */
+
+static ngx_int_t
+ngx_http_webhook_field_flatten(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_field_t *field, ngx_str_t *text)
+{
+    int              rc;
+    wh_alloc_t  mem;
+
+    ctx->name.len = 0;
+    ctx->declared = field->label.len;
+
+    if (wh_buf_put(&ctx->name, (char *) field->label.data, field->label.len)
+        != WH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_webhook_type_memory(&mem, ctx->request->connection->log);
+
+    rc = wh_flatten((char *) text->data, text->len, &ctx->name,
+                    ctx->separator, ngx_http_webhook_field_leaf, ctx, &mem);
+
+    /* the caller of all looks at the buffer's own error */
+
+    return rc == WH_OK || ctx->out->err ? NGX_OK : NGX_ERROR;
+}
+
+
+static int
+ngx_http_webhook_field_leaf(void *data, const wh_buf_t *name, int kind,
+    const char *p, size_t n)
+{
+    ngx_http_webhook_fields_ctx_t  *ctx = data;
+
+    (void) wh_pairs_name(&ctx->pairs,
+                         name->len == ctx->declared ? WH_PAIR_DECLARED
+                                                    : WH_PAIR_DATA,
+                         name->data, name->len);
+
+    return wh_pairs_value(&ctx->pairs, kind, p, n);
+}
+
+
+/*
+ * The value is in *buf, or of the field itself.  NGX_DECLINED: the field is to
+ * be left out.
+ */
+
+static ngx_int_t
+ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_field_t *field, ngx_http_webhook_typed_t *buf,
+    ngx_http_webhook_typed_t **v)
+{
+    wh_buf_t   *out;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    out = ctx->out;
+
+    if (field->constant) {
+        *v = &field->fixed;
+        return field->left_out ? NGX_DECLINED : NGX_OK;
+    }
+
+    *v = buf;
+
+    if (ngx_http_webhook_type_is_time(field->type)
+        && field->value.nparts == 1
+        && field->value.parts[0].kind == NGX_HTTP_WEBHOOK_PART_TIME)
+    {
+        ngx_http_webhook_type_time(field->type, ctx->event->time * 1000, buf);
+        return NGX_OK;
+    }
+
+    rc = ngx_http_webhook_template_text(ctx->request, ctx->event,
+                                        &field->value, out->max, &text);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    /* no need to look at what will not fit */
+
+    if (rc == NGX_BUSY
+        || (rc == NGX_OK
+            && field->type == NGX_HTTP_WEBHOOK_TYPE_JSON
+            && text.len > out->max - out->len))
+    {
+        out->err = WH_LIMIT;
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DECLINED && field->omit_empty && !field->has_default) {
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK) {
+
+        if (text.len == 0 && field->omit_empty) {
+            return NGX_DECLINED;
+        }
+
+        rc = ngx_http_webhook_type_value(field->type, &text, buf,
+                                         ctx->request->connection->log);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        ngx_http_webhook_field_mistyped(ctx, field);
+    }
+
+    *v = &field->fallback;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_field_mistyped(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_field_t *field)
+{
+    ngx_uint_t                    n;
+    ngx_http_webhook_counters_t  *c;
+
+    n = 0;
+    c = ctx->endpoint->counters;
+
+    if (c) {
+        n = (ngx_uint_t) ngx_atomic_fetch_add(&c->mistyped, 1) + 1;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                  "webhook event \"%V\": value of field \"%V\" is not "
+                  "of its type, endpoint \"%V\" has had %ui such values",
+                  &ctx->event->type, &field->name, &ctx->endpoint->name, n);
+}
