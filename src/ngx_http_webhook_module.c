@@ -19,6 +19,8 @@ static void *ngx_http_webhook_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf);
 static char *ngx_http_webhook_size_bounds(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_webhook_max_hops(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static void *ngx_http_webhook_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -137,6 +139,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_main_conf_t, connections),
       NULL },
 
+    { ngx_string("webhook_max_hops"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_max_hops,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -230,6 +239,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     wmcf->max_event_size = NGX_CONF_UNSET_SIZE;
     wmcf->memory = NGX_CONF_UNSET_SIZE;
     wmcf->connections = NGX_CONF_UNSET_UINT;
+    wmcf->max_hops = NGX_CONF_UNSET_UINT;
 
     if (ngx_array_init(&wmcf->endpoints, cf->pool, 4, sizeof(void *))
         != NGX_OK
@@ -258,6 +268,7 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(wmcf->max_event_size, 64 * 1024);
     ngx_conf_init_size_value(wmcf->memory, 64 * 1024 * 1024);
     ngx_conf_init_uint_value(wmcf->connections, 0);
+    ngx_conf_init_uint_value(wmcf->max_hops, 1);
 
     return NGX_CONF_OK;
 }
@@ -289,6 +300,36 @@ ngx_http_webhook_size_bounds(ngx_conf_t *cf, void *post, void *data)
                            "most %i", &value[1], &value[0], bounds->high);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_max_hops(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_main_conf_t *wmcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (wmcf->max_hops != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > NGX_HTTP_WEBHOOK_MAX_HOPS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\" in \"%V\", it must be from "
+                           "1 to %d", &value[1], &value[0],
+                           NGX_HTTP_WEBHOOK_MAX_HOPS);
+        return NGX_CONF_ERROR;
+    }
+
+    wmcf->max_hops = (ngx_uint_t) n;
 
     return NGX_CONF_OK;
 }

@@ -18,6 +18,9 @@
 
 #define NGX_HTTP_WEBHOOK_VERSION  "0.1.0"
 
+/* of webhook_max_hops: an octet of a record */
+#define NGX_HTTP_WEBHOOK_MAX_HOPS  255
+
 
 typedef struct ngx_http_webhook_endpoint_s  ngx_http_webhook_endpoint_t;
 typedef struct ngx_http_webhook_payload_s   ngx_http_webhook_payload_t;
@@ -37,6 +40,7 @@ typedef struct {
     void                       *delivery;
     void                       *capture;
     ngx_http_webhook_random_t  *random;       /* made at first use */
+    void                       *mark;         /* likewise, ..._mark.h */
     ngx_log_t                  *log;
 } ngx_http_webhook_worker_t;
 
@@ -53,6 +57,7 @@ typedef struct {
     size_t                          max_event_size;
     size_t                          memory;     /* of a worker */
     ngx_uint_t                      connections;
+    ngx_uint_t                      max_hops;
 
     ngx_uint_t                      enters;     /* some location does */
     ngx_array_t                     triggers;   /* ..._trigger_t * */

@@ -324,6 +324,8 @@ map({ my $v = $_; ['condition', "\$uri = $v; #!",
 	qr/unexpected end of file, expecting/, place => qr/quote\.conf:\d+$/m],
 
 # webhook_max_body_size, webhook_max_event_size, webhook_connections
+# webhook_max_body_size, webhook_max_event_size, webhook_connections,
+# webhook_max_hops
 
 map({ my $v = $_; ['http', "webhook_max_body_size $v; #!",
 	qr/"webhook_max_body_size" directive invalid value/] }
@@ -348,6 +350,14 @@ map({ my $v = $_; ['http', "webhook_memory $v; #!",
 map({ my $v = $_; ['http', "webhook_connections $v; #!",
 	qr/invalid number/] } '-1', 'many', '1k', '99999999999999999999'),
 ['server', 'webhook_connections 10; #!', qr/not allowed here/],
+map({ my $v = $_; ['http', "webhook_max_hops $v; #!",
+	qr/invalid number "\Q$v\E" in "webhook_max_hops", it must be from 1 to 255/] }
+	'0', '256', '-1', 'off', '1k', '99999999999999999999'),
+['http', 'webhook_max_hops ""; #!',
+	qr/invalid number "" in "webhook_max_hops", it must be from 1 to 255/],
+['http', "webhook_max_hops 1;\nwebhook_max_hops 2; #!",
+	qr/"webhook_max_hops" directive is duplicate/],
+['server', 'webhook_max_hops 1; #!', qr/not allowed here/],
 
 # webhook_store
 
@@ -528,7 +538,7 @@ map({ my $v = $_; ['endpoint', "header $v a; #!",
 	qr/the header "\Q$v\E" is written by the module, it cannot be set by "header"/] }
 	'Host', 'host', 'Content-Length', 'Transfer-Encoding', 'Connection',
 	'Upgrade', 'Expect', 'TE', 'Trailer', 'webhook-id', 'Webhook-Timestamp',
-	'webhook-event'),
+	'webhook-event', 'webhook-hops', 'Webhook-Hops'),
 map({ my $d = $_;
 	['endpoint', "$d file:none; #!", qr/open\(\) ".*\/none" failed \(2: /],
 	['endpoint', "$d file:; #!", qr/no path in "file:"/],
@@ -799,6 +809,8 @@ my @allowed = (
 ['bare', "webhook_max_event_size 16m;\nwebhook_store one journal=1g;"],
 ['http', 'webhook_max_body_size 0;'],
 ['http', 'webhook_connections 0;'],
+['http', 'webhook_max_hops 1;'],
+['http', 'webhook_max_hops 255;'],
 ['http', 'webhook a.b to=known;'],
 ['http', 'webhook ' . 'e' x 128 . ' to=known;'],
 ['http', "webhook a.b to=known;\n" x 32],

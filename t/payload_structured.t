@@ -353,7 +353,7 @@ is($r{default}{body}, 'fixed text', 'and is for all its endpoints');
 like($r{default}{body}, qr/^\{"type":"some\.event","timestamp":"$iso","id":"$id","data":\{"method":"GET","path":"\/default\/","status":200\}\}$/,
 	'default payload');
 is(names($r{default}), 'Host User-Agent Content-Type Content-Length '
-	. 'webhook-id webhook-timestamp webhook-event',
+	. 'webhook-id webhook-timestamp webhook-event webhook-hops',
 	'headers of an attempt');
 is($r{default}{method}, 'POST', 'method');
 is($r{default}{target}, '/default', 'target');
@@ -380,12 +380,12 @@ is($up->{target}, '/upstream?a=b&c=%20d', 'query of the URL');
 is($r{put}{method} . ' ' . $r{put}{body}, 'PUT fixed text', 'method PUT');
 is($r{get}{method} . ' ' . $r{get}{body}, 'GET ', 'method GET has no body');
 is(names($r{get}), 'Host User-Agent webhook-id webhook-timestamp '
-	. 'webhook-event', 'headers of GET');
+	. 'webhook-event webhook-hops', 'headers of GET');
 is($r{delete}{header}{'content-length'}, 0, 'length of an empty body');
 
 %r = send_to('/headers/?v=value', 1);
 is(names($r{headers}), 'Host Content-Length webhook-id webhook-timestamp '
-	. 'webhook-event X-Variable X-Text X-Literal X-Twice X-Twice '
+	. 'webhook-event webhook-hops X-Variable X-Text X-Literal X-Twice X-Twice '
 	. 'User-Agent content-type Traceparent', 'own headers');
 is($r{headers}{header}{'x-literal'}, 'some text', 'literal header');
 is($r{headers}{header}{'x-variable'}, 'value', 'header with a variable');
@@ -443,7 +443,7 @@ for (
 }
 
 %r = send_to('/off/', 1, "traceparent: 00-$trace-$parent-01");
-is(names($r{off}), 'Host User-Agent Content-Type Content-Length',
+is(names($r{off}), 'Host User-Agent Content-Type Content-Length webhook-hops',
 	'event_headers off');
 
 $rx->forget();

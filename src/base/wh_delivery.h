@@ -29,6 +29,7 @@ typedef enum {
     WH_FIELD_HEADER,           /* name, ':', value; may be repeated */
     WH_FIELD_BODY,
     WH_FIELD_TRACE,            /* a received, valid traceparent */
+    WH_FIELD_HOPS,             /* 1 octet: deliveries that led to the event */
     WH_FIELD_ENCODING,         /* Content-Encoding of the body */
     WH_FIELD_FORM              /* empty; the body is a form: GET's query */
 } wh_field_e;

@@ -128,6 +128,8 @@ ngx_http_webhook_accept_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->hops = ngx_http_webhook_hops(r);
+
     rc = ngx_http_read_client_request_body(r,
                                         ngx_http_webhook_accept_body_handler);
 
@@ -423,6 +425,7 @@ ngx_http_webhook_accept_element(ngx_http_request_t *r,
     ngx_memzero(&evt, sizeof(ngx_http_webhook_event_t));
 
     evt.time = ctx->accept->batch.now;
+    evt.hops = ctx->hops;
 
     jv = wh_json_value(json, NGX_HTTP_WEBHOOK_ACCEPT_TYPE);
 
@@ -584,7 +587,13 @@ ngx_http_webhook_accept_fire(ngx_http_request_t *r,
             first = f;
         }
 
-        rc = ngx_http_webhook_condition_test(r, t[i]);
+        if (ctx->hops < a->batch.main->max_hops) {
+            rc = ngx_http_webhook_condition_test(r, t[i]);
+
+        } else {
+            /* the application passes on what it was sent */
+            rc = NGX_DECLINED;
+        }
 
         if (rc == NGX_ERROR) {
             goto failed;

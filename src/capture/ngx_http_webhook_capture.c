@@ -130,6 +130,8 @@ ngx_http_webhook_ctx_arm(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
     ctx->fired = fired;
     ctx->nfired = n;
 
+    ngx_http_webhook_hops_limit(ctx);
+
     return NGX_OK;
 }
 

@@ -142,6 +142,7 @@ ngx_http_webhook_fire(ngx_http_webhook_batch_t *b)
     ngx_memzero(&evt, sizeof(ngx_http_webhook_event_t));
 
     evt.time = b->now;
+    evt.hops = ctx->hops;
 
     if (b->stage->on == NGX_HTTP_WEBHOOK_ON_RESPONSE) {
         evt.status = ctx->status;

@@ -80,6 +80,7 @@ struct ngx_http_webhook_ctx_s {
     ngx_http_webhook_fired_t     **fired;        /* one for each trigger */
     ngx_uint_t                     method;       /* before any redirect */
     ngx_uint_t                     status;       /* 0: not known yet */
+    ngx_uint_t                     hops;         /* deliveries before it */
 
     ngx_http_webhook_stage_t       stages[NGX_HTTP_WEBHOOK_NSTAGE];
 
@@ -139,6 +140,15 @@ ngx_int_t ngx_http_webhook_ctx_arm(ngx_http_request_t *r,
 
 /* a header for a response with status 503 */
 ngx_int_t ngx_http_webhook_retry_after(ngx_http_request_t *r);
+
+/*
+ * How many deliveries of this nginx in a row led to the request: 0, unless it
+ * has a mark that is valid for it.
+ */
+ngx_uint_t ngx_http_webhook_hops(ngx_http_request_t *r);
+
+/* sets ctx->hops; beyond webhook_max_hops it decides that nothing fires */
+void ngx_http_webhook_hops_limit(ngx_http_webhook_ctx_t *ctx);
 
 /* commit: */
 

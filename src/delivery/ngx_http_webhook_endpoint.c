@@ -241,6 +241,7 @@ static ngx_str_t  ngx_http_webhook_reserved_headers[] = {
     ngx_string("webhook-id"),
     ngx_string("webhook-timestamp"),
     ngx_string("webhook-event"),
+    ngx_string("webhook-hops"),
     ngx_null_string
 };
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_mark.h"
 #include "ngx_http_webhook_payload.h"
 #include "wh_delivery.h"
 #include "wh_escape.h"
@@ -25,8 +26,11 @@ typedef struct {
     wh_str_t                      body;
     wh_str_t                      form;      /* that the body is one */
     wh_str_t                      trace;
+    wh_str_t                      hops;
     ngx_uint_t                    nheaders;  /* in the record */
     ngx_uint_t                    given;     /* own ones given, bits */
+    ngx_uint_t                    query;     /* the form is in the URL */
+    size_t                        line;      /* to the end of the URL */
     wh_buf_t                      buf;
     char                         *reason;    /* NULL: none */
 } ngx_http_webhook_finish_ctx_t;
@@ -36,10 +40,12 @@ static ngx_int_t ngx_http_webhook_finish_read(
     ngx_http_webhook_finish_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_finish_split(wh_str_t *field,
     wh_str_t *name, wh_str_t *value);
-static void ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
-    ngx_http_webhook_attempt_values_t *v);
+static ngx_int_t ngx_http_webhook_finish_head(
+    ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_query(
     ngx_http_webhook_finish_ctx_t *ctx);
+static ngx_int_t ngx_http_webhook_finish_mark(
+    ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_trace(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_recorded(
@@ -84,9 +90,9 @@ ngx_http_webhook_payload_finish(ngx_pool_t *pool,
         return NGX_DECLINED;
     }
 
-    ngx_http_webhook_finish_head(&ctx, v);
-
-    if (ctx.buf.err == WH_NOMEM) {
+    if (ngx_http_webhook_finish_head(&ctx, v) != NGX_OK
+        || ctx.buf.err == WH_NOMEM)
+    {
         return NGX_ERROR;
     }
 
@@ -196,6 +202,10 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
             field = &ctx->trace;
             break;
 
+        case WH_FIELD_HOPS:
+            field = &ctx->hops;
+            break;
+
         case WH_FIELD_HEADER:
 
             if (ngx_http_webhook_finish_split(&value, &name, &header)
@@ -227,6 +237,11 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    if (ctx->hops.data && ctx->hops.len != 1) {
+        ctx->reason = "record has an invalid number of hops";
+        return NGX_DECLINED;
+    }
+
     return NGX_OK;
 }
 
@@ -251,7 +266,7 @@ ngx_http_webhook_finish_split(wh_str_t *field, wh_str_t *name,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_attempt_values_t *v)
 {
@@ -268,6 +283,8 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     if (ctx->form.data && ngx_http_webhook_head_is_get(ep)) {
         ngx_http_webhook_finish_query(ctx);
     }
+
+    ctx->line = b->len;
 
     (void) wh_buf_put(b, head->start.data, head->start.len);
 
@@ -310,9 +327,79 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
         ngx_http_webhook_finish_trace(ctx, v);
     }
 
+    if (b->err == WH_OK && ngx_http_webhook_finish_mark(ctx, v) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_webhook_finish_recorded(ctx);
 
     (void) wh_buf_put(b, head->end.data, head->end.len);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Without it a delivery back to this nginx would cause an event, whatever
+ * webhook_max_hops says, so "event_headers off" does not leave it out.
+ */
+
+static ngx_int_t
+ngx_http_webhook_finish_mark(ngx_http_webhook_finish_ctx_t *ctx,
+    ngx_http_webhook_attempt_values_t *v)
+{
+    u_char                   *p;
+    u_char                    line[NGX_HTTP_WEBHOOK_MARK_LINE];
+    ngx_int_t                 rc;
+    ngx_uint_t                hops, usual;
+    ngx_http_webhook_head_t  *head;
+    ngx_http_webhook_mark_t   mark;
+
+    head = ctx->head;
+    hops = ctx->hops.len ? (u_char) ctx->hops.data[0] : 0;
+
+    /* within a second most are the same */
+
+    usual = (hops == 0 && !ctx->query);
+
+    if (usual && head->mark_len && head->mark_time == v->time / 1000) {
+        (void) wh_buf_put(&ctx->buf, (char *) head->mark, head->mark_len);
+        return NGX_OK;
+    }
+
+    p = ngx_cpymem(line, NGX_HTTP_WEBHOOK_MARK_NAME ": ",
+                   sizeof(NGX_HTTP_WEBHOOK_MARK_NAME ": ") - 1);
+
+    mark.stamp.data = p;
+
+    p = ngx_sprintf(p, "%ui.%uL", hops + 1, v->time / 1000);
+
+    mark.stamp.len = p - mark.stamp.data;
+    mark.method = ctx->ep->method;
+    mark.host = ctx->ep->host;
+    mark.uri.data = (u_char *) ctx->buf.data + ctx->ep->method.len + 1;
+    mark.uri.len = ctx->line - ctx->ep->method.len - 1;
+
+    *p++ = '.';
+
+    rc = ngx_http_webhook_mark_mac(ctx->ep->main, &mark, p);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+    }
+
+    p += NGX_HTTP_WEBHOOK_MARK_MAC;
+    *p++ = CR; *p++ = LF;
+
+    (void) wh_buf_put(&ctx->buf, (char *) line, p - line);
+
+    if (usual) {
+        ngx_memcpy(head->mark, line, p - line);
+        head->mark_len = p - line;
+        head->mark_time = v->time / 1000;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -333,6 +420,8 @@ ngx_http_webhook_finish_query(ngx_http_webhook_finish_ctx_t *ctx)
     }
 
     (void) wh_buf_put(&ctx->buf, ctx->body.data, ctx->body.len);
+
+    ctx->query = 1;
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_mark.h"
 #include "ngx_http_webhook_payload.h"
 #include "wh_escape.h"
 
@@ -32,13 +33,14 @@ wh_str_t  ngx_http_webhook_own_headers[] = {
 };
 
 
-/* what the module alone says, as the exchange would break otherwise */
+/* what the module alone says, as the exchange or a mark would break else */
 
 static wh_str_t  ngx_http_webhook_framing[] = {
     ngx_http_webhook_text("Host"),
     ngx_http_webhook_text("Content-Length"),
     ngx_http_webhook_text("Transfer-Encoding"),
     ngx_http_webhook_text("Connection"),
+    ngx_http_webhook_text(NGX_HTTP_WEBHOOK_MARK_NAME),
     { 0, NULL }
 };
 

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_endpoint.h"
+#include "ngx_http_webhook_mark.h"
 
 
 /* headers of the module's own, unless the endpoint has them itself */
@@ -33,6 +34,10 @@ typedef struct {
     wh_str_t      end;       /* headers without variables, the empty line */
     ngx_uint_t    given;     /* own ones that are among them, bits */
     char         *reason;    /* no request can be made; NULL: it can */
+
+    uint64_t      mark_time; /* of the last mark, seconds since the epoch */
+    size_t        mark_len;
+    u_char        mark[NGX_HTTP_WEBHOOK_MARK_LINE];
 } ngx_http_webhook_head_t;
 
 

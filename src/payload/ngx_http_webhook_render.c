@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_webhook_render_check(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt);
 static ngx_int_t ngx_http_webhook_render_headers(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, wh_buf_t *out);
+static void ngx_http_webhook_render_hops(ngx_http_webhook_event_t *evt,
+    wh_buf_t *out);
 static void ngx_http_webhook_render_trace(ngx_http_request_t *r,
     wh_buf_t *out);
 static ngx_int_t ngx_http_webhook_render_type(ngx_http_request_t *r,
@@ -71,6 +73,7 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_http_webhook_render_hops(evt, out);
     ngx_http_webhook_render_trace(r, out);
 
     rc = ngx_http_webhook_render_body(r, payload, ep, evt, out);
@@ -148,6 +151,21 @@ ngx_http_webhook_render_headers(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_render_hops(ngx_http_webhook_event_t *evt, wh_buf_t *out)
+{
+    char  hops;
+
+    if (evt->hops == 0) {
+        return;
+    }
+
+    hops = (char) evt->hops;
+
+    (void) wh_delivery_put(out, WH_FIELD_HOPS, &hops, 1);
 }
 
 

@@ -43,6 +43,7 @@ struct ngx_http_webhook_store_conf_s {
     ngx_msec_t                       dead_time;
     ngx_thread_pool_t               *pool;
     int                              lock;      /* the master's */
+    u_char                           secret[NGX_HTTP_WEBHOOK_SECRET];
 };
 
 
@@ -179,6 +180,15 @@ struct ngx_http_webhook_store_s {
 /* ..._store_open.c */
 ngx_int_t ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
     ngx_core_conf_t *ccf, ngx_log_t *log);
+
+/* ..._store_secret.c */
+
+/*
+ * Reads the key of the store into sc->secret, or makes one; "first": there
+ * could not have been one.
+ */
+ngx_int_t ngx_http_webhook_store_secret_open(ngx_http_webhook_store_conf_t *sc,
+    ngx_uint_t first, ngx_log_t *log);
 
 /* ..._store.c */
 void ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref);

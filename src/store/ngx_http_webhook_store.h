@@ -14,6 +14,10 @@
 #include "ngx_http_webhook_endpoint.h"
 
 
+/* octets of the store's key */
+#define NGX_HTTP_WEBHOOK_SECRET  32
+
+
 typedef struct ngx_http_webhook_driver_s  ngx_http_webhook_driver_t;
 
 
@@ -87,6 +91,13 @@ ngx_int_t ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_driver_t *driver);
 void ngx_http_webhook_store_exit_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * NGX_HTTP_WEBHOOK_SECRET random octets, the same in all processes and as
+ * long as the store lives, if there is a webhook_store; to sign with, not to
+ * be logged or stored.
+ */
+u_char *ngx_http_webhook_store_secret(ngx_http_webhook_main_conf_t *wmcf);
 
 /* cache manager and loader: gives back what was inherited from the master */
 void ngx_http_webhook_store_drop_master(ngx_http_webhook_main_conf_t *wmcf);

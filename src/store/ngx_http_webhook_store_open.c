@@ -29,10 +29,11 @@ ngx_int_t
 ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
     ngx_core_conf_t *ccf, ngx_log_t *log)
 {
-    u_char          path[NGX_MAX_PATH];
-    ngx_uid_t       user;
-    ngx_uint_t      busy, fresh;
-    struct passwd  *pwd;
+    u_char            path[NGX_MAX_PATH];
+    ngx_uid_t         user;
+    ngx_uint_t        busy, fresh, first;
+    struct passwd    *pwd;
+    ngx_file_info_t   fi;
 
     user = ccf->user;
 
@@ -63,13 +64,27 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
         return NGX_ERROR;
     }
 
-    /* anybody there: a reload, an upgrade, or orphans of a killed master */
+    ngx_snprintf(path, NGX_MAX_PATH, "%V/journal%Z", &sc->path);
 
-    if (fresh
-        && ngx_http_webhook_lease_test(sc->lock, 1, WH_SLOTS - 1) == NGX_OK
-        && ngx_http_webhook_store_cold(sc, log) != NGX_OK)
+    first = (ngx_file_info(path, &fi) == NGX_FILE_ERROR);
+
+    /*
+     * Anybody there: a reload, an upgrade, or orphans of a killed master.
+     * The key comes first, so that the name of its file is synced, too.
+     */
+
+    if (ngx_http_webhook_store_secret_open(sc, first, log) != NGX_OK
+        || (fresh
+            && ngx_http_webhook_lease_test(sc->lock, 1, WH_SLOTS - 1)
+               == NGX_OK
+            && ngx_http_webhook_store_cold(sc, log) != NGX_OK))
     {
-        ngx_close_file(sc->lock);
+        /* one that is not fresh belongs to the configuration in force */
+
+        if (fresh) {
+            ngx_close_file(sc->lock);
+        }
+
         sc->lock = NGX_INVALID_FILE;
         return NGX_ERROR;
     }
@@ -372,7 +387,8 @@ ngx_http_webhook_store_chown(ngx_http_webhook_store_conf_t *sc,
     u_char             path[NGX_MAX_PATH];
     ngx_uint_t         i;
     ngx_file_info_t    fi;
-    static char       *names[] = { "lock", "journal", "data.mdb", "lock.mdb" };
+    static char       *names[] = { "lock", "journal", "key", "data.mdb",
+                                   "lock.mdb" };
 
     if (geteuid() != 0) {
         return NGX_OK;

@@ -154,6 +154,7 @@ records(void)
     (void) wh_buf_put(&b, T("{\"x\":"));
     (void) wh_buf_put(&b, T("1}"));
     (void) wh_delivery_close(&b, body);
+    (void) wh_delivery_put(&b, WH_FIELD_HOPS, T("\xff"));
     is_int(wh_delivery_put(&b, WH_FIELD_TRACE, NULL, 0), WH_OK,
            "a record is written");
 
@@ -162,7 +163,7 @@ records(void)
 
     is_mem(record.data, 6, "\x01\x01\x0f\0\0\0", 6, "the layout is fixed");
     is_int(walk(record, &n), WH_AGAIN, "it is read to its end");
-    is_int((int64_t) n, 7, "it has all fields");
+    is_int((int64_t) n, 8, "it has all fields");
 
     is_int(wh_delivery_get(record, WH_FIELD_EVENT, &v), WH_OK, "event");
     is_str(v.data, v.len, "contact.created", "value of event");
@@ -174,6 +175,9 @@ records(void)
     is_str(v.data, v.len, "{\"x\":1}", "a body written in pieces");
     is_int(wh_delivery_get(record, WH_FIELD_TRACE, &v), WH_OK, "trace");
     is_int((int64_t) v.len, 0, "an empty field");
+    is_int(wh_delivery_get(record, WH_FIELD_HOPS, &v), WH_OK, "hops");
+    is_mem(v.data, v.len, "\xff", 1, "an octet of hops");
+    is_int(WH_FIELD_HOPS, 8, "whose number is fixed");
     is_int(wh_delivery_get(record, WH_FIELD_CONTENT_TYPE, &v), WH_AGAIN,
            "a field that is not there");
     ok(wh_delivery_time(record) == 0x0123456789abcdefULL, "64 bits of time");
@@ -428,6 +432,7 @@ sample(wh_buf_t *b)
     (void) wh_buf_put(b, T("{\"type\":\"contact.created\"}"));
     (void) wh_delivery_close(b, pos);
     (void) wh_delivery_put(b, WH_FIELD_TRACE, NULL, 0);
+    (void) wh_delivery_put(b, WH_FIELD_HOPS, T("\x01"));
 }
 
 
