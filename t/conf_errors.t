@@ -372,9 +372,9 @@ map({ my $v = $_; ['http', "webhook_max_hops $v; #!",
 ['bare', "webhook_store one;\nwebhook_store two; #!",
 	qr/"webhook_store" directive is duplicate/],
 map({ my $v = $_; ['bare', "webhook_store one $v; #!",
-	qr/invalid parameter "\Q$v\E", it must be "size=", "journal=", "sync=off", "sync=always", "full=drop", "full=reject", "commit_timeout=" or "dead="/] }
+	qr/invalid parameter "\Q$v\E", it must be "size=", "journal=", "claims=", "sync=off", "sync=always", "full=drop", "full=reject", "commit_timeout=", "dead=" or "dedupe="/] }
 	'some', 'sync=on', 'sync=', 'full=stop', 'full=', 'history=1d',
-	'dedupe=1d', 'SIZE=1g'),
+	'SIZE=1g'),
 map({ my $v = $_; ['bare', "webhook_store one size=$v; #!",
 	qr/invalid size "size=\Q$v\E", $size/] }
 	'', 'large', '-16m', '0', '1.5g', '16mm', '99999999999999999999',
@@ -393,6 +393,15 @@ map({ my $v = $_; ['bare', "webhook_store one journal=$v; #!",
 	qr/"journal" of "webhook_store" must be at least 67108864 with "webhook_max_event_size" 1048576/],
 ['bare', "webhook_store one; #!\nwebhook_max_event_size 16m;",
 	qr/"journal" of "webhook_store" must be at least 1073741824/],
+map({ my $v = $_; ['bare', "webhook_store one claims=$v; #!",
+	qr/invalid size "claims=\Q$v\E", $size/] }
+	'', 'large', '-1m', '0', '1.5m', '99999999999999999999', '1048576g'),
+['bare', 'webhook_store one claims=65535; #!',
+	qr/"claims=65535" is too small, it must be at least 65536/],
+map({ my $v = $_; ['bare', "webhook_store one dedupe=$v; #!",
+	qr/invalid time "\Q$v\E" in "dedupe", $time, at most 365d/] }
+	'', '0', '0s', '-1s', '1x', 'off', '366d', '31536001s',
+	'99999999999999999999', '9223372036854775807ms'),
 map({ my $v = $_; ['bare', "webhook_store one commit_timeout=$v; #!",
 	qr/invalid time "\Q$v\E" in "commit_timeout", $time, at most 1h/] }
 	'', '0', '-1s', '1x', 'never', '99999999999999999999', '61m',
@@ -403,7 +412,7 @@ map({ my $v = $_; ['bare', "webhook_store one dead=$v; #!",
 map({ my $v = $_; ['bare', "webhook_store one $v $v; #!",
 	qr/duplicate parameter "\Q$v\E"/] }
 	'size=1g', 'journal=64m', 'sync=off', 'full=drop',
-	'commit_timeout=1s', 'dead=10'),
+	'commit_timeout=1s', 'dead=10', 'claims=1m', 'dedupe=1h'),
 ['server', 'webhook_store one; #!', qr/not allowed here/],
 
 # webhook_zone
@@ -802,7 +811,8 @@ my @allowed = (
 ['condition', '$d = 1; } webhook_condition $d { $c = 1;'],
 ['bare', 'webhook_store one;'],
 ['bare', 'webhook_store one/ size=16m journal=4m sync=always full=reject '
-	. 'commit_timeout=1ms dead=1;'],
+	. 'commit_timeout=1ms dead=1 claims=64k dedupe=1ms;'],
+['bare', 'webhook_store one claims=1g dedupe=365d;'],
 ['bare', 'webhook_store one dead=1s;'],
 ['http', "webhook_zone one 32k;\nwebhook_zone two 1m;"],
 ['http', 'webhook_max_event_size 1k;'],

@@ -581,6 +581,7 @@ ngx_http_webhook_accept_fire(ngx_http_request_t *r,
             /* one event, one id */
             f->id = first->id;
             f->fixed = 1;
+            f->given = first->given;
 
         } else {
             (void) ngx_http_webhook_event_id(r, f, 1);
@@ -671,6 +672,7 @@ ngx_http_webhook_accept_fired(ngx_http_request_t *r,
         }
 
         f->fixed = 1;
+        f->given = 1;
     }
 
     fp = ngx_array_push(&a->fired);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_batch.h"
+#include "ngx_http_webhook_claim.h"
 
 
 /* a worker's buffer is not kept when it grew beyond that many events */
@@ -21,6 +22,11 @@ typedef struct {
     ngx_str_t                      key;
     size_t                         start;     /* in the buffer */
     size_t                         len;
+    ngx_uint_t                     nclaims;
+    ngx_http_webhook_claim_t       claims[2]; /* id, interval */
+    u_char                         taken[2];
+    ngx_uint_t                     interval;  /* unsigned  interval:1; */
+                                              /* the last claim is one */
 } ngx_http_webhook_pending_t;
 
 
@@ -36,6 +42,13 @@ static void ngx_http_webhook_batch_one(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_endpoint_t *ep);
 static ngx_int_t ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_pending_t *p);
+static ngx_int_t ngx_http_webhook_batch_claims(ngx_http_webhook_batch_t *b,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_pending_t *p);
+static ngx_int_t ngx_http_webhook_batch_take(ngx_http_webhook_batch_t *b);
+static void ngx_http_webhook_batch_end(ngx_http_webhook_batch_t *b,
+    ngx_uint_t committed);
+static void ngx_http_webhook_batch_untake(ngx_http_webhook_batch_t *b,
+    ngx_http_webhook_pending_t *p, ngx_uint_t committed);
 static ngx_int_t ngx_http_webhook_batch_append(ngx_http_webhook_batch_t *b);
 static void ngx_http_webhook_batch_lost(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_fired_t *f, ngx_http_webhook_endpoint_t *ep,
@@ -266,10 +279,16 @@ ngx_http_webhook_batch_one(ngx_http_webhook_batch_t *b,
         return;
     }
 
+    ngx_memzero(p, sizeof(ngx_http_webhook_pending_t));
+
     p->fired = f;
     p->endpoint = ep;
 
-    rc = ngx_http_webhook_batch_render(b, evt, p);
+    rc = ngx_http_webhook_batch_claims(b, evt, p);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_batch_render(b, evt, p);
+    }
 
     if (rc == NGX_OK) {
         f->ndeliveries++;
@@ -277,6 +296,11 @@ ngx_http_webhook_batch_one(ngx_http_webhook_batch_t *b,
     }
 
     b->pending.nelts--;
+
+    if (rc == NGX_DONE) {
+        /* it was there already */
+        return;
+    }
 
     ngx_http_webhook_batch_lost(b, f, ep, &ep->name,
                                 ngx_http_webhook_drop_why(rc));
@@ -302,6 +326,65 @@ ngx_http_webhook_drop_why(ngx_int_t rc)
     default: /* NGX_ERROR */
         return NGX_HTTP_WEBHOOK_DROP_FAILED;
     }
+}
+
+
+/* what the delivery would claim; NGX_DONE: somebody has done so before */
+
+static ngx_int_t
+ngx_http_webhook_batch_claims(ngx_http_webhook_batch_t *b,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_pending_t *p)
+{
+    ngx_str_t                    parts[4];
+    ngx_http_webhook_claim_t    *c;
+    ngx_http_webhook_store_t    *st;
+    ngx_http_webhook_trigger_t  *t;
+
+    st = b->main->worker->store;
+    t = p->fired->trigger;
+
+    parts[1] = evt->type;
+    parts[2] = p->endpoint->name;
+
+    if (p->fired->given) {
+        c = &p->claims[p->nclaims++];
+
+        ngx_str_set(&parts[0], "id");
+        parts[3] = evt->id;
+
+        ngx_http_webhook_claim_key(c, parts, 4);
+        c->until = b->now + ngx_http_webhook_store_dedupe(st);
+
+        if (ngx_http_webhook_claim_held(st, c, b->now)) {
+            p->fired->duplicate = 1;
+            return NGX_DONE;
+        }
+    }
+
+    if (t->every) {
+        c = &p->claims[p->nclaims++];
+
+        p->interval = 1;
+
+        ngx_str_set(&parts[0], "every");
+        ngx_str_null(&parts[3]);
+
+        if (t->per
+            && ngx_http_complex_value(b->request, t->per, &parts[3]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_webhook_claim_key(c, parts, 4);
+        c->until = b->now + t->every;
+
+        if (ngx_http_webhook_claim_held(st, c, b->now)) {
+            p->fired->suppressed = 1;
+            return NGX_DONE;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -379,11 +462,13 @@ ngx_http_webhook_batch_commit(ngx_http_webhook_batch_t *b)
 {
     ngx_int_t  rc;
 
-    if (b->pending.nelts == 0) {
-        return NGX_OK;
-    }
+    rc = ngx_http_webhook_batch_take(b);
 
-    rc = ngx_http_webhook_batch_append(b);
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_batch_append(b);
+
+        ngx_http_webhook_batch_end(b, rc == NGX_OK || rc == NGX_AGAIN);
+    }
 
     ngx_http_webhook_capturer_trim(b->cap, b->main->max_event_size);
 
@@ -397,6 +482,10 @@ ngx_http_webhook_batch_commit(ngx_http_webhook_batch_t *b)
         b->stage->waiting = 1;
         return NGX_AGAIN;
 
+    case NGX_DONE:
+        /* nothing was left to append */
+        return NGX_OK;
+
     case NGX_DECLINED:
         b->failed = NGX_HTTP_WEBHOOK_DROP_FULL;
         return NGX_DECLINED;
@@ -408,6 +497,91 @@ ngx_http_webhook_batch_commit(ngx_http_webhook_batch_t *b)
     default: /* NGX_ERROR */
         b->failed = NGX_HTTP_WEBHOOK_DROP_FAILED;
         return NGX_DECLINED;
+    }
+}
+
+
+/*
+ * Whoever takes the claims of a delivery has it.  Between this and the end of
+ * the claims there is nothing but the append.
+ */
+
+static ngx_int_t
+ngx_http_webhook_batch_take(ngx_http_webhook_batch_t *b)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i, k, n;
+    ngx_http_webhook_pending_t  *p;
+
+    p = b->pending.elts;
+    n = 0;
+
+    for (i = 0; i < b->pending.nelts; i++) {
+        rc = NGX_OK;
+
+        for (k = 0; k < p[i].nclaims; k++) {
+            rc = ngx_http_webhook_claim_take(b->main->worker->store,
+                                             &p[i].claims[k], b->now);
+
+            p[i].taken[k] = (rc == NGX_OK);
+
+            if (rc == NGX_BUSY) {
+                break;
+            }
+        }
+
+        if (rc != NGX_BUSY) {
+            p[n++] = p[i];
+            continue;
+        }
+
+        if (p[i].interval && k == p[i].nclaims - 1) {
+            p[i].fired->suppressed = 1;
+
+        } else {
+            p[i].fired->duplicate = 1;
+        }
+
+        ngx_http_webhook_batch_untake(b, &p[i], 0);
+
+        if (--p[i].fired->ndeliveries == 0) {
+            ngx_http_webhook_batch_decide(p[i].fired);
+        }
+    }
+
+    b->pending.nelts = n;
+
+    return n ? NGX_OK : NGX_DONE;
+}
+
+
+static void
+ngx_http_webhook_batch_end(ngx_http_webhook_batch_t *b, ngx_uint_t committed)
+{
+    ngx_uint_t                   i;
+    ngx_http_webhook_pending_t  *p;
+
+    p = b->pending.elts;
+
+    for (i = 0; i < b->pending.nelts; i++) {
+        ngx_http_webhook_batch_untake(b, &p[i], committed);
+    }
+}
+
+
+static void
+ngx_http_webhook_batch_untake(ngx_http_webhook_batch_t *b,
+    ngx_http_webhook_pending_t *p, ngx_uint_t committed)
+{
+    ngx_uint_t  k;
+
+    for (k = 0; k < p->nclaims; k++) {
+
+        if (p->taken[k]) {
+            p->taken[k] = 0;
+            ngx_http_webhook_claim_end(b->main->worker->store, &p->claims[k],
+                                       committed);
+        }
     }
 }
 

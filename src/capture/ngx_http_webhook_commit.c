@@ -405,6 +405,7 @@ ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
                 f->id.len = id.len;
                 f->id.data = p;
                 f->fixed = 1;
+                f->given = 1;
 
                 return &f->id;
             }

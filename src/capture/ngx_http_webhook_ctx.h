@@ -54,6 +54,7 @@ typedef struct {
     ngx_http_webhook_result_e      result;
     ngx_uint_t                     ndeliveries;  /* in the store */
     unsigned                       fixed:1;      /* the id */
+    unsigned                       given:1;      /* and not generated */
     unsigned                       duplicate:1;  /* some delivery was */
     unsigned                       suppressed:1;
     unsigned                       dropped:1;

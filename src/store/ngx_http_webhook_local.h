@@ -14,6 +14,8 @@
 #include "ngx_http_webhook_lease.h"
 #include "ngx_http_webhook_stop.h"
 
+#include "wh_claim.h"
+
 #include <ngx_thread_pool.h>
 
 
@@ -41,6 +43,9 @@ struct ngx_http_webhook_store_conf_s {
     ngx_msec_t                       commit_timeout;
     ngx_uint_t                       dead_count;
     ngx_msec_t                       dead_time;
+    size_t                           claims;
+    uint64_t                         dedupe;    /* ms */
+    ngx_uint_t                       claims_ready;
     ngx_thread_pool_t               *pool;
     int                              lock;      /* the master's */
     u_char                           secret[NGX_HTTP_WEBHOOK_SECRET];
@@ -124,6 +129,9 @@ struct ngx_http_webhook_store_s {
     wh_writer_t                      writer;
     wh_cursor_t                      cursors[WH_SLOTS];
 
+    wh_claim_t                       claims;    /* head is NULL: none */
+    uint64_t                         claims_since;   /* ns, of a spin */
+
     unsigned                         slot;
     int                              lock;
     int                              wakes[WH_SLOTS];  /* their FIFOs */
@@ -189,6 +197,15 @@ ngx_int_t ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
  */
 ngx_int_t ngx_http_webhook_store_secret_open(ngx_http_webhook_store_conf_t *sc,
     ngx_uint_t first, ngx_log_t *log);
+
+/* ..._claim_open.c: the master's; "cold": nobody uses the store yet */
+void ngx_http_webhook_claims_create(ngx_http_webhook_store_conf_t *sc,
+    ngx_uint_t cold, ngx_log_t *log);
+
+/* ..._claim.c: a worker's; the slot is entered before it is called live */
+void ngx_http_webhook_claims_open(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_claims_enter(ngx_http_webhook_store_t *st,
+    unsigned slot);
 
 /* ..._store.c */
 void ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref);

@@ -257,6 +257,13 @@ ngx_http_webhook_store_rejects(ngx_http_webhook_store_t *st)
 }
 
 
+uint64_t
+ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st)
+{
+    return st->conf->dedupe;
+}
+
+
 ngx_int_t
 ngx_http_webhook_store_reserve(ngx_http_webhook_store_t *st, size_t size)
 {

@@ -73,6 +73,9 @@ void ngx_http_webhook_store_unreserve(ngx_http_webhook_store_t *st,
 /* true when webhook_store says full=reject */
 ngx_uint_t ngx_http_webhook_store_rejects(ngx_http_webhook_store_t *st);
 
+/* ms for which the same id is the same delivery */
+uint64_t ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st);
+
 
 /* "webhook_store PATH [parameters]" */
 char *ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,

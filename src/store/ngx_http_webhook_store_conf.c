@@ -11,6 +11,8 @@
 
 #define NGX_HTTP_WEBHOOK_STORE_SIZE_MIN  (16 * 1024 * 1024)
 #define NGX_HTTP_WEBHOOK_STORE_SIZE_MAX  ((off_t) 16384 << 30)
+#define NGX_HTTP_WEBHOOK_CLAIMS_DEFAULT  (1024 * 1024)
+#define NGX_HTTP_WEBHOOK_DEDUPE_MAX      ((ngx_int_t) 365 * 86400000)
 #define NGX_HTTP_WEBHOOK_SEG_SIZE        (256 * 1024)
 #define NGX_HTTP_WEBHOOK_SEGS_MIN        16
 
@@ -81,6 +83,7 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     sc->size = 1024 * 1024 * 1024;
     sc->commit_timeout = 1000;
     sc->dead_count = 100000;
+    sc->dedupe = 86400000;
     sc->lock = NGX_INVALID_FILE;
 
     for (i = 2; i < cf->args->nelts; i++) {
@@ -113,6 +116,16 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         if (ngx_strncmp(value[i].data, "journal=", 8) == 0) {
             rv = ngx_http_webhook_store_size(cf, &value[i], 8, 1,
                                              &sc->journal);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "claims=", 7) == 0) {
+            rv = ngx_http_webhook_store_size(cf, &value[i], 7,
+                                             WH_CLAIM_SIZE_MIN, &sc->claims);
             if (rv != NGX_CONF_OK) {
                 return rv;
             }
@@ -184,16 +197,38 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
             continue;
         }
 
+        if (ngx_strncmp(value[i].data, "dedupe=", 7) == 0) {
+            s.data = value[i].data + 7;
+            s.len = value[i].len - 7;
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_WEBHOOK_DEDUPE_MAX) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "invalid time \"%V\" in \"dedupe\", it must "
+                                   "be a time above 0, at most 365d", &s);
+                return NGX_CONF_ERROR;
+            }
+
+            sc->dedupe = (uint64_t) n;
+            continue;
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\", it must be \"size=\", "
-                           "\"journal=\", \"sync=off\", \"sync=always\", "
-                           "\"full=drop\", \"full=reject\", "
-                           "\"commit_timeout=\" or \"dead=\"", &value[i]);
+                           "\"journal=\", \"claims=\", \"sync=off\", "
+                           "\"sync=always\", \"full=drop\", "
+                           "\"full=reject\", \"commit_timeout=\", \"dead=\" "
+                           "or \"dedupe=\"", &value[i]);
         return NGX_CONF_ERROR;
     }
 
     if (sc->journal == 0) {
         sc->journal = ngx_max(sc->size / 8, 64 * 1024 * 1024);
+    }
+
+    if (sc->claims == 0) {
+        sc->claims = ngx_max(sc->size / 64, NGX_HTTP_WEBHOOK_CLAIMS_DEFAULT);
     }
 
     sc->pool = ngx_thread_pool_add(cf, NULL);

@@ -31,7 +31,7 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
 {
     u_char            path[NGX_MAX_PATH];
     ngx_uid_t         user;
-    ngx_uint_t        busy, fresh, first;
+    ngx_uint_t        busy, cold, fresh, first;
     struct passwd    *pwd;
     ngx_file_info_t   fi;
 
@@ -68,16 +68,15 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
 
     first = (ngx_file_info(path, &fi) == NGX_FILE_ERROR);
 
-    /*
-     * Anybody there: a reload, an upgrade, or orphans of a killed master.
-     * The key comes first, so that the name of its file is synced, too.
-     */
+    /* nobody there: no reload, no upgrade, no orphans of a killed master */
+
+    cold = fresh
+           && ngx_http_webhook_lease_test(sc->lock, 1, WH_SLOTS - 1) == NGX_OK;
+
+    /* the key comes first, so that the name of its file is synced, too */
 
     if (ngx_http_webhook_store_secret_open(sc, first, log) != NGX_OK
-        || (fresh
-            && ngx_http_webhook_lease_test(sc->lock, 1, WH_SLOTS - 1)
-               == NGX_OK
-            && ngx_http_webhook_store_cold(sc, log) != NGX_OK))
+        || (cold && ngx_http_webhook_store_cold(sc, log) != NGX_OK))
     {
         /* one that is not fresh belongs to the configuration in force */
 
@@ -87,6 +86,10 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
 
         sc->lock = NGX_INVALID_FILE;
         return NGX_ERROR;
+    }
+
+    if (!cold) {
+        ngx_http_webhook_claims_create(sc, 0, log);
     }
 
     return ngx_http_webhook_store_chown(sc, user, log);
@@ -207,6 +210,8 @@ ngx_http_webhook_store_cold(ngx_http_webhook_store_conf_t *sc,
 
     (void) msync(map, wh_journal_data_offset(j.nsegs), MS_SYNC);
     (void) munmap(map, size);
+
+    ngx_http_webhook_claims_create(sc, 1, log);
 
     /* the names of files that were made are to survive a power cut, too */
 
@@ -400,6 +405,12 @@ ngx_http_webhook_store_chown(ngx_http_webhook_store_conf_t *sc,
         if (ngx_file_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
             (void) !chown((const char *) path, user, -1);
         }
+    }
+
+    ngx_snprintf(path, NGX_MAX_PATH, "%V/claims%Z", &sc->path);
+
+    if (ngx_file_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
+        (void) !chown((const char *) path, user, -1);
     }
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

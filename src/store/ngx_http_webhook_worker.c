@@ -69,6 +69,8 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    ngx_http_webhook_claims_open(st);
+
     if (ngx_http_webhook_worker_map(st) != NGX_OK
         || ngx_http_webhook_worker_slot(st) != NGX_OK)
     {
@@ -198,6 +200,8 @@ ngx_http_webhook_worker_slot(ngx_http_webhook_store_t *st)
     slot->pending = 0;
     slot->gate = 0;
     slot->wake = 0;
+
+    ngx_http_webhook_claims_enter(st, i);
 
     __atomic_store_n(&slot->state, WH_SLOT_LIVE, __ATOMIC_SEQ_CST);
 
