@@ -86,6 +86,7 @@ struct ngx_http_webhook_ctx_s {
     ngx_http_webhook_stage_t       stages[NGX_HTTP_WEBHOOK_NSTAGE];
 
     off_t                          sent;         /* of the response's body */
+    ngx_str_t                      encoding;     /* of it, before filters */
 
     size_t                         reserved;     /* in the store, octets */
 

@@ -77,6 +77,16 @@ ngx_http_webhook_header_filter(ngx_http_request_t *r)
     ctx->examined = 0;
     ngx_http_webhook_value_again(ctx);
 
+    /* gzip and gunzip will change the header, what is seen here is before */
+
+    ngx_str_null(&ctx->encoding);
+
+    if (r->headers_out.content_encoding
+        && r->headers_out.content_encoding->hash)
+    {
+        ctx->encoding = r->headers_out.content_encoding->value;
+    }
+
     if (r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS) {
         ctx->status = r->headers_out.status;
 

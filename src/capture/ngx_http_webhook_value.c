@@ -40,7 +40,7 @@ static ngx_int_t ngx_http_webhook_value_form(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_webhook_value_bodies(ngx_http_webhook_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_value_raws(ngx_http_webhook_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_value_encoding(ngx_http_request_t *r,
-    ngx_uint_t source, ngx_str_t *encoding);
+    ngx_http_webhook_ctx_t *ctx, ngx_uint_t source, ngx_str_t *encoding);
 
 
 static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
@@ -666,7 +666,7 @@ ngx_http_webhook_value_raw(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
         return;
     }
 
-    if (ngx_http_webhook_value_encoding(r, source, &raw->encoding) > 1) {
+    if (ngx_http_webhook_value_encoding(r, ctx, source, &raw->encoding) > 1) {
         return;
     }
 
@@ -837,7 +837,7 @@ ngx_http_webhook_value_begin(ngx_http_request_t *r,
 
     valid = NGX_OK;
 
-    if (ngx_http_webhook_value_encoding(r, source, &encoding) > 1) {
+    if (ngx_http_webhook_value_encoding(r, ctx, source, &encoding) > 1) {
         body->coding = NGX_HTTP_WEBHOOK_UNKNOWN;
 
     } else {
@@ -983,8 +983,8 @@ ngx_http_webhook_value_raws(ngx_http_webhook_ctx_t *ctx)
 /* of how many headers, and the last of them */
 
 static ngx_uint_t
-ngx_http_webhook_value_encoding(ngx_http_request_t *r, ngx_uint_t source,
-    ngx_str_t *encoding)
+ngx_http_webhook_value_encoding(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_uint_t source, ngx_str_t *encoding)
 {
     ngx_uint_t        i, n;
     ngx_list_part_t  *part;
@@ -994,15 +994,8 @@ ngx_http_webhook_value_encoding(ngx_http_request_t *r, ngx_uint_t source,
     ngx_str_null(encoding);
 
     if (source == NGX_HTTP_WEBHOOK_RESPONSE) {
-
-        if (r->headers_out.content_encoding
-            && r->headers_out.content_encoding->hash)
-        {
-            *encoding = r->headers_out.content_encoding->value;
-            n = 1;
-        }
-
-        return n;
+        *encoding = ctx->encoding;
+        return 1;
     }
 
     part = &r->headers_in.headers.part;
