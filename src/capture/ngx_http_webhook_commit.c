@@ -260,7 +260,8 @@ ngx_http_webhook_settle(ngx_http_webhook_stage_t *stage,
         if (result == NGX_HTTP_WEBHOOK_LATE) {
             ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                           "webhook event \"%V\" %V is committed late",
-                          f[i]->type, ngx_http_webhook_event_id(r, f[i], 1));
+                          &f[i]->type,
+                          ngx_http_webhook_event_id(r, f[i], 1));
         }
 
         ngx_http_webhook_decide(f[i], result);
