@@ -163,18 +163,13 @@ ngx_http_webhook_header_hold(ngx_http_request_t *r,
     r->header_sent = 1;
 
     /*
-     * the same as the header filter will do; it expects a body after a
-     * status line from upstream, whatever the status
+     * header_only is left to the header filter: a filter before that one may
+     * have to see the body first.  If there is none, a body that comes is
+     * discarded.
      */
 
-    if (!r->header_only
-        && (r->method == NGX_HTTP_HEAD
-            || (r->headers_out.status_line.len == 0
-                && (r->headers_out.status == NGX_HTTP_NO_CONTENT
-                    || r->headers_out.status == NGX_HTTP_NOT_MODIFIED))))
-    {
-        r->header_only = 1;
-        ctx->header_only = 1;
+    if (r->method == NGX_HTTP_HEAD) {
+        r->main_filter_need_in_memory = 1;
     }
 
     return ngx_http_webhook_hold(r, ctx, NULL);
@@ -200,6 +195,13 @@ ngx_http_webhook_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         }
 
         return ngx_http_webhook_release(r, ctx, in);
+    }
+
+    if (ctx->header_late && r->header_only) {
+        ngx_http_webhook_swallow(in);
+
+        return r->connection->buffered ? ngx_http_next_body_filter(r, NULL)
+                                       : NGX_OK;
     }
 
     decided = ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided;
@@ -386,12 +388,8 @@ ngx_http_webhook_release(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
 
     if (ctx->header_held) {
         ctx->header_held = 0;
+        ctx->header_late = 1;
         r->header_sent = 0;
-
-        if (ctx->header_only) {
-            ctx->header_only = 0;
-            r->header_only = 0;
-        }
 
         rc = ngx_http_next_header_filter(r);
 
@@ -418,6 +416,13 @@ ngx_http_webhook_release(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
         ln = cl;
         cl = cl->next;
         ngx_free_chain(r->pool, ln);
+    }
+
+    if (rc == NGX_OK && r->filter_finalize) {
+
+        /* the end of the request, as for a filter that was not held */
+
+        return NGX_ERROR;
     }
 
     return rc;
@@ -481,7 +486,12 @@ ngx_http_webhook_hold_resume(ngx_http_webhook_ctx_t *ctx)
             && ngx_http_get_module_ctx(r, ngx_http_webhook_module) == ctx)
         {
             /* nothing to write, it thought */
-            (void) ngx_http_output_filter(r, NULL);
+
+            if (ngx_http_output_filter(r, NULL) == NGX_ERROR
+                && r->filter_finalize)
+            {
+                ngx_http_finalize_request(r, NGX_ERROR);
+            }
         }
     }
 
