@@ -22,8 +22,12 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 TESTS ?= t/*.t
 T ?= 60
 
+# a checkout; the last one for versions before 1.25
+NGINX_TESTS ?= $(OBJS)/nginx-tests
+NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
+
 .PHONY: all help deps deps-test module stop-module unit test test-all asan \
-	fuzz replay bench instructions demo clean
+	fuzz replay nginx-tests bench instructions demo clean
 
 
 all: module				## build the module
@@ -91,6 +95,15 @@ replay: deps-test			## run the fuzzers' corpora
 			$(UNIT_LIBS) || exit 1; \
 		$(OBJS)/fuzz/$${f}_replay t/fuzz/corpus/$${f}_fuzz/* || exit 1; \
 	done
+
+$(NGINX_TESTS):
+	git clone -q https://github.com/nginx/nginx-tests $@
+	git -C $@ checkout -q $(NGINX_TESTS_COMMIT)
+
+nginx-tests: module			## nginx's tests, without the module and with it
+	@$(MAKE) --no-print-directory deps DEPS=suite
+	@$(MAKE) --no-print-directory $(NGINX_TESTS)
+	perl t/tools/nginx_tests.pl -j$(NPROC) $(NGINX_TESTS) $(FILES)
 
 bench: deps-test module			## compare with mirror and post_action
 	perl -It/lib t/bench/bench.pl

@@ -1,13 +1,21 @@
 #!/bin/sh
 #
-# installs what is missing; usage: deps.sh build|test|demo|bench
+# installs what is missing; usage: deps.sh build|test|demo|bench|suite
 
 build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
        zlib1g-dev libpcre2-dev libssl-dev"
 demo="$build perl curl prometheus-alertmanager"
 test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
-      libio-socket-ssl-perl nghttp2-client"
+      libio-socket-ssl-perl nghttp2-client
+      libnginx-mod-http-image-filter"
 bench="$demo valgrind"
+suite="$build perl git openssl memcached uwsgi-core uwsgi-plugin-python3 ffmpeg
+       libio-socket-ssl-perl libcryptx-perl libfcgi-perl libgd-perl
+       libcache-memcached-perl libcache-memcached-fast-perl
+       libprotocol-websocket-perl libnginx-mod-http-geoip
+       libnginx-mod-http-image-filter libnginx-mod-http-perl
+       libnginx-mod-http-xslt-filter libnginx-mod-mail libnginx-mod-stream
+       libnginx-mod-stream-geoip"
 
 eval "want=\$${1:-test}"
 
