@@ -300,14 +300,33 @@ sub run_all {
 		}
 
 		for my $job (reap()) {
-			$result->{$job->{file}}{$job->{mode}} = finish($job);
+			my ($file, $mode) = @$job{qw/ file mode /};
+
+			$result->{$file}{$mode} = finish($job);
 			$left--;
+			differs($result, $file, $mode) if $all > 1;
 		}
 
 		if (time() - $shown > 30) {
 			$shown = time();
 			print "$left of $all left\n";
 		}
+	}
+}
+
+# what is to be run again, for who does not want to wait
+
+sub differs {
+	my ($result, $file, $mode) = @_;
+
+	my $r = $result->{$file};
+
+	return unless $r->{''};
+
+	for my $other ($mode eq '' ? grep { $_ ne '' } keys %$r : $mode) {
+		my @n = sort { $a <=> $b } differences($r->{''}, $r->{$other});
+
+		print "$file ($other): @n\n" if @n;
 	}
 }
 
