@@ -47,7 +47,7 @@ my %modes = (
 # what every request meets
 
 my $globals_http = <<'EOF';
-webhook_store %%TESTDIR%%/webhook size=16m journal=16m %%MODE%%;
+webhook_store %%DIR%%/webhook size=16m journal=16m %%MODE%%;
 webhook_zone webhook 1m;
 
 webhook_endpoint receiver {
@@ -260,7 +260,7 @@ EOF
 }
 
 sub environment {
-	my ($mode) = @_;
+	my ($mode, $tmp) = @_;
 
 	my %env = (
 		TEST_NGINX_BINARY => $nginx,
@@ -271,6 +271,9 @@ sub environment {
 
 	my $http = $globals_http;
 
+	# not in the directory of the test: workers of root may not look into it
+
+	$http =~ s/%%DIR%%/$tmp/;
 	$http =~ s/%%PORT%%/$port/;
 	$http =~ s/%%MODE%%/$modes{$mode}/;
 
@@ -355,7 +358,7 @@ sub start {
 	if ($pid == 0) {
 		setpgrp;
 
-		%ENV = (%ENV, environment($mode), TMPDIR => $tmp);
+		%ENV = (%ENV, environment($mode, $tmp), TMPDIR => $tmp);
 
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>', "$tmp.log" or POSIX::_exit(1);
