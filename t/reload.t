@@ -257,7 +257,7 @@ $mark = $t->log_mark();
 $t->conf(conf(gone => undef));
 ok($t->reload(), 'reload without the endpoint');
 
-ok($t->wait_log(qr/\[warn\] .*endpoint "gone" is not configured any more/, 5,
+ok($t->wait_log(qr/\[warn\] .*endpoint "gone" is not configured any more/, 10,
 	$mark), 'is warned about');
 ok(wait_for(sub { !$t->old_workers() }, 10), 'old workers end');
 
@@ -272,7 +272,7 @@ ok($t->stop(), 'stop');
 $mark = $t->log_mark();
 $t->start_again();
 
-ok($t->wait_log(qr/\[warn\] .*endpoint "gone" is not configured any more/, 5,
+ok($t->wait_log(qr/\[warn\] .*endpoint "gone" is not configured any more/, 10,
 	$mark), 'is warned about after a restart');
 
 $rx->forget();

@@ -127,6 +127,11 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
         return;
     }
 
+    if (ngx_http_webhook_endpoint_find(st->wmcf, &loaded->name) == NULL) {
+        st->shards[loaded->shard].kept = 1;
+        return;
+    }
+
     name.data = (char *) loaded->name.data;
     name.len = loaded->name.len;
     key.data = (char *) loaded->key.data;
@@ -135,11 +140,6 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     lane = ngx_http_webhook_lane_get(st, loaded->shard, &name, &key, slice);
     if (lane == NULL) {
         goto failed;
-    }
-
-    if (lane->endpoint == NULL) {
-        ngx_http_webhook_lane_orphaned(st, lane);
-        return;
     }
 
     item = ngx_http_webhook_lane_place(lane, loaded->seq, loaded->index, 1,
@@ -490,7 +490,7 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
         ngx_http_webhook_lane_cut(lane, item);
 
     } else {
-        ngx_http_webhook_lane_orphaned(st, lane);
+        st->shards[lane->shard].kept = 1;
     }
 
     ngx_http_webhook_item_unlink(st, item);

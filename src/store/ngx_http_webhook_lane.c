@@ -441,17 +441,3 @@ ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
 
     ngx_post_event(&st->drive, &ngx_posted_next_events);
 }
-
-
-void
-ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane)
-{
-    if (!lane->orphaned) {
-        lane->orphaned = 1;
-
-        ngx_log_error(NGX_LOG_WARN, st->log, 0,
-                      "webhook endpoint \"%V\" is not configured any more, "
-                      "its deliveries are kept until it is", &lane->name);
-    }
-}

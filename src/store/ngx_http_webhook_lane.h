@@ -81,7 +81,6 @@ struct ngx_http_webhook_lane_s {
     unsigned                      unordered:1;
     unsigned                      ready:1;
     unsigned                      read:1;     /* in the reading queue */
-    unsigned                      orphaned:1; /* a warning was given */
     ngx_uint_t                    slice;      /* that has brought it, or 0 */
 
     /* the driver's */

@@ -64,6 +64,7 @@ typedef struct {
     unsigned                         adopt:1;   /* to be loaded */
     unsigned                         partial:1; /* lanes are not in memory */
     unsigned                         whole:1;   /* none was left out lately */
+    unsigned                         kept:1;    /* of no endpoint: stays ours */
 } ngx_http_webhook_shard_t;
 
 
@@ -157,6 +158,7 @@ struct ngx_http_webhook_store_s {
     ngx_msec_t                       again_since;
     ngx_event_t                      hold;      /* of the exit: operations */
     ngx_uint_t                       ticks;
+    ngx_http_webhook_stray_t        *strays;    /* those warned about */
 
     ngx_queue_t                      tickets;   /* to be flushed next */
     ngx_queue_t                      flushing;
@@ -178,6 +180,7 @@ struct ngx_http_webhook_store_s {
     unsigned                         leaving:1;
     unsigned                         orphans:1; /* there may be some */
     unsigned                         sweep:1;   /* the warehouse, once */
+    unsigned                         names:1;   /* ... for unknown names, too */
     unsigned                         relieve:1; /* the warehouse is full */
     unsigned                         slice:1;   /* look for lanes left out */
     unsigned                         stuck:1;   /* the alert was given */
@@ -264,8 +267,6 @@ void ngx_http_webhook_lane_list(ngx_http_webhook_lane_t *lane,
     ngx_http_webhook_item_t *item, uint64_t now);
 void ngx_http_webhook_lane_unlist(ngx_http_webhook_lane_t *lane,
     ngx_http_webhook_item_t *item);
-void ngx_http_webhook_lane_orphaned(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane);
 
 /* ..._item.c */
 void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v);
@@ -298,6 +299,8 @@ ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);
 /* ..._turn_read.c: asked for before a turn, made in it, taken over after it */
 void ngx_http_webhook_turn_slice(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v);
+ngx_uint_t ngx_http_webhook_turn_known(ngx_http_webhook_visit_t *v,
+    ngx_str_t *name);
 void ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st);

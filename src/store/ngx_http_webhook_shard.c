@@ -81,6 +81,7 @@ ngx_http_webhook_shard_lose(ngx_http_webhook_store_t *st, unsigned shard)
     sh->loading = 0;
     sh->adopt = 0;
     sh->partial = 0;
+    sh->kept = 0;
     sh->nbusy = 0;
 }
 
@@ -120,7 +121,13 @@ ngx_http_webhook_shard_idle(ngx_http_webhook_shard_t *sh)
     ngx_queue_t              *q;
     ngx_http_webhook_lane_t  *lane;
 
-    if (sh->nitems || sh->nbusy || sh->loading || sh->partial) {
+    /*
+     * Nobody's shard has nothing in the warehouse: who takes it to send an
+     * event needs not look there, and another configuration may know names
+     * that this one does not.
+     */
+
+    if (sh->nitems || sh->nbusy || sh->loading || sh->partial || sh->kept) {
         return 0;
     }
 

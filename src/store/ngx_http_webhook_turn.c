@@ -356,6 +356,11 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         if (st->sweep) {
             ngx_memzero(turn->present, WH_SHARDS);
             v->present = turn->present;
+
+            if (st->names) {
+                v->known = ngx_http_webhook_turn_known;
+                v->data = turn;
+            }
         }
     }
 
@@ -424,6 +429,7 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
         }
 
         ngx_http_webhook_loaded_free(v->loaded);
+        ngx_http_webhook_strays_free(v->strays);
 
         if (v->ops) {
             /* they may have been committed, and the reading failed */

@@ -14,6 +14,8 @@ static ngx_uint_t ngx_http_webhook_turn_waits(ngx_http_webhook_lane_t *lane,
     uint64_t due);
 static void ngx_http_webhook_turn_forget(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_turn_ready(ngx_http_webhook_store_t *st,
+    unsigned shard);
 static void ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st,
     unsigned shard);
 
@@ -147,11 +149,32 @@ ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
             st->shards[i].loading = 0;
             st->orphans = 1;
 
+            /* what was captured meanwhile has waited, and may be in neither */
+
+            ngx_http_webhook_turn_ready(st, i);
+
             ngx_http_webhook_lane_settle(st, i);
         }
     }
 
     ngx_post_event(&st->drive, &ngx_posted_next_events);
+}
+
+
+static void
+ngx_http_webhook_turn_ready(ngx_http_webhook_store_t *st, unsigned shard)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_lane_t  *lane;
+
+    for (q = ngx_queue_head(&st->shards[shard].lanes);
+         q != ngx_queue_sentinel(&st->shards[shard].lanes);
+         q = ngx_queue_next(q))
+    {
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
+
+        ngx_http_webhook_lane_ready(st, lane);
+    }
 }
 
 
@@ -450,19 +473,64 @@ ngx_http_webhook_turn_forget(ngx_http_webhook_store_t *st,
 }
 
 
+/* an endpoint's name, or one that was warned about; runs in a thread */
+
+ngx_uint_t
+ngx_http_webhook_turn_known(ngx_http_webhook_visit_t *v, ngx_str_t *name)
+{
+    ngx_http_webhook_turn_t   *turn;
+    ngx_http_webhook_stray_t  *stray;
+
+    turn = v->data;
+
+    for (stray = turn->store->strays; stray; stray = stray->next) {
+
+        if (stray->name.len == name->len
+            && ngx_memcmp(stray->name.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return ngx_http_webhook_endpoint_find(turn->store->wmcf, name) != NULL;
+}
+
+
 /*
- * Deliveries of an endpoint that had been removed lie in the warehouse with
- * nobody to own them; it may be configured again.
+ * Deliveries in the warehouse with nobody to own them: what a stopped worker
+ * has committed after its lanes were taken over.
  */
 
 void
 ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st)
 {
-    int         taken;
-    uint32_t    fence;
-    ngx_uint_t  i;
+    int                         taken;
+    uint32_t                    fence;
+    ngx_uint_t                  i;
+    ngx_http_webhook_stray_t   *stray;
+    ngx_http_webhook_visit_t   *v;
 
     st->sweep = 0;
+
+    v = &st->turn->visit;
+
+    if (v->known) {
+        st->names = 0;
+    }
+
+    while (v->strays) {
+        stray = v->strays;
+        v->strays = stray->next;
+
+        stray->next = st->strays;
+        st->strays = stray;
+
+        ngx_log_error(NGX_LOG_WARN, st->log, 0,
+                      "webhook endpoint \"%V\" is not configured any more, "
+                      "%s%ui deliveries of it are kept until it is",
+                      &stray->name, stray->most ? "more than " : "",
+                      stray->n);
+    }
 
     for (i = 0; i < WH_SHARDS; i++) {
         if (st->turn->present[i]

@@ -97,6 +97,18 @@ struct ngx_http_webhook_loaded_s {
 };
 
 
+/* deliveries of a name that nobody knows; allocated by malloc() */
+
+typedef struct ngx_http_webhook_stray_s  ngx_http_webhook_stray_t;
+
+struct ngx_http_webhook_stray_s {
+    ngx_http_webhook_stray_t        *next;
+    ngx_str_t                        name;
+    ngx_uint_t                       n;
+    unsigned                         most:1;    /* there are more */
+};
+
+
 /* one visit: writes, then reads; made in the loop, run in a thread */
 
 typedef struct ngx_http_webhook_visit_s  ngx_http_webhook_visit_t;
@@ -106,6 +118,11 @@ struct ngx_http_webhook_visit_s {
 
     u_char                          *shards;    /* WH_SHARDS flags, or NULL */
     u_char                          *present;   /* out: those with deliveries */
+
+    /* with "present", when not NULL: tells names from unknown ones */
+    ngx_uint_t                     (*known)(ngx_http_webhook_visit_t *v,
+                                            ngx_str_t *name);
+    ngx_http_webhook_stray_t        *strays;    /* out */
 
     u_char                           lane[NGX_HTTP_WEBHOOK_KEY_SIZE];
     size_t                           lanelen;   /* read on behind this key */
@@ -181,6 +198,7 @@ size_t ngx_http_webhook_warehouse_key(u_char *key, unsigned shard,
     ngx_str_t *name, ngx_str_t *lane, uint64_t seq, uint32_t index);
 
 void ngx_http_webhook_loaded_free(ngx_http_webhook_loaded_t *loaded);
+void ngx_http_webhook_strays_free(ngx_http_webhook_stray_t *strays);
 
 
 /* between the files of the warehouse */

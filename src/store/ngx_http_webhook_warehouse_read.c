@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_SLICE  4096   /* lanes looked at a visit */
+#define NGX_HTTP_WEBHOOK_STRAY  100000 /* deliveries of a name counted */
 
 
 static int ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
@@ -19,6 +20,12 @@ static int ngx_http_webhook_warehouse_skip_lane(MDB_cursor *cur, MDB_val *key,
     MDB_val *value);
 static int ngx_http_webhook_warehouse_read_slice(MDB_cursor *cur,
     ngx_http_webhook_visit_t *v);
+static int ngx_http_webhook_warehouse_read_present(MDB_cursor *cur,
+    ngx_http_webhook_visit_t *v);
+static int ngx_http_webhook_warehouse_read_name(MDB_cursor *cur,
+    MDB_val *key, MDB_val *value, ngx_http_webhook_visit_t *v);
+static int ngx_http_webhook_warehouse_skip(MDB_cursor *cur, MDB_val *key,
+    MDB_val *value, size_t len);
 static uint64_t ngx_http_webhook_warehouse_planned(MDB_val *value);
 static ngx_http_webhook_loaded_t *ngx_http_webhook_warehouse_loaded(
     MDB_val *key, MDB_val *value);
@@ -120,25 +127,8 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
         rc = ngx_http_webhook_warehouse_read_slice(cur, v);
     }
 
-    for (shard = 0; v->present && shard < WH_SHARDS; shard++) {
-
-        from[0] = 'q';
-        ngx_http_webhook_put_be(from + 1, shard, 2);
-
-        key.mv_data = from;
-        key.mv_size = 3;
-
-        rc = mdb_cursor_get(cur, &key, &value, MDB_SET_RANGE);
-
-        if (rc != 0 || ngx_http_webhook_warehouse_lane(&key) == 0) {
-            break;
-        }
-
-        shard = (unsigned) ngx_http_webhook_get_be((u_char *) key.mv_data + 1,
-                                                   2);
-        if (shard < WH_SHARDS) {
-            v->present[shard] = 1;
-        }
+    if (v->present && (rc == 0 || rc == MDB_NOTFOUND)) {
+        rc = ngx_http_webhook_warehouse_read_present(cur, v);
     }
 
     mdb_cursor_close(cur);
@@ -150,6 +140,9 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
 
     ngx_http_webhook_loaded_free(v->loaded);
     v->loaded = NULL;
+
+    ngx_http_webhook_strays_free(v->strays);
+    v->strays = NULL;
 
 failed:
 
@@ -309,6 +302,128 @@ ngx_http_webhook_warehouse_read_slice(MDB_cursor *cur,
 }
 
 
+/* which shards there are, and of unknown names how many deliveries */
+
+static int
+ngx_http_webhook_warehouse_read_present(MDB_cursor *cur,
+    ngx_http_webhook_visit_t *v)
+{
+    int       rc;
+    MDB_val   key, value;
+    unsigned  shard;
+
+    key.mv_data = "q";
+    key.mv_size = 1;
+
+    rc = mdb_cursor_get(cur, &key, &value, MDB_SET_RANGE);
+
+    while (rc == 0 && ngx_http_webhook_warehouse_lane(&key) != 0) {
+
+        shard = (unsigned) ngx_http_webhook_get_be((u_char *) key.mv_data + 1,
+                                                   2);
+        if (shard < WH_SHARDS) {
+            v->present[shard] = 1;
+        }
+
+        rc = v->known ? ngx_http_webhook_warehouse_read_name(cur, &key,
+                                                             &value, v)
+                      : ngx_http_webhook_warehouse_skip(cur, &key, &value, 3);
+    }
+
+    return rc;
+}
+
+
+/* leaves the cursor at the first key behind the name's ones in its shard */
+
+static int
+ngx_http_webhook_warehouse_read_name(MDB_cursor *cur, MDB_val *key,
+    MDB_val *value, ngx_http_webhook_visit_t *v)
+{
+    int                        rc;
+    size_t                     n;
+    u_char                     first[4 + 255], *p;
+    ngx_str_t                  name;
+    ngx_http_webhook_stray_t  *stray;
+
+    p = key->mv_data;
+    n = 4 + p[3];
+
+    ngx_memcpy(first, p, n);
+
+    name.data = first + 4;
+    name.len = n - 4;
+
+    if (v->known(v, &name)) {
+        return ngx_http_webhook_warehouse_skip(cur, key, value, n);
+    }
+
+    for (stray = v->strays; stray; stray = stray->next) {
+
+        if (stray->name.len == name.len
+            && ngx_memcmp(stray->name.data, name.data, name.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (stray == NULL) {
+        p = malloc(sizeof(ngx_http_webhook_stray_t) + name.len);
+        if (p == NULL) {
+            return ENOMEM;
+        }
+
+        stray = (ngx_http_webhook_stray_t *) p;
+        ngx_memzero(stray, sizeof(ngx_http_webhook_stray_t));
+
+        stray->name.len = name.len;
+        stray->name.data = p + sizeof(ngx_http_webhook_stray_t);
+        ngx_memcpy(stray->name.data, name.data, name.len);
+
+        stray->next = v->strays;
+        v->strays = stray;
+    }
+
+    do {
+        if (stray->n == NGX_HTTP_WEBHOOK_STRAY) {
+            stray->most = 1;
+            return ngx_http_webhook_warehouse_skip(cur, key, value, n);
+        }
+
+        stray->n++;
+
+        rc = mdb_cursor_get(cur, key, value, MDB_NEXT);
+
+    } while (rc == 0 && key->mv_size > n
+             && ngx_memcmp(key->mv_data, first, n) == 0);
+
+    return rc;
+}
+
+
+/* from a key to the first one that does not begin with so many octets of it */
+
+static int
+ngx_http_webhook_warehouse_skip(MDB_cursor *cur, MDB_val *key, MDB_val *value,
+    size_t len)
+{
+    u_char  next[NGX_HTTP_WEBHOOK_KEY_SIZE];
+
+    ngx_memcpy(next, key->mv_data, len);
+
+    while (next[len - 1] == 0xff) {
+        len--;
+    }
+
+    next[len - 1]++;
+
+    key->mv_data = next;
+    key->mv_size = len;
+
+    return mdb_cursor_get(cur, key, value, MDB_SET_RANGE);
+}
+
+
 static uint64_t
 ngx_http_webhook_warehouse_planned(MDB_val *value)
 {
@@ -415,5 +530,17 @@ ngx_http_webhook_loaded_free(ngx_http_webhook_loaded_t *loaded)
     for ( /* void */ ; loaded; loaded = next) {
         next = loaded->next;
         free(loaded);
+    }
+}
+
+
+void
+ngx_http_webhook_strays_free(ngx_http_webhook_stray_t *strays)
+{
+    ngx_http_webhook_stray_t  *next;
+
+    for ( /* void */ ; strays; strays = next) {
+        next = strays->next;
+        free(strays);
     }
 }

@@ -14,6 +14,7 @@
 
 #define NGX_HTTP_WEBHOOK_ADOPT  64     /* shards at a time */
 #define NGX_HTTP_WEBHOOK_SWEEP  120    /* ticks */
+#define NGX_HTTP_WEBHOOK_NAMES  6      /* ticks until all has been moved */
 
 
 static ngx_int_t ngx_http_webhook_worker_map(ngx_http_webhook_store_t *st);
@@ -109,7 +110,6 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->tick.log = st->log;
     st->tick.cancelable = 1;
 
-    st->sweep = 1;
     st->orphans = 1;
 
     wmcf->worker->store = st;
@@ -458,8 +458,9 @@ ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
     (void) wh_journal_reclaim(&st->journal, st->slot);
 
     if (!st->leaving) {
-        if (++st->ticks % NGX_HTTP_WEBHOOK_SWEEP == 0) {
+        if (++st->ticks % NGX_HTTP_WEBHOOK_SWEEP == NGX_HTTP_WEBHOOK_NAMES) {
             st->sweep = 1;
+            st->names = (ngx_worker == 0);
         }
 
         st->relieve = (st->journal.head->full != 0);
