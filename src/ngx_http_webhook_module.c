@@ -384,10 +384,6 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
     wmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_webhook_module);
 
-    if (wmcf == NULL) {
-        return NGX_OK;
-    }
-
     return ngx_http_webhook_store_init_module(cycle, wmcf);
 }
 

@@ -76,6 +76,19 @@ ngx_http_webhook_lease_master(u_char *path, ngx_uint_t *busy,
 
     *fresh = (fd == NGX_INVALID_FILE);
 
+    if (fd != NGX_INVALID_FILE && ngx_cycle->conf_ctx) {
+
+        /* not of an old binary, but of the old configuration: both have one */
+
+        fd = fcntl(fd, F_DUPFD, 0);
+
+        if (fd == -1) {
+            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                          "fcntl(F_DUPFD) \"%s\" failed", path);
+            return NGX_INVALID_FILE;
+        }
+    }
+
     if (fd == NGX_INVALID_FILE) {
 
         /* without O_CLOEXEC: a new binary is to inherit it */

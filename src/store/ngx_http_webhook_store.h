@@ -85,7 +85,7 @@ char *ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_webhook_store_init_conf(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf);
 
-/* master: locks, creates or recovers the files */
+/* master: locks, creates or recovers the files; "wmcf" may be NULL */
 ngx_int_t ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 

@@ -19,6 +19,9 @@
 
 static char *ngx_http_webhook_store_size(ngx_conf_t *cf, ngx_str_t *value,
     size_t skip, size_t least, size_t *size);
+static void ngx_http_webhook_store_compare(ngx_http_webhook_store_conf_t *sc,
+    ngx_log_t *log);
+static void ngx_http_webhook_store_cleanup(void *data);
 
 
 char *
@@ -32,6 +35,7 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_int_t                       n;
     ngx_str_t                      *value, s;
     ngx_uint_t                      i, k;
+    ngx_pool_cleanup_t             *cln;
     ngx_http_webhook_store_conf_t  *sc;
 
     if (wmcf->store) {
@@ -85,6 +89,16 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     sc->dead_count = 100000;
     sc->dedupe = 86400000;
     sc->lock = NGX_INVALID_FILE;
+
+    /* a store that the next configuration has not is free for another nginx */
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_webhook_store_cleanup;
+    cln->data = sc;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
@@ -329,13 +343,100 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_core_conf_t                *ccf;
     ngx_http_webhook_store_conf_t  *sc;
 
-    sc = wmcf->store;
-
-    if (sc == NULL || ngx_test_config || sc->lock != NGX_INVALID_FILE) {
+    if (ngx_test_config) {
         return NGX_OK;
     }
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    sc = wmcf ? wmcf->store : NULL;
 
-    return ngx_http_webhook_store_open(sc, ccf, cycle->log);
+    if (sc && sc->lock == NGX_INVALID_FILE) {
+        ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                               ngx_core_module);
+
+        if (ngx_http_webhook_store_open(sc, ccf, cycle->log) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_webhook_store_compare(sc, cycle->log);
+
+    return NGX_OK;
+}
+
+
+/* what a reload does not do, or does to events that were captured before it */
+
+static void
+ngx_http_webhook_store_compare(ngx_http_webhook_store_conf_t *sc,
+    ngx_log_t *log)
+{
+    ngx_uint_t                      i;
+    ngx_file_info_t                 fi, old_fi;
+    ngx_http_webhook_store_conf_t  *old;
+    ngx_http_webhook_main_conf_t   *wmcf;
+
+    /* "ngx_cycle" is the old one, or at a start none */
+
+    if (ngx_cycle->conf_ctx == NULL) {
+        return;
+    }
+
+    for (i = 0; ngx_cycle->modules[i] != &ngx_http_webhook_module; i++) {
+        if (ngx_cycle->modules[i] == NULL) {
+            return;
+        }
+    }
+
+    wmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_webhook_module);
+
+    if (wmcf == NULL || wmcf->store == NULL) {
+        return;
+    }
+
+    old = wmcf->store;
+
+    if (sc == NULL) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "webhook_store \"%V\" is not configured any more, "
+                      "deliveries left in it are kept until it is",
+                      &old->path);
+        return;
+    }
+
+    if (ngx_fd_info(sc->lock, &fi) == NGX_FILE_ERROR
+        || ngx_fd_info(old->lock, &old_fi) == NGX_FILE_ERROR)
+    {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_fd_info_n " of a lock of \"webhook_store\" failed");
+        return;
+    }
+
+    if (ngx_file_uniq(&fi) != ngx_file_uniq(&old_fi)
+        || fi.st_dev != old_fi.st_dev)
+    {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "webhook_store is \"%V\" now, deliveries left in "
+                      "\"%V\" are kept until it is configured again",
+                      &sc->path, &old->path);
+        return;
+    }
+
+    if (sc->nsegs != old->nsegs || sc->seg_size != old->seg_size) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "webhook_store \"%V\": the journal keeps its size "
+                      "until nginx is started with an empty one", &sc->path);
+    }
+}
+
+
+static void
+ngx_http_webhook_store_cleanup(void *data)
+{
+    ngx_http_webhook_store_conf_t  *sc = data;
+
+    if (sc->lock != NGX_INVALID_FILE) {
+        ngx_close_file(sc->lock);
+        sc->lock = NGX_INVALID_FILE;
+    }
 }
