@@ -520,6 +520,10 @@ map({ my ($v, $why) = @$_; ['urlless', "url $v; #!",
 	qr/needs "allow_http on"/, close => 0],
 ['urlless', 'url https://none.invalid/; #!',
 	qr/host not found in .*"none\.invalid/, place => qr/nginx\.conf:\d+$/m],
+['urlless', "url https://pool:8080/;\n}\n"
+	. 'upstream pool { server 127.0.0.1:1; #!',
+	qr/upstream "pool" may not have port 8080/,
+	place => qr/nginx\.conf:\d+$/m],
 
 # method, events, payload, zone
 

@@ -31,6 +31,8 @@ typedef struct {
     ngx_uint_t                        payload_line;
     ngx_str_t                         zone;
     ngx_uint_t                        zone_line;
+    ngx_url_t                         address;   /* of the url's host */
+    ngx_uint_t                        url_line;
     int                               host_type;  /* WH_URL_... */
     ngx_http_webhook_tls_conf_t       tls;
     ngx_flag_t                        authorized;
@@ -125,6 +127,8 @@ static char *ngx_http_webhook_endpoint_invalid(ngx_conf_t *cf,
 static ngx_http_webhook_header_t *ngx_http_webhook_endpoint_authorization(
     ngx_conf_t *cf, ngx_http_webhook_endpoint_conf_t *ec, char *prefix);
 static char *ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec);
 
 
@@ -544,7 +548,7 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
     wh_str_t                      in;
     wh_url_t                      url;
     ngx_str_t                    *value;
-    ngx_url_t                     u;
+    ngx_url_t                    *u;
     const char                   *err;
     ngx_http_webhook_endpoint_t  *ep;
 
@@ -590,15 +594,21 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
 
     ec->host_type = url.type;
 
-    ngx_memzero(&u, sizeof(ngx_url_t));
+    ec->url_line = cf->conf_file->line;
 
-    u.url = ep->host;
-    u.default_port = url.https ? 443 : 80;
-    u.no_resolve = 1;
+    u = &ec->address;
 
-    ep->uscf = ngx_http_upstream_add(cf, &u, 0);
+    u->url = ep->host;
+    u->default_port = url.https ? 443 : 80;
+    u->no_resolve = 1;
 
-    return ep->uscf ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (ngx_parse_url(cf->pool, u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s in url \"%V\"",
+                           u->err ? u->err : "no memory", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -1312,7 +1322,6 @@ static char *
 ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
-    ngx_http_core_loc_conf_t      *clcf;
     ngx_http_upstream_conf_t      *ucf;
     ngx_http_webhook_endpoint_t   *ep;
     ngx_http_upstream_srv_conf_t  *uscf;
@@ -1361,9 +1370,50 @@ ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
 
     ngx_str_set(&ucf->module, "webhook");
 
-    if (ec->host_type != WH_URL_NAME
-        || (ep->uscf->flags & NGX_HTTP_UPSTREAM_CREATE))
-    {
+    return ngx_http_webhook_endpoint_peers(cf, ec);
+}
+
+
+/* where the addresses come from */
+
+static char *
+ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    ngx_url_t                      *u;
+    ngx_uint_t                      i;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_upstream_server_t     *server;
+    ngx_http_webhook_endpoint_t    *ep;
+    ngx_http_upstream_srv_conf_t   *uscf, **uscfp;
+    ngx_http_upstream_main_conf_t  *umcf;
+
+    ep = &ec->endpoint;
+    u = &ec->address;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+
+    uscfp = umcf->upstreams.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if (!(uscfp[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            || uscfp[i]->host.len != u->host.len
+            || ngx_strncasecmp(uscfp[i]->host.data, u->host.data, u->host.len)
+               != 0)
+        {
+            continue;
+        }
+
+        if (!u->no_port) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\" may not have port %d in %V:%ui",
+                          &u->host, (int) u->port, &ep->file, ec->url_line);
+            return NGX_CONF_ERROR;
+        }
+
+        ep->uscf = uscfp[i];
+
         return NGX_CONF_OK;
     }
 
@@ -1371,11 +1421,54 @@ ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->resolver && clcf->resolver->connections.nelts) {
+    if (ec->host_type == WH_URL_NAME
+        && clcf->resolver && clcf->resolver->connections.nelts)
+    {
         ep->resolver = clcf->resolver;
         ep->resolver_timeout = clcf->resolver_timeout == NGX_CONF_UNSET_MSEC
                                ? 30000 : clcf->resolver_timeout;
+        return NGX_CONF_OK;
     }
+
+    /*
+     * Not by ngx_http_upstream_add(): nginx would look up the name of what it
+     * makes before it is known whether there is a resolver.
+     */
+
+    uscf = ngx_pcalloc(cf->pool, sizeof(ngx_http_upstream_srv_conf_t));
+    if (uscf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    uscf->host = u->host;
+    uscf->port = u->port;
+    uscf->no_port = u->no_port;
+    uscf->file_name = ep->file.data;
+    uscf->line = ec->url_line;
+
+    if (u->naddrs == 1) {
+        uscf->servers = ngx_array_create(cf->pool, 1,
+                                         sizeof(ngx_http_upstream_server_t));
+        if (uscf->servers == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        server = ngx_array_push(uscf->servers);
+        if (server == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(server, sizeof(ngx_http_upstream_server_t));
+
+        server->addrs = u->addrs;
+        server->naddrs = 1;
+    }
+
+    if (ngx_http_upstream_init_round_robin(cf, uscf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ep->uscf = uscf;
 
     return NGX_CONF_OK;
 }

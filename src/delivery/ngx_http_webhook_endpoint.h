@@ -57,7 +57,7 @@ struct ngx_http_webhook_endpoint_s {
     unsigned                      ssl:1;
 
     ngx_http_upstream_conf_t      upstream;   /* for ngx_http_upstream_t.conf */
-    ngx_http_upstream_srv_conf_t *uscf;       /* where the peers come from */
+    ngx_http_upstream_srv_conf_t *uscf;       /* peers; NULL: resolver */
     void                         *tls;        /* identity: TLS context, name */
 
     ngx_resolver_t               *resolver;   /* NULL: resolved at start */

@@ -6,7 +6,7 @@ build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
        zlib1g-dev libpcre2-dev libssl-dev"
 demo="$build perl curl prometheus-alertmanager"
 test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
-      libio-socket-ssl-perl nghttp2-client
+      libio-socket-ssl-perl nghttp2-client dnsmasq-base
       libnginx-mod-http-image-filter"
 bench="$demo valgrind"
 suite="$build perl git openssl memcached uwsgi-core uwsgi-plugin-python3 ffmpeg
