@@ -41,6 +41,7 @@ my @requests = (
 	['HEAD, too large', 'HEAD', '/small/gif', 415],
 	['HEAD, JSON in its place', 'HEAD', '/size/gif', 200],
 	['HEAD, other location', 'HEAD', '/gif', 200],
+	['HEAD, slices', 'HEAD', '/slice/text', 200],
 	['GET', 'GET', '/image/gif', 200],
 	['GET, not an image', 'GET', '/image/text', 415],
 	['GET, empty', 'GET', '/image/empty', 415],
@@ -90,6 +91,14 @@ for my $first ('image filter', 'module') {
             image_filter_buffer 20;
             alias %%TESTDIR%%/html/;
         }
+        location /slice/ {
+            slice 10;
+            proxy_cache slices;
+            proxy_cache_key $server_port$uri$slice_range;
+            proxy_cache_valid any 1m;
+            proxy_set_header Range $slice_range;
+            proxy_pass http://127.0.0.1:%%PORT_plain%%/;
+        }
         location /unbuffered {
             image_filter rotate 90;
             image_filter_buffer 20;
@@ -116,6 +125,8 @@ http {
     %%TEST_GLOBALS_HTTP%%
 
     webhook_store %%TESTDIR%%/store size=16m journal=4m sync=always;
+
+    proxy_cache_path %%TESTDIR%%/cache keys_zone=slices:1m;
 
     webhook_endpoint one {
         url http://127.0.0.1:%%PORT_rx%%/;

@@ -182,9 +182,23 @@ ngx_http_webhook_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_uint_t               decided, last;
     ngx_http_webhook_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_webhook_module);
 
-    if (ctx == NULL || r != r->main || ngx_http_webhook_is_delivery(r)) {
+    if (ctx == NULL || ngx_http_webhook_is_delivery(r)) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (r != r->main) {
+
+        if (ctx->header_held || (ctx->header_late && r->main->header_only)) {
+
+            /* of a slice: without the hold nobody would have asked for it */
+
+            ngx_http_webhook_swallow(in);
+
+            return NGX_OK;
+        }
+
         return ngx_http_next_body_filter(r, in);
     }
 
