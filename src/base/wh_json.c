@@ -43,6 +43,8 @@
 #define WH_JSON_LEX_HEX     3    /* after "\u" */
 #define WH_JSON_LEX_HIGH    4    /* after a high surrogate */
 
+#define WH_JSON_FRAMES      8    /* more are allocated when it gets deeper */
+
 
 struct wh_pointer_item_s {
     wh_pointer_item_t  *next;        /* of the same node */
@@ -128,7 +130,9 @@ struct wh_json_s {
     char                      esc[12];   /* the last escape, or a pair */
 
     size_t                    depth;
-    wh_json_frame_t           stack[WH_JSON_MAX_DEPTH];
+    size_t                    nframes;
+    wh_json_frame_t          *stack;     /* [nframes] */
+    wh_json_frame_t           frames[WH_JSON_FRAMES];
 };
 
 
@@ -186,6 +190,7 @@ static int wh_json_end_array(void *ctx);
 static const wh_pointer_node_t *wh_json_enter(wh_json_t *j);
 static int wh_json_scalar(wh_json_t *j, int kind, const char *p, size_t n);
 static int wh_json_open(wh_json_t *j, int array);
+static int wh_json_deeper(wh_json_t *j);
 static int wh_json_close(wh_json_t *j, const char *p);
 static void wh_json_visited(wh_json_t *j, int rc);
 static void wh_json_ended(wh_json_t *j);
@@ -462,12 +467,14 @@ wh_json_create(const wh_pointers_t *set, size_t max_value,
 
     /* a frame is cleared when it is needed */
 
-    memset(j, 0, offsetof(wh_json_t, stack));
+    memset(j, 0, offsetof(wh_json_t, frames));
 
     j->set = set;
     j->mem = *mem;
     j->max_value = max_value;
     j->slots = (wh_json_slot_t *) (j + 1);
+    j->stack = j->frames;
+    j->nframes = WH_JSON_FRAMES;
 
     /*
      * One more than a useful string has.  A number needs some for its first
@@ -511,6 +518,10 @@ wh_json_destroy(wh_json_t *j)
         if (j->slots[i].buf.data) {
             j->mem.free(j->mem.ctx, j->slots[i].buf.data);
         }
+    }
+
+    if (j->stack != j->frames) {
+        j->mem.free(j->mem.ctx, j->stack);
     }
 
     wh_json_free_blocks(j);
@@ -1525,6 +1536,11 @@ wh_json_open(wh_json_t *j, int array)
         return 0;
     }
 
+    if (j->depth == j->nframes && wh_json_deeper(j) != WH_OK) {
+        j->why = WH_NOMEM;
+        return 0;
+    }
+
     node = wh_json_enter(j);
 
     f = &j->stack[j->depth++];
@@ -1556,6 +1572,29 @@ wh_json_open(wh_json_t *j, int array)
     }
 
     return j->why == WH_OK;
+}
+
+
+static int
+wh_json_deeper(wh_json_t *j)
+{
+    wh_json_frame_t  *stack;
+
+    stack = j->mem.alloc(j->mem.ctx, 2 * j->nframes * sizeof(wh_json_frame_t));
+    if (stack == NULL) {
+        return WH_NOMEM;
+    }
+
+    memcpy(stack, j->stack, j->nframes * sizeof(wh_json_frame_t));
+
+    if (j->stack != j->frames) {
+        j->mem.free(j->mem.ctx, j->stack);
+    }
+
+    j->stack = stack;
+    j->nframes *= 2;
+
+    return WH_OK;
 }
 
 

@@ -724,6 +724,14 @@ limits(void)
 
     /* tokens that are long, in small pieces */
 
+    /* a text of a usual size that waits for its second half */
+
+    run_open(&r, ptrs, 65536);
+    (void) wh_json_feed(r.j, T("{\"a\":\"some\",\"x\":{\"y\":[1,{\"z\":\"par"));
+    ok(r.mem.bytes < 5000, "half of a text takes %zu octets of memory",
+       r.mem.bytes);
+    run_close(&r);
+
     n = 1000000;
 
     big = malloc(n + 64);
