@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * Everything that depends on nginx_version, and nothing else.
+ * Everything that depends on nginx_version or the compiler, nothing else.
  */
 
 
@@ -32,6 +32,18 @@
 #else
 #define ngx_http_webhook_parse_chunked(r, b, ctx)                             \
     ngx_http_parse_chunked(r, b, ctx)
+#endif
+
+
+/*
+ * Of a function that goes on where a short one has made the first decision:
+ * inlined there it would make that one save registers for nothing.
+ */
+
+#if (__GNUC__)
+#define ngx_http_webhook_noinline  __attribute__((noinline))
+#else
+#define ngx_http_webhook_noinline
 #endif
 
 

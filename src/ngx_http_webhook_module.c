@@ -233,6 +233,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *
      *     wmcf->store = NULL;
      *     wmcf->enters = 0;
+     *     wmcf->reads = 0;
      *     wmcf->worker = NULL;
      */
 

@@ -60,6 +60,7 @@ typedef struct {
     ngx_uint_t                      max_hops;
 
     ngx_uint_t                      enters;     /* some location does */
+    ngx_uint_t                      reads;      /* and wants its body */
     ngx_array_t                     triggers;   /* ..._trigger_t * */
     ngx_array_t                     references;  /* ..._reference_t */
 

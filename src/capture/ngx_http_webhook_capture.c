@@ -11,10 +11,14 @@
 
 static void ngx_http_webhook_ctx_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_preaccess_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_enter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_precontent_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_reject(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_log_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_end(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_webhook_request_wanted(
+    ngx_http_webhook_main_conf_t *wmcf);
 
 
 ngx_http_webhook_ctx_t *
@@ -166,12 +170,24 @@ ngx_http_webhook_ctx_cleanup(void *data)
 static ngx_int_t
 ngx_http_webhook_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_http_webhook_ctx_t       *ctx;
     ngx_http_webhook_loc_conf_t  *wlcf;
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
-    if ((!wlcf->enters && !r->post_action) || r != r->main) {
+    if (!wlcf->enters && !r->post_action) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_webhook_enter(r);
+}
+
+
+static ngx_http_webhook_noinline ngx_int_t
+ngx_http_webhook_enter(ngx_http_request_t *r)
+{
+    ngx_http_webhook_ctx_t  *ctx;
+
+    if (r != r->main) {
         return NGX_DECLINED;
     }
 
@@ -290,6 +306,17 @@ ngx_http_webhook_retry_after(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_webhook_log_handler(ngx_http_request_t *r)
 {
+    if (ngx_http_webhook_is_bare(r)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_end(r);
+}
+
+
+static ngx_http_webhook_noinline ngx_int_t
+ngx_http_webhook_end(ngx_http_request_t *r)
+{
     ngx_http_webhook_ctx_t    *ctx;
     ngx_http_webhook_stage_t  *stage;
 
@@ -329,11 +356,16 @@ ngx_http_webhook_log_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_webhook_capture_init(ngx_conf_t *cf)
 {
-    ngx_array_t                *a;
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_uint_t                     requests;
+    ngx_array_t                   *a;
+    ngx_http_handler_pt           *h;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_webhook_main_conf_t  *wmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
+
+    requests = ngx_http_webhook_request_wanted(wmcf);
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
     if (h == NULL) {
@@ -342,12 +374,15 @@ ngx_http_webhook_capture_init(ngx_conf_t *cf)
 
     *h = ngx_http_webhook_preaccess_handler;
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+    if (requests || ngx_http_webhook_store_rejects(wmcf->store)) {
 
-    *h = ngx_http_webhook_precontent_handler;
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_webhook_precontent_handler;
+    }
 
     /* the first one, so that access_log knows the results */
 
@@ -363,10 +398,36 @@ ngx_http_webhook_capture_init(ngx_conf_t *cf)
 
     *h = ngx_http_webhook_log_handler;
 
-    ngx_http_webhook_value_init();
+    if (requests || wmcf->reads) {
+        ngx_http_webhook_value_init();
+    }
+
     ngx_http_webhook_hold_init();
 
     return NGX_OK;
+}
+
+
+/* some trigger needs the request to be received, or a payload its body */
+
+static ngx_uint_t
+ngx_http_webhook_request_wanted(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_trigger_t  **t;
+
+    t = wmcf->triggers.elts;
+
+    for (i = 0; i < wmcf->triggers.nelts; i++) {
+
+        if (t[i]->on == NGX_HTTP_WEBHOOK_ON_REQUEST
+            || (t[i]->bodies & (1 << NGX_HTTP_WEBHOOK_REQUEST)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -409,6 +470,13 @@ ngx_http_webhook_capture_merge(ngx_conf_t *cf,
     if (conf->enters) {
         wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
         wmcf->enters = 1;
+
+        if (conf->values
+            && (conf->values->pointers[NGX_HTTP_WEBHOOK_REQUEST]
+                || conf->values->nfields))
+        {
+            wmcf->reads = 1;
+        }
     }
 
     return NGX_CONF_OK;

@@ -315,7 +315,7 @@ ngx_http_webhook_reserve(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 
     if (wmcf->worker == NULL
         || wmcf->worker->store == NULL
-        || !ngx_http_webhook_store_rejects(wmcf->worker->store))
+        || !ngx_http_webhook_store_rejects(wmcf->store))
     {
         return NGX_OK;
     }

@@ -133,6 +133,15 @@ ngx_http_webhook_ctx(ngx_http_request_t *r)
 }
 
 
+/*
+ * True for most requests of which nothing is captured, after a look at very
+ * little; not so for subrequests, and after redirects.
+ */
+
+#define ngx_http_webhook_is_bare(r)                                           \
+    (ngx_http_get_module_ctx(r, ngx_http_webhook_module) == NULL              \
+     && (r) == (r)->main && !(r)->internal && !(r)->filter_finalize)
+
 /* by the current location, which "enters"; NULL: no memory */
 ngx_http_webhook_ctx_t *ngx_http_webhook_ctx_create(ngx_http_request_t *r);
 

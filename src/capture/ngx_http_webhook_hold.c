@@ -11,6 +11,7 @@
 
 
 static ngx_int_t ngx_http_webhook_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_header_capture(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_header_pass(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_header_completes(ngx_http_request_t *r);
@@ -18,6 +19,8 @@ static ngx_int_t ngx_http_webhook_header_hold(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_webhook_body_capture(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_webhook_body_completes(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
 static ngx_uint_t ngx_http_webhook_undecided(ngx_http_webhook_ctx_t *ctx);
@@ -39,6 +42,21 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 static ngx_int_t
 ngx_http_webhook_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+
+    if (!wlcf->enters && ngx_http_webhook_is_bare(r)) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    return ngx_http_webhook_header_capture(r);
+}
+
+
+static ngx_http_webhook_noinline ngx_int_t
+ngx_http_webhook_header_capture(ngx_http_request_t *r)
 {
     ngx_http_webhook_ctx_t       *ctx;
     ngx_http_webhook_loc_conf_t  *wlcf;
@@ -179,12 +197,25 @@ ngx_http_webhook_header_hold(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_webhook_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_uint_t               decided, last;
     ngx_http_webhook_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r->main, ngx_http_webhook_module);
 
-    if (ctx == NULL || ngx_http_webhook_is_delivery(r)) {
+    if (ctx == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    return ngx_http_webhook_body_capture(r, ctx, in);
+}
+
+
+static ngx_http_webhook_noinline ngx_int_t
+ngx_http_webhook_body_capture(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in)
+{
+    ngx_uint_t  decided, last;
+
+    if (ngx_http_webhook_is_delivery(r)) {
         return ngx_http_next_body_filter(r, in);
     }
 

@@ -31,6 +31,8 @@ static void ngx_http_webhook_value_raw(ngx_http_request_t *r,
     ngx_http_webhook_raw_t *raw, ngx_uint_t source);
 static ngx_int_t ngx_http_webhook_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_webhook_request_body(ngx_http_request_t *r,
+    ngx_chain_t *in);
 static void ngx_http_webhook_value_feed(ngx_http_webhook_body_t *body,
     ngx_buf_t *b);
 static ngx_http_webhook_body_t *ngx_http_webhook_value_begin(
@@ -683,6 +685,17 @@ ngx_http_webhook_value_raw(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_webhook_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    if (ngx_http_webhook_is_bare(r)) {
+        return ngx_http_next_request_body_filter(r, in);
+    }
+
+    return ngx_http_webhook_request_body(r, in);
+}
+
+
+static ngx_http_webhook_noinline ngx_int_t
+ngx_http_webhook_request_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_http_webhook_ctx_t  *ctx;
 

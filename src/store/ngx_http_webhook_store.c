@@ -251,9 +251,9 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
 
 
 ngx_uint_t
-ngx_http_webhook_store_rejects(ngx_http_webhook_store_t *st)
+ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc)
 {
-    return st->conf->reject;
+    return sc && sc->reject;
 }
 
 

@@ -70,8 +70,8 @@ ngx_int_t ngx_http_webhook_store_reserve(ngx_http_webhook_store_t *st,
 void ngx_http_webhook_store_unreserve(ngx_http_webhook_store_t *st,
     size_t size);
 
-/* true when webhook_store says full=reject */
-ngx_uint_t ngx_http_webhook_store_rejects(ngx_http_webhook_store_t *st);
+/* true when webhook_store says full=reject; NULL, that is none, does not */
+ngx_uint_t ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc);
 
 /* ms for which the same id is the same delivery */
 uint64_t ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st);
