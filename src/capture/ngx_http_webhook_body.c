@@ -22,6 +22,9 @@
 /* before each allocation, its size; keeps the alignment of malloc() */
 #define NGX_HTTP_WEBHOOK_ACCOUNTED   16
 
+/* what malloc() adds: it rounds up as well */
+#define NGX_HTTP_WEBHOOK_MALLOC      8
+
 
 struct ngx_http_webhook_block_s {
     ngx_http_webhook_block_t      *next;
@@ -241,25 +244,28 @@ void *
 ngx_http_webhook_account_alloc(ngx_http_webhook_account_t *account,
     size_t size, ngx_log_t *log)
 {
-    size_t  *p, free;
+    size_t  *p, free, full;
 
     free = account->used < account->max ? account->max - account->used : 0;
 
-    if (free < NGX_HTTP_WEBHOOK_ACCOUNTED
-        || size > free - NGX_HTTP_WEBHOOK_ACCOUNTED)
-    {
+    if (size > free) {
         return NULL;
     }
 
     size += NGX_HTTP_WEBHOOK_ACCOUNTED;
+    full = ngx_align(size + NGX_HTTP_WEBHOOK_MALLOC, 16);
+
+    if (full > free) {
+        return NULL;
+    }
 
     p = ngx_alloc(size, log);
     if (p == NULL) {
         return NULL;
     }
 
-    account->used += size;
-    *p = size;
+    account->used += full;
+    *p = full;
 
     return (u_char *) p + NGX_HTTP_WEBHOOK_ACCOUNTED;
 }
