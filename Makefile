@@ -27,7 +27,7 @@ NGINX_TESTS ?= $(OBJS)/nginx-tests
 NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 
 .PHONY: all help deps deps-test module stop-module unit test test-all asan \
-	fuzz replay nginx-tests bench instructions demo clean
+	fuzz replay nginx-tests bench instructions stalls demo clean
 
 
 all: module				## build the module
@@ -115,6 +115,10 @@ demo: module				## see a webhook delivered
 instructions: module			## count the instructions of an event
 	@$(MAKE) --no-print-directory deps DEPS=bench
 	perl -It/lib t/bench/instructions.pl
+
+stalls: module				## how long bodies of 1 MB hold the event loop
+	@$(MAKE) --no-print-directory deps DEPS=test
+	perl -It/lib t/bench/stalls.pl
 
 clean:					## remove what was built
 	rm -rf objs objs-*

@@ -326,11 +326,17 @@ ngx_http_webhook_end(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    ngx_http_webhook_value_cut(ctx);
+    stage = &ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST];
+
+    if ((!stage->decided && ctx->allowed && ctx->received)
+        || (!ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+            && ctx->status))
+    {
+        /* what is left is examined at once, as an event is made of it */
+        ngx_http_webhook_value_cut(ctx);
+    }
 
     ngx_http_webhook_commit_request(r, ctx);
-
-    stage = &ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST];
 
     if (!stage->decided) {
         /* it was answered, or left, before it was received */

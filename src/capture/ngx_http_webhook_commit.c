@@ -203,14 +203,15 @@ ngx_http_webhook_examined(void *data)
     stage = &ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE];
 
     if (!ctx->holding
-        || stage->decided
         || ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE))
     {
         return;
     }
 
-    (void) ngx_http_webhook_commit(ctx->request, ctx,
-                                   NGX_HTTP_WEBHOOK_ON_RESPONSE);
+    if (!stage->decided) {
+        (void) ngx_http_webhook_commit(ctx->request, ctx,
+                                       NGX_HTTP_WEBHOOK_ON_RESPONSE);
+    }
 
     ngx_http_webhook_hold_resume(ctx);
 }

@@ -23,6 +23,7 @@ static ngx_int_t ngx_http_webhook_body_capture(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_webhook_body_completes(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
+static ngx_uint_t ngx_http_webhook_settled(ngx_http_webhook_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_undecided(ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_complete(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
@@ -81,10 +82,7 @@ ngx_http_webhook_header_capture(ngx_http_request_t *r)
         }
     }
 
-    if (r != r->main
-        || (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
-            && !ctx->conf->capture))
-    {
+    if (r != r->main || ngx_http_webhook_settled(ctx)) {
         return ngx_http_next_header_filter(r);
     }
 
@@ -126,9 +124,7 @@ ngx_http_webhook_header_capture(ngx_http_request_t *r)
 
     ctx->status = r->headers_out.status;
 
-    if (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
-        || ngx_http_webhook_complete(r, ctx) == NGX_OK)
-    {
+    if (ngx_http_webhook_complete(r, ctx) == NGX_OK) {
         return ngx_http_next_header_filter(r);
     }
 
@@ -213,7 +209,7 @@ static ngx_http_webhook_noinline ngx_int_t
 ngx_http_webhook_body_capture(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in)
 {
-    ngx_uint_t  decided, last;
+    ngx_uint_t  last;
 
     if (ngx_http_webhook_is_delivery(r)) {
         return ngx_http_next_body_filter(r, in);
@@ -249,9 +245,8 @@ ngx_http_webhook_body_capture(ngx_http_request_t *r,
                                        : NGX_OK;
     }
 
-    decided = ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided;
-
-    if (ctx->status == 0 || (decided && !ctx->examined)) {
+    if (ctx->status == 0 || (!ctx->examined && ngx_http_webhook_settled(ctx)))
+    {
         return ngx_http_next_body_filter(r, in);
     }
 
@@ -262,10 +257,7 @@ ngx_http_webhook_body_capture(ngx_http_request_t *r,
         ngx_http_webhook_value_response(r, ctx, in, last);
     }
 
-    if (decided
-        || !last
-        || ngx_http_webhook_complete(r, ctx) == NGX_OK)
-    {
+    if (!last || ngx_http_webhook_complete(r, ctx) == NGX_OK) {
         return ngx_http_next_body_filter(r, in);
     }
 
@@ -273,14 +265,27 @@ ngx_http_webhook_body_capture(ngx_http_request_t *r,
 }
 
 
-/* the response has to wait for its events */
+/* whatever the response is, nothing has to wait for it any more */
+
+static ngx_uint_t
+ngx_http_webhook_settled(ngx_http_webhook_ctx_t *ctx)
+{
+    return ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+           && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided
+           && !ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].waiting
+           && !ctx->conf->capture;
+}
+
+
+/* the response has to wait for its events, or for values to be logged */
 
 static ngx_uint_t
 ngx_http_webhook_undecided(ngx_http_webhook_ctx_t *ctx)
 {
     return !ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
            || ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].waiting
-           || ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].waiting;
+           || ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].waiting
+           || ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE);
 }
 
 
@@ -328,7 +333,11 @@ ngx_http_webhook_complete(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    (void) ngx_http_webhook_commit(r, ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE);
+    ngx_http_webhook_commit_request(r, ctx);
+
+    if (!ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided) {
+        (void) ngx_http_webhook_commit(r, ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE);
+    }
 
     if (!ngx_http_webhook_undecided(ctx)) {
         return NGX_OK;

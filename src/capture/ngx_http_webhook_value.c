@@ -761,7 +761,9 @@ ngx_http_webhook_value_wanted(ngx_http_request_t *r,
 {
     /* a part of something is nothing to read values from */
 
-    return ctx->status != NGX_HTTP_PARTIAL_CONTENT
+    return (ctx->conf->capture
+            || !ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided)
+           && ctx->status != NGX_HTTP_PARTIAL_CONTENT
            && (ngx_http_webhook_value_bodies(ctx)
                & (1 << NGX_HTTP_WEBHOOK_RESPONSE));
 }
