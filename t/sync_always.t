@@ -41,7 +41,7 @@ my $t = Test::Webhook->new(env => {
 	LD_PRELOAD => join(' ', split(/[ :]/, $ENV{TEST_NGINX_PRELOAD} || ''),
 		"$dir/slow.so"),
 	SLOW_FLUSH => "$dir/slow"
-})->plan(50);
+})->plan(56);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 my $app = Test::Webhook::App->new($t, port => 'app');
@@ -84,6 +84,11 @@ http {
             proxy_buffering off;
         }
 
+        location /early/ {
+            webhook early.request to=one on=request;
+            proxy_pass http://127.0.0.1:%%PORT_app%%/;
+        }
+
         location /return { return 200 "returned"; }
         location /none { return 204; }
         location /static { root %%TESTDIR%%; }
@@ -122,6 +127,9 @@ my @forms = (
 	[ 'head', '/length/100', 'HEAD' ],
 	[ 'head of static', '/static', 'HEAD' ],
 	[ 'not found', '/static/no' ],
+	[ 'on=request', '/early/length/20000' ],
+	[ 'on=request, chunked', '/early/chunked/20000' ],
+	[ 'on=request, head', '/early/length/100', 'HEAD' ],
 );
 
 for (@forms) {
@@ -155,7 +163,7 @@ cmp_ok(flushes(), '>', $before, 'http2 - after its flush');
 # without an event there is nothing to wait for
 
 slow(0);
-wait_for(sub { $rx->count() == 35 }, 5, 'all delivered');
+wait_for(sub { $rx->count() == 41 }, 5, 'all delivered');
 my $before = flushes();
 is(get('/off')->{status}, 200, 'no event');
 is(flushes(), $before, 'no flush');
