@@ -80,8 +80,6 @@ my $ways = <<"EOC";
         location /file/ { alias $dir/files/; }
 EOC
 
-# what is in a location as well comes from "location"
-
 my $webhook = front_webhook();
 
 my %fronts = (
