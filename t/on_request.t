@@ -24,7 +24,7 @@ my $t = Test::Webhook->new();
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 my $app = Test::Webhook::Receiver->new($t, port => 'app', rules => {
-	'/slow' => { hold => 1 },
+	'/slow' => { hang => 1 },
 });
 
 mkdir $t->testdir() . '/html';
