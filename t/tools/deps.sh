@@ -7,7 +7,8 @@ build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
 demo="$build perl curl prometheus-alertmanager"
 test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
       libio-socket-ssl-perl nghttp2-client dnsmasq-base
-      libnginx-mod-http-image-filter"
+      libnginx-mod-http-image-filter fcgiwrap uwsgi-core
+      uwsgi-plugin-python3 memcached python3-grpcio python3-websockets"
 bench="$demo valgrind"
 suite="$build perl git openssl memcached uwsgi-core uwsgi-plugin-python3 ffmpeg
        libio-socket-ssl-perl libcryptx-perl libfcgi-perl libgd-perl
@@ -51,10 +52,12 @@ rc=$?
 
 # nor at the next boot
 
-case " $missing " in
-    *" prometheus-alertmanager "*)
-        [ $rc != 0 ] || $sudo update-rc.d prometheus-alertmanager disable
-        ;;
-esac
+for p in prometheus-alertmanager fcgiwrap memcached; do
+    case " $missing " in
+        *" $p "*)
+            [ $rc != 0 ] || $sudo update-rc.d $p disable
+            ;;
+    esac
+done
 
 exit $rc
