@@ -8,6 +8,7 @@ package Test::Webhook::Servers;
 #	uwsgi, scgi, uhttp
 #	ws		python3-websockets
 #	memcached
+#	grpc		python3-grpcio
 #
 # Both twins use the same servers.  Besides "seen" there is an event "asked",
 # of on=request, and the states of the responses' bodies are looked at:
@@ -179,6 +180,13 @@ sub start_ws {
 
 	$self->program($port, '/usr/bin/python3', "$self->{apps}/ws.py",
 		$port);
+}
+
+sub start_grpc {
+	my ($self, $port) = @_;
+
+	$self->program($port, '/usr/bin/python3',
+		"$self->{apps}/grpc_server.py", $port);
 }
 
 sub start_memcached {
