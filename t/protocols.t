@@ -21,7 +21,7 @@ use Test::Webhook::Servers;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Webhook::Servers->new(
+my $t = Test::Webhook::Servers->new(live => \&tls,
 	servers => [qw/ fcgi uhttp memcached /], http => <<'EOC');
     fastcgi_cache_path %%TESTDIR%%/cache keys_zone=cache:1m;
     fastcgi_param SCRIPT_FILENAME %%DIR%%/app.cgi;
@@ -267,5 +267,51 @@ $t->add('memcached, a miss', get => '/unknown', fires => '201',
 	answer => 'rid=r7', conf => $memcached, h2 => 1);
 
 $t->run();
+
+###############################################################################
+
+# HTTP/1.1 with TLS
+
+sub tls {
+	my @cases = grep { $_->{name} =~ /,\ (?:POST|POST\ of\ much|HEAD
+		|events|long|204|X-Accel-Redirect|POST\ as\ it\ comes)$/x }
+		@{$t->{cases}};
+
+	for my $case (@cases) {
+		my @got;
+		my $step = { %$case, name => "$case->{name}, TLS" };
+		my $request = join '', $t->bytes($step,
+			"$case->{host}-close", 1);
+
+		for my $twin (qw/ plain with /) {
+			my $nginx = $t->{t}{$twin};
+			my $raw = $nginx->http($request, port => 'h2',
+				tls => 1, until_close => 1);
+
+			push @got, $t->norm($twin, $raw, $step);
+		}
+
+		Test::Webhook::Twin::same("$step->{name} - the client's octets"
+			. ' are the same', $step, @got, length $got[0]);
+
+		my ($fires) = grep {
+			($_->{header}{'x-n'} || '') eq $t->{n}
+		} Test::Webhook::wait_for(sub {
+			grep { ($_->{header}{'x-n'} || '') eq $t->{n} }
+				$t->{rx}->requests()
+		}, 20) ? $t->{rx}->requests() : ();
+
+		my ($method, $uri) = Test::Webhook::Twin::request($case);
+		my ($status, @v) = split / /, $case->{fires};
+
+		push @v, $case->{answer} if $case->{answer};
+
+		$uri =~ s/\?.*//;
+
+		is($fires ? Test::Webhook::Twin::event($fires) : '',
+			join(' ', 'seen', $method, $uri, $status, @v,
+			'complete=1'), "$step->{name} - what fires");
+	}
+}
 
 ###############################################################################
