@@ -104,6 +104,7 @@ struct ngx_http_webhook_ctx_s {
     unsigned                       examined:1;   /* the response's body */
     unsigned                       holding:1;
     unsigned                       header_held:1;
+    unsigned                       header_only:1;  /* it was us to set it */
     unsigned                       header_late:1;  /* it was held */
     unsigned                       blocked:1;    /* reading, while held */
 };

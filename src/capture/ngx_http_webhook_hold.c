@@ -177,13 +177,27 @@ ngx_http_webhook_header_hold(ngx_http_request_t *r,
     r->header_sent = 1;
 
     /*
-     * header_only is left to the header filter: a filter before that one may
-     * have to see the body first.  If there is none, a body that comes is
-     * discarded.
+     * For HEAD header_only is left to the header filter: a filter before that
+     * one may have to see the body first.  If there is none, a body that comes
+     * is discarded.
      */
 
     if (r->method == NGX_HTTP_HEAD) {
         r->main_filter_need_in_memory = 1;
+
+    /*
+     * the same as the header filter will do; that of HTTP/1 expects a body
+     * after a status line from upstream, whatever the status
+     */
+
+    } else if (!r->header_only
+               && (r->headers_out.status_line.len == 0
+                   || r->http_version >= NGX_HTTP_VERSION_20)
+               && (r->headers_out.status == NGX_HTTP_NO_CONTENT
+                   || r->headers_out.status == NGX_HTTP_NOT_MODIFIED))
+    {
+        r->header_only = 1;
+        ctx->header_only = 1;
     }
 
     return ngx_http_webhook_hold(r, ctx, NULL);
@@ -444,6 +458,11 @@ ngx_http_webhook_release(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
         ctx->header_held = 0;
         ctx->header_late = 1;
         r->header_sent = 0;
+
+        if (ctx->header_only) {
+            ctx->header_only = 0;
+            r->header_only = 0;
+        }
 
         rc = ngx_http_next_header_filter(r);
 
