@@ -41,6 +41,7 @@ my %pass = (
 
 my $small = '{"id":7,"name":"ann"}';
 my $large = '{"id":7,"name":"ann","x":"' . 'z' x 300_000 . '"}';
+my $huge = '{"id":7,"name":"ann","x":"' . 'z' x 900_000 . '"}';
 my $binary = "\0\1\2\xff\xfe--" x 1000;
 
 my @values = (fires => '201 id=7 name=ann', answer => 'rid=r7');
@@ -208,6 +209,17 @@ for my $server (sort keys %pass) {
 			(join('', @_), $t->waiting(), $t->go())
 		});
 }
+
+# there is an answer while the request is still examined
+
+$t->add('early, much', post => '/x', body => $huge, asks => '= id=7 name=ann',
+	fires => '201 id=7 name=ann', answer => 'rid=r7', conf => <<"EOC");
+        location / {
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+            $pass{uhttp}
+        }
+EOC
 
 # cached
 

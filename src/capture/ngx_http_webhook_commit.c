@@ -26,6 +26,7 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_fired_t **f;
 
     ctx->stages[on].decided = 1;
+    ctx->asking = (on == NGX_HTTP_WEBHOOK_ON_REQUEST);
 
     n = 0;
     f = ctx->fired;
@@ -62,6 +63,8 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
             rc = ngx_http_webhook_fire(&b);
         }
     }
+
+    ctx->asking = 0;
 
     if (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
         && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided)

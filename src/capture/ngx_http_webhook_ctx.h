@@ -101,6 +101,7 @@ struct ngx_http_webhook_ctx_s {
     unsigned                       cut:1;        /* never was complete */
     unsigned                       allowed:1;    /* past access control */
     unsigned                       received:1;   /* the request, whole */
+    unsigned                       asking:1;     /* on=request is decided */
     unsigned                       examined:1;   /* the response's body */
     unsigned                       holding:1;
     unsigned                       header_held:1;

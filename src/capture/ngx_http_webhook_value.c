@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_webhook_value_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_webhook_value_get(ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_value_t *value, ngx_http_webhook_captured_t *c);
+static ngx_uint_t ngx_http_webhook_value_early(ngx_http_webhook_ctx_t *ctx,
+    ngx_uint_t source);
 static void ngx_http_webhook_value_raw(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt,
     ngx_http_webhook_raw_t *raw, ngx_uint_t source);
@@ -542,6 +544,10 @@ ngx_http_webhook_value_get(ngx_http_webhook_ctx_t *ctx,
     const wh_form_value_t    *fv;
     ngx_http_webhook_body_t  *body;
 
+    if (ngx_http_webhook_value_early(ctx, value->source)) {
+        return NGX_DECLINED;
+    }
+
     body = ctx->bodies[value->source];
 
     if (value->form) {
@@ -643,12 +649,28 @@ ngx_http_webhook_value_collect(ngx_http_request_t *r,
 }
 
 
+/*
+ * An application may answer before the request is examined, or read: events of
+ * the request are the same then.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_value_early(ngx_http_webhook_ctx_t *ctx, ngx_uint_t source)
+{
+    return ctx->asking && source == NGX_HTTP_WEBHOOK_RESPONSE;
+}
+
+
 static void
 ngx_http_webhook_value_raw(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_raw_t *raw,
     ngx_uint_t source)
 {
     ngx_http_webhook_body_t  *body;
+
+    if (ngx_http_webhook_value_early(ctx, source)) {
+        return;
+    }
 
     body = ctx->bodies[source];
 
