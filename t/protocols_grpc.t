@@ -42,6 +42,9 @@ my @calls = (
 	['ping', 200, 1, 1, 'invalid'],
 	['early', 200, 1, undef, 'invalid'],
 	['endless', 200, 0, 1, 'invalid'],
+
+	# the server knows the deadline, too, and may be the first
+
 	['deadline', undef, undef, 1, 'invalid'],
 	['gone', undef, undef, 1, 'invalid'],
 	['echo', 200, 1, 1, 'invalid'],
@@ -173,7 +176,8 @@ sub fires {
 
 		is(join(' and ', @{$seen{$n->[$i]} || []}), defined $status
 			? "seen $path $status complete=$complete" : '',
-			"$port, $name - what fires");
+			"$port, $name - what fires")
+			if $name ne 'deadline';
 
 		is(join(' and ', @{$asked{$n->[$i]} || []}), "asked $path",
 			"$port, $name - what fires of the request")
@@ -192,6 +196,9 @@ sub events {
 	my %events;
 
 	for ($rx->requests()) {
+		$_->{header}{'x-complete'} = ''
+			unless defined $_->{header}{'x-complete'};
+
 		my $event = Test::Webhook::Twin::event($_);
 
 		$event =~ s/ complete=$//;

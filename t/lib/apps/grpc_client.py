@@ -111,7 +111,7 @@ def call(n, name):
 
     data = b''.join(got)
 
-    if name in ('gone', 'endless'):
+    if name in ('gone', 'endless', 'deadline'):
         print(n, name, len(got), rpc.code())
     else:
         print(n, name, len(got), show(data), rpc.code(), rpc.details(),
