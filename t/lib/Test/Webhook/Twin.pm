@@ -887,6 +887,13 @@ sub same_logs {
 
 			$rest =~ s/^(\S+ \S+) \d+ /$1 - / if $skip{$n};
 
+			# a header that is held has to be followed by a body, since
+			# a filter may want that first: a client that leaves as soon
+			# as it has the header of HEAD is seen while nginx reads on
+
+			$rest =~ s/ "(?:OK)?" / - / if $rest =~ /^HEAD /
+				&& $self->{sync} eq 'always';
+
 			$line{$n} .= "$rest\n" if $name{$n};
 		}
 
