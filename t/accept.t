@@ -44,6 +44,9 @@ http {
         content_type text/plain;
     }
 
+    webhook_payload raw raw { body request; }
+    webhook_payload reply raw { body response; }
+
     webhook_endpoint all {
         url http://127.0.0.1:%%PORT_rx%%/all;
         allow_http on;
@@ -87,6 +90,30 @@ http {
             webhook_accept;
             webhook a.b to=all;
             client_max_body_size 100;
+        }
+
+        location /slow {
+            webhook_accept;
+            webhook a.b to=all;
+            limit_rate 1000;
+        }
+
+        location /if {
+            webhook_accept;
+            webhook a.b to=all;
+            if ($arg_if) { add_header X-If 1; }
+        }
+
+        location /limited {
+            webhook_accept;
+            webhook a.b to=all;
+            limit_except GET { allow all; }
+        }
+
+        location /raw {
+            webhook_accept;
+            webhook a.b to=all payload=raw;
+            webhook a.c to=all payload=reply;
         }
 
         location /redirected {
@@ -225,7 +252,7 @@ my @bad = (
 	['{"type":"contact.created","data":"' . 'd' x 16300 . '"}', 413,
 		'webhook_max_event_size', ''],
 	['[' . join(',', ('{"type":"contact.created","data":"' . 'd' x 10000
-		. '"}') x 30) . ']', 413, 'to be committed together'],
+		. '"}') x 30) . ']', 413, 'to be committed together', '/25'],
 	[' ' x 524289, 413, 'webhook_max_body_size'],
 	['[{"type":"contact.created"},{"type":"varied.event"}]', 500,
 		'no endpoint', '/1', '/events?to=none'],
@@ -282,6 +309,42 @@ SKIP: {
 ok($rx->wait_requests(22 + ($t->h2() ? 1 : 0), 10), 'all are delivered');
 is(join(',', grep { /^l-/ } $rx->ids()), join(',', map { "l-$_" } 1 .. 20),
 	'in the order of the array');
+
+# answers that do not go out at once
+
+$rx->forget();
+
+$r = post('/slow', '[' . join(',', ('{"type":"a.b"}') x 100) . ']');
+
+is($r->status(), 202, 'an answer may be slow');
+is(scalar(() = $r->body() =~ /"$id"/g), 100, 'and is complete');
+ok($rx->wait_requests(100, 10), 'events are delivered');
+
+# if and limit_except have the handler of their location
+
+$rx->forget();
+
+is(post_to('/if?if=1', '{"type":"a.b"}')->status(), 202, 'within if');
+is(post_to('/limited', '{"type":"a.b"}')->status(), 202, 'limit_except');
+is(get('/limited')->status(), 405, 'limit_except, another method');
+
+$rx->wait_requests(2, 10);
+
+# the element is the body
+
+$rx->forget();
+post_to('/raw', '[{"type":"a.b","data":1} , {"type":"a.b","data":2}]');
+
+$rx->wait_requests(2, 10);
+
+is(join(' ', $rx->bodies()), '{"type":"a.b","data":1} {"type":"a.b","data":2}',
+	'a raw body is that of the element');
+is(post_to('/raw', '{"type":"a.c"}')->status(), 500, 'a response is none');
+
+# many
+
+is(post_to('/if', '[' . join(',', ('{"type":"a.b"}') x 1025) . ']')->status(),
+	413, 'there may be 1024 events, not more');
 
 # redirects
 

@@ -125,7 +125,7 @@ map({ my $s = $_; ['http', "webhook a.b to=known status=$s; #!",
 	qr/invalid parameter "some=1", it must be one of "to=", "on=", "status=", "method=", "if=", "order_key=", "payload=", "every=", "per=", "id="/],
 map({ my $s = $_; ['http', "webhook a.b to=known every=$s; #!",
 	qr/invalid time "\Q$s\E" in "every=", it must be longer than 0/] }
-	'0', '0s', '-1h', '1x', '1h1h', '99999999999999999999d', '$arg_a'),
+	'0', '0s', '-1h', '1x', '366d', '1h1h', '99999999999999999999d', '$arg_a'),
 ['http', 'webhook a.b to=known per=$arg_a; #!',
 	qr/"per=" must come with "every="/],
 ['http', 'webhook a.b to=known every=1h per=$none_such; #!',

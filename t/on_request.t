@@ -107,6 +107,11 @@ http {
             try_files /none @fallback;
         }
 
+        location /try-denied {
+            root %%TESTDIR%%/html;
+            try_files /none /deny?$args;
+        }
+
         location /rewrite { rewrite ^ /rewritten last; }
 
         location /file { root %%TESTDIR%%/html; }
@@ -171,6 +176,8 @@ fires('satisfy any, denied', 0, 1, 'GET', '/satisfy', undef, status => 401);
 fires('an error page after 403', 0, 1, 'GET', '/page', undef);
 fires('a fallback after 404', 1, 1, 'GET', '/missing', undef);
 fires('try_files', 1, 1, 'POST', '/try', $v);
+fires('try_files to where it is denied', 0, 1, 'GET', '/try-denied', undef,
+	status => 403);
 fires('rewrite', 1, 1, 'POST', '/rewrite', $v);
 fires('a file', 1, 1, 'GET', '/file', undef);
 fires('auth_request', 1, 1, 'POST', '/request-auth', $v);

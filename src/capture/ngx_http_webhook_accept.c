@@ -17,6 +17,12 @@
 #define NGX_HTTP_WEBHOOK_ACCEPT_ID    1
 #define NGX_HTTP_WEBHOOK_ACCEPT_DATA  2
 
+/* elements of an array */
+#define NGX_HTTP_WEBHOOK_ACCEPT_MAX   1024
+
+/* of an element, and of each delivery that is tried, as octets of a slice */
+#define NGX_HTTP_WEBHOOK_ACCEPT_COST  1024
+
 
 struct ngx_http_webhook_accept_s {
     ngx_http_webhook_batch_t       batch;
@@ -24,6 +30,8 @@ struct ngx_http_webhook_accept_s {
     wh_str_t                       text;
     size_t                         pos;       /* in the text */
     ngx_uint_t                     n;         /* elements */
+    size_t                         max_record;
+    ngx_http_webhook_raw_t         raw;       /* the element */
     ngx_array_t                    ids;       /* ngx_str_t, of elements */
     ngx_array_t                    fired;     /* ..._fired_t * */
     ngx_event_t                    event;     /* the next turn */
@@ -43,7 +51,6 @@ typedef struct {
 } ngx_http_webhook_refusal_t;
 
 
-static ngx_int_t ngx_http_webhook_accept_handler(ngx_http_request_t *r);
 static void ngx_http_webhook_accept_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_accept_run(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
@@ -51,6 +58,7 @@ static ngx_int_t ngx_http_webhook_accept_begin(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_accept_elements(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
+static ngx_int_t ngx_http_webhook_accept_commit(ngx_http_webhook_batch_t *b);
 static void ngx_http_webhook_accept_turn_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_accept_element(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, wh_str_t *element,
@@ -98,7 +106,7 @@ ngx_http_webhook_accept_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_accept_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
@@ -155,7 +163,7 @@ ngx_http_webhook_accept_body_handler(ngx_http_request_t *r)
 
     rc = ngx_http_webhook_accept_run(r, ctx);
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
     }
 }
@@ -175,7 +183,7 @@ ngx_http_webhook_accept_go_on(ngx_http_webhook_ctx_t *ctx)
 
     rc = ngx_http_webhook_accept_run(r, ctx);
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
     }
 
@@ -204,7 +212,7 @@ ngx_http_webhook_accept_drop(ngx_http_webhook_ctx_t *ctx)
 }
 
 
-/* NGX_AGAIN: it goes on later */
+/* NGX_DONE: it goes on later; other codes end the request */
 
 static ngx_int_t
 ngx_http_webhook_accept_run(ngx_http_request_t *r,
@@ -232,10 +240,10 @@ ngx_http_webhook_accept_run(ngx_http_request_t *r,
 
     a->appended = 1;
 
-    rc = ngx_http_webhook_batch_commit(&a->batch);
+    rc = ngx_http_webhook_accept_commit(&a->batch);
 
     if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+        return NGX_DONE;
     }
 
     if (rc == NGX_OK) {
@@ -250,7 +258,7 @@ ngx_http_webhook_accept_run(ngx_http_request_t *r,
 }
 
 
-/* NGX_OK; NGX_AGAIN; other codes are of the answer, NGX_DECLINED is NGX_OK */
+/* NGX_OK: go on; other codes are of an answer, NGX_DECLINED is NGX_OK then */
 
 static ngx_int_t
 ngx_http_webhook_accept_begin(ngx_http_request_t *r,
@@ -327,6 +335,10 @@ ngx_http_webhook_accept_begin(ngx_http_request_t *r,
     a->text.len = body->raw.len;
     a->text.data = body->raw.data;
 
+    a->max_record =
+                 ngx_http_webhook_store_max_record(a->batch.main->worker->store);
+    ngx_str_set(&a->raw.type, "application/json");
+
     a->array = wh_array_is(a->text);
 
     return NGX_OK;
@@ -337,12 +349,39 @@ refuse:
 }
 
 
+/* with full=reject room may be there, but promised to others */
+
+static ngx_int_t
+ngx_http_webhook_accept_commit(ngx_http_webhook_batch_t *b)
+{
+    size_t                     size;
+    ngx_http_webhook_store_t  *st;
+
+    if (b->pending.nelts
+        && ngx_http_webhook_store_rejects(b->main->store))
+    {
+        st = b->main->worker->store;
+
+        size = b->buf->len + b->pending.nelts * NGX_HTTP_WEBHOOK_OVERHEAD;
+
+        if (ngx_http_webhook_store_reserve(st, size) != NGX_OK) {
+            b->failed = NGX_HTTP_WEBHOOK_DROP_FULL;
+            return NGX_DECLINED;
+        }
+
+        ngx_http_webhook_store_unreserve(st, size);
+    }
+
+    return ngx_http_webhook_batch_commit(b);
+}
+
+
 static ngx_int_t
 ngx_http_webhook_accept_elements(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx)
 {
     int                          rc;
-    size_t                       left;
+    size_t                       cost, left;
     wh_str_t                     element;
     ngx_http_webhook_accept_t   *a;
     ngx_http_webhook_refusal_t   why;
@@ -373,6 +412,16 @@ ngx_http_webhook_accept_elements(ngx_http_request_t *r,
             return ngx_http_webhook_accept_refuse(r, ctx, &why, 0);
         }
 
+        if (a->n == NGX_HTTP_WEBHOOK_ACCEPT_MAX) {
+            why.status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+            why.text = "there are more than 1024 events";
+            why.member = "";
+
+            return ngx_http_webhook_accept_refuse(r, ctx, &why, 0);
+        }
+
+        cost = a->batch.tried;
+
         if (ngx_http_webhook_accept_element(r, ctx, &element, &why)
             != NGX_OK)
         {
@@ -381,11 +430,14 @@ ngx_http_webhook_accept_elements(ngx_http_request_t *r,
 
         a->n++;
 
-        if (element.len >= left) {
+        cost = element.len
+               + (a->batch.tried - cost + 1) * NGX_HTTP_WEBHOOK_ACCEPT_COST;
+
+        if (cost >= left) {
             break;
         }
 
-        left -= element.len;
+        left -= cost;
     }
 
     a->event.data = ctx;
@@ -394,7 +446,7 @@ ngx_http_webhook_accept_elements(ngx_http_request_t *r,
 
     ngx_post_event(&a->event, &ngx_posted_next_events);
 
-    return NGX_AGAIN;
+    return NGX_DONE;
 }
 
 
@@ -473,6 +525,8 @@ ngx_http_webhook_accept_element(ngx_http_request_t *r,
     }
 
     ctx->element = json;
+    ctx->accept->raw.octets.len = element->len;
+    ctx->accept->raw.octets.data = (u_char *) element->data;
 
     rc = ngx_http_webhook_accept_fire(r, ctx, &evt, why);
 
@@ -562,6 +616,8 @@ ngx_http_webhook_accept_fire(ngx_http_request_t *r,
         goto failed;
     }
 
+    evt->raw[NGX_HTTP_WEBHOOK_REQUEST] = &a->raw;
+
     first = NULL;
     t = ctx->triggers->elts;
     n = ctx->triggers->nelts;
@@ -601,11 +657,14 @@ ngx_http_webhook_accept_fire(ngx_http_request_t *r,
         }
 
         if (rc == NGX_DECLINED) {
-            ngx_http_webhook_decide(f, NGX_HTTP_WEBHOOK_FILTERED);
             continue;
         }
 
         ngx_http_webhook_batch_add(&a->batch, evt, f);
+
+        if (a->batch.buf->len > a->max_record) {
+            a->batch.failed = NGX_HTTP_WEBHOOK_DROP_RECORD;
+        }
 
         if (a->batch.failed) {
             ngx_http_webhook_accept_failed(ctx, why);
@@ -720,6 +779,11 @@ ngx_http_webhook_accept_failed(ngx_http_webhook_ctx_t *ctx,
     case NGX_HTTP_WEBHOOK_DROP_UNKNOWN:
         why->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
         why->text = "there is no endpoint for the event";
+        break;
+
+    case NGX_HTTP_WEBHOOK_DROP_BODY:
+        why->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        why->text = "the payload is a body that is not there";
         break;
 
     default:

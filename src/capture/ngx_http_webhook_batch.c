@@ -44,6 +44,7 @@ static ngx_int_t ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_pending_t *p);
 static ngx_int_t ngx_http_webhook_batch_claims(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_pending_t *p);
+static void ngx_http_webhook_batch_rest(ngx_http_webhook_batch_t *b);
 static ngx_int_t ngx_http_webhook_batch_take(ngx_http_webhook_batch_t *b);
 static void ngx_http_webhook_batch_end(ngx_http_webhook_batch_t *b,
     ngx_uint_t committed);
@@ -194,7 +195,7 @@ ngx_http_webhook_batch_add(ngx_http_webhook_batch_t *b,
         ngx_http_webhook_batch_named(b, evt, f);
     }
 
-    if (f->ndeliveries == 0) {
+    if (f->ndeliveries == 0 && !b->whole) {
         ngx_http_webhook_batch_decide(f);
     }
 }
@@ -270,6 +271,8 @@ ngx_http_webhook_batch_one(ngx_http_webhook_batch_t *b,
 {
     ngx_int_t                    rc;
     ngx_http_webhook_pending_t  *p;
+
+    b->tried++;
 
     p = ngx_array_push(&b->pending);
 
@@ -438,6 +441,27 @@ ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
 }
 
 
+/* what has no delivery, and was left to the commit of the whole */
+
+static void
+ngx_http_webhook_batch_rest(ngx_http_webhook_batch_t *b)
+{
+    ngx_uint_t                 i;
+    ngx_http_webhook_ctx_t    *ctx;
+    ngx_http_webhook_fired_t  *f;
+
+    ctx = b->stage->ctx;
+
+    for (i = 0; i < ctx->nfired; i++) {
+        f = ctx->fired[i];
+
+        if (f->ndeliveries == 0 && f->result == NGX_HTTP_WEBHOOK_UNDECIDED) {
+            ngx_http_webhook_batch_decide(f);
+        }
+    }
+}
+
+
 void
 ngx_http_webhook_batch_decide(ngx_http_webhook_fired_t *f)
 {
@@ -451,7 +475,7 @@ ngx_http_webhook_batch_decide(ngx_http_webhook_fired_t *f)
         ngx_http_webhook_decide(f, NGX_HTTP_WEBHOOK_SUPPRESSED);
 
     } else {
-        /* variables gave no name of an endpoint */
+        /* by "if=", or variables gave no name of an endpoint */
         ngx_http_webhook_decide(f, NGX_HTTP_WEBHOOK_FILTERED);
     }
 }
@@ -471,6 +495,10 @@ ngx_http_webhook_batch_commit(ngx_http_webhook_batch_t *b)
     }
 
     ngx_http_webhook_capturer_trim(b->cap, b->main->max_event_size);
+
+    if (b->whole && (rc == NGX_OK || rc == NGX_AGAIN || rc == NGX_DONE)) {
+        ngx_http_webhook_batch_rest(b);
+    }
 
     switch (rc) {
 
@@ -544,7 +572,7 @@ ngx_http_webhook_batch_take(ngx_http_webhook_batch_t *b)
 
         ngx_http_webhook_batch_untake(b, &p[i], 0);
 
-        if (--p[i].fired->ndeliveries == 0) {
+        if (--p[i].fired->ndeliveries == 0 && !b->whole) {
             ngx_http_webhook_batch_decide(p[i].fired);
         }
     }

@@ -54,6 +54,7 @@ typedef struct {
     ngx_http_webhook_main_conf_t  *main;
     uint64_t                       now;       /* ms since the epoch */
     ngx_array_t                    pending;   /* ..._pending_t */
+    ngx_uint_t                     tried;     /* deliveries */
     ngx_http_webhook_drop_e        failed;    /* the last that was dropped */
     ngx_uint_t                     whole;     /* unsigned  whole:1; */
                                               /* or nothing, then uncounted */

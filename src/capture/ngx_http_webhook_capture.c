@@ -15,6 +15,9 @@ static ngx_int_t ngx_http_webhook_enter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_precontent_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_reject(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
+static ngx_int_t ngx_http_webhook_allowed_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_phase_first(ngx_http_core_main_conf_t *cmcf,
+    ngx_uint_t phase, ngx_http_handler_pt handler);
 static ngx_int_t ngx_http_webhook_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_end(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_webhook_request_wanted(
@@ -220,6 +223,10 @@ ngx_http_webhook_enter(ngx_http_request_t *r)
     if (r->request_body && !r->internal) {
         /* it was read before the location was known, nobody used it yet */
         ngx_http_webhook_value_parse(r, ctx, r->request_body->bufs);
+
+        if (r->request_body->rest == 0 && !ctx->received) {
+            ngx_http_webhook_value_received(r, ctx);
+        }
     }
 
     return NGX_DECLINED;
@@ -241,7 +248,13 @@ ngx_http_webhook_precontent_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    /*
+     * An error page is not what was asked for; if the request was let through
+     * before, there is a place for it.
+     */
+
     if (!ctx->reserved
+        && !r->error_page
         && !(ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
              && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided)
         && ngx_http_webhook_reserve(r, ctx) != NGX_OK)
@@ -249,17 +262,34 @@ ngx_http_webhook_precontent_handler(ngx_http_request_t *r)
         return ngx_http_webhook_reject(r, ctx);
     }
 
-    /* an error page is not what was asked for */
+    return NGX_DECLINED;
+}
 
-    if (!r->error_page) {
-        ctx->allowed = 1;
 
-        if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
-            ctx->received = 1;
-        }
+/* the last one of its phase: "try_files" leads to other access control */
 
-        ngx_http_webhook_commit_request(r, ctx);
+static ngx_int_t
+ngx_http_webhook_allowed_handler(ngx_http_request_t *r)
+{
+    ngx_http_webhook_ctx_t  *ctx;
+
+    if (r != r->main || r->post_action) {
+        return NGX_DECLINED;
     }
+
+    ctx = ngx_http_webhook_ctx(r);
+
+    if (ctx == NULL || r->error_page) {
+        return NGX_DECLINED;
+    }
+
+    ctx->allowed = 1;
+
+    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+        ctx->received = 1;
+    }
+
+    ngx_http_webhook_commit_request(r, ctx);
 
     return NGX_DECLINED;
 }
@@ -363,7 +393,6 @@ ngx_int_t
 ngx_http_webhook_capture_init(ngx_conf_t *cf)
 {
     ngx_uint_t                     requests;
-    ngx_array_t                   *a;
     ngx_http_handler_pt           *h;
     ngx_http_core_main_conf_t     *cmcf;
     ngx_http_webhook_main_conf_t  *wmcf;
@@ -380,7 +409,7 @@ ngx_http_webhook_capture_init(ngx_conf_t *cf)
 
     *h = ngx_http_webhook_preaccess_handler;
 
-    if (requests || ngx_http_webhook_store_rejects(wmcf->store)) {
+    if (ngx_http_webhook_store_rejects(wmcf->store)) {
 
         h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
         if (h == NULL) {
@@ -390,19 +419,22 @@ ngx_http_webhook_capture_init(ngx_conf_t *cf)
         *h = ngx_http_webhook_precontent_handler;
     }
 
-    /* the first one, so that access_log knows the results */
-
-    a = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
-
-    if (ngx_array_push(a) == NULL) {
+    if (requests
+        && ngx_http_webhook_phase_first(cmcf, NGX_HTTP_PRECONTENT_PHASE,
+                                        ngx_http_webhook_allowed_handler)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    h = a->elts;
+    /* the first one, so that access_log knows the results */
 
-    ngx_memmove(h + 1, h, (a->nelts - 1) * sizeof(ngx_http_handler_pt));
-
-    *h = ngx_http_webhook_log_handler;
+    if (ngx_http_webhook_phase_first(cmcf, NGX_HTTP_LOG_PHASE,
+                                     ngx_http_webhook_log_handler)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (requests || wmcf->reads) {
         ngx_http_webhook_value_init();
@@ -437,16 +469,57 @@ ngx_http_webhook_request_wanted(ngx_http_webhook_main_conf_t *wmcf)
 }
 
 
+/* handlers of the log phase run in order, those of others from the last on */
+
+static ngx_int_t
+ngx_http_webhook_phase_first(ngx_http_core_main_conf_t *cmcf,
+    ngx_uint_t phase, ngx_http_handler_pt handler)
+{
+    ngx_array_t          *a;
+    ngx_http_handler_pt  *h;
+
+    a = &cmcf->phases[phase].handlers;
+
+    if (ngx_array_push(a) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = a->elts;
+
+    ngx_memmove(h + 1, h, (a->nelts - 1) * sizeof(ngx_http_handler_pt));
+
+    *h = handler;
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_webhook_capture_merge(ngx_conf_t *cf,
     ngx_http_webhook_loc_conf_t *prev, ngx_http_webhook_loc_conf_t *conf)
 {
     ngx_uint_t                      i;
+    ngx_http_core_loc_conf_t       *clcf;
     ngx_http_webhook_trigger_t    **t;
     ngx_http_webhook_main_conf_t   *wmcf;
 
     if (conf->triggers == NULL) {
         conf->triggers = prev->triggers;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (prev->accept && !conf->accept && clcf->noname) {
+
+        /* "if", or "limit_except", which has no handler of its own */
+
+        conf->accept = 1;
+        conf->accept_file = prev->accept_file;
+        conf->accept_line = prev->accept_line;
+
+        if (clcf->handler == NULL) {
+            clcf->handler = ngx_http_webhook_accept_handler;
+        }
     }
 
     if (ngx_http_webhook_value_merge(cf, prev, conf) != NGX_CONF_OK) {

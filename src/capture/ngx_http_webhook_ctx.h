@@ -212,7 +212,8 @@ void ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx);
 /* ends the commit of a stage, data is the stage */
 void ngx_http_webhook_committed(void *data, ngx_int_t rc);
 
-/* accept: events were committed, or examined */
+/* accept: of a location; events were committed, or examined */
+ngx_int_t ngx_http_webhook_accept_handler(ngx_http_request_t *r);
 void ngx_http_webhook_accept_go_on(ngx_http_webhook_ctx_t *ctx);
 void ngx_http_webhook_accept_drop(ngx_http_webhook_ctx_t *ctx);
 
@@ -225,6 +226,8 @@ void ngx_http_webhook_hold_drop(ngx_http_webhook_ctx_t *ctx);
 void ngx_http_webhook_value_init(void);
 void ngx_http_webhook_value_parse(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
+void ngx_http_webhook_value_received(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx);
 ngx_int_t ngx_http_webhook_value_collect(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt);
 char *ngx_http_webhook_value_merge(ngx_conf_t *cf,

@@ -12,6 +12,9 @@
 
 #define NGX_HTTP_WEBHOOK_EVENT_MAX  128
 
+/* as long as claims last */
+#define NGX_HTTP_WEBHOOK_EVERY_MAX  ((ngx_int_t) 365 * 24 * 60 * 60 * 1000)
+
 
 typedef char *(*ngx_http_webhook_trigger_param_pt)(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value);
@@ -448,10 +451,14 @@ ngx_http_webhook_trigger_every(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
 
     every = ngx_parse_time(value, 0);
 
-    if (every == NGX_ERROR || every == 0) {
+    if (every == NGX_ERROR
+        || every == 0
+        || every > NGX_HTTP_WEBHOOK_EVERY_MAX)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid time \"%V\" in \"every=\", it must be "
-                           "longer than 0, as \"30s\" or \"6h\"", value);
+                           "longer than 0 and at most 365d, as \"30s\" or "
+                           "\"6h\"", value);
         return NGX_CONF_ERROR;
     }
 

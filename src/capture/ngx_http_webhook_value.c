@@ -607,24 +607,23 @@ ngx_http_webhook_value_collect(ngx_http_request_t *r,
     ngx_http_webhook_value_t     *value;
     ngx_http_webhook_captured_t  *c;
 
-    if (ctx->bodies[0] == NULL
-        && ctx->bodies[1] == NULL
-        && ctx->element == NULL
-        && ngx_http_webhook_value_raws(ctx) == 0)
+    if (ctx->element == NULL && ngx_http_webhook_value_raws(ctx)) {
+
+        raw = ngx_pcalloc(r->pool, 2 * sizeof(ngx_http_webhook_raw_t));
+        if (raw == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < 2; i++) {
+            ngx_http_webhook_value_raw(r, ctx, evt, &raw[i], i);
+        }
+    }
+
+    if (ctx->conf->values == NULL
+        || (ctx->bodies[0] == NULL
+            && ctx->bodies[1] == NULL
+            && ctx->element == NULL))
     {
-        return NGX_OK;
-    }
-
-    raw = ngx_pcalloc(r->pool, 2 * sizeof(ngx_http_webhook_raw_t));
-    if (raw == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < 2; i++) {
-        ngx_http_webhook_value_raw(r, ctx, evt, &raw[i], i);
-    }
-
-    if (ctx->conf->values == NULL) {
         return NGX_OK;
     }
 
@@ -763,17 +762,30 @@ ngx_http_webhook_value_parse(ngx_http_request_t *r,
         }
 
         if (cl->buf->last_buf) {
-            ctx->received = 1;
-
-            if (body) {
-                ngx_http_webhook_body_end(body);
-            }
-
-            ngx_http_webhook_commit_request(r, ctx);
-
+            ngx_http_webhook_value_received(r, ctx);
             return;
         }
     }
+}
+
+
+/* the last octet of the request was read */
+
+void
+ngx_http_webhook_value_received(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx)
+{
+    ngx_http_webhook_body_t  *body;
+
+    ctx->received = 1;
+
+    body = ctx->bodies[NGX_HTTP_WEBHOOK_REQUEST];
+
+    if (body) {
+        ngx_http_webhook_body_end(body);
+    }
+
+    ngx_http_webhook_commit_request(r, ctx);
 }
 
 

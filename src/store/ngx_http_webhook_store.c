@@ -257,6 +257,13 @@ ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc)
 }
 
 
+size_t
+ngx_http_webhook_store_max_record(ngx_http_webhook_store_t *st)
+{
+    return wh_journal_record_max(st->journal.seg_size);
+}
+
+
 uint64_t
 ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st)
 {

@@ -73,6 +73,9 @@ void ngx_http_webhook_store_unreserve(ngx_http_webhook_store_t *st,
 /* true when webhook_store says full=reject; NULL, that is none, does not */
 ngx_uint_t ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc);
 
+/* octets of records that fit into one commit, at most */
+size_t ngx_http_webhook_store_max_record(ngx_http_webhook_store_t *st);
+
 /* ms for which the same id is the same delivery */
 uint64_t ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st);
 
