@@ -306,6 +306,23 @@ ngx_http_webhook_forget(ngx_http_webhook_ctx_t *ctx)
 }
 
 
+void
+ngx_http_webhook_late(ngx_http_webhook_ctx_t *ctx)
+{
+    ngx_uint_t                 i;
+    ngx_http_webhook_stage_t  *stage;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_NSTAGE; i++) {
+        stage = &ctx->stages[i];
+
+        if (stage->waiting) {
+            ngx_http_webhook_store_late(stage->ticket);
+            ngx_http_webhook_settle(stage, NGX_HTTP_WEBHOOK_LATE);
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_webhook_reserve(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {

@@ -204,6 +204,9 @@ void ngx_http_webhook_decide(ngx_http_webhook_fired_t *f,
 /* the commits go on, but nobody waits for them any more */
 void ngx_http_webhook_forget(ngx_http_webhook_ctx_t *ctx);
 
+/* the response is passed on before its events are flushed */
+void ngx_http_webhook_late(ngx_http_webhook_ctx_t *ctx);
+
 /* full=reject: a place for what the request may cause; NGX_DECLINED: none */
 ngx_int_t ngx_http_webhook_reserve(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);

@@ -358,10 +358,7 @@ ngx_http_webhook_complete(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
     }
 
     if (now) {
-        ngx_http_webhook_settle(&ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST],
-                                NGX_HTTP_WEBHOOK_LATE);
-        ngx_http_webhook_settle(&ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE],
-                                NGX_HTTP_WEBHOOK_LATE);
+        ngx_http_webhook_late(ctx);
         return NGX_OK;
     }
 

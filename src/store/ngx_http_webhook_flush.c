@@ -114,6 +114,24 @@ ngx_http_webhook_store_forget(void *ticket)
 }
 
 
+/*
+ * What another worker captures of the next request may be flushed before
+ * this, but must not overtake it.
+ */
+
+void
+ngx_http_webhook_store_late(void *ticket)
+{
+    ngx_http_webhook_ticket_t *t = ticket;
+
+    if (!t->published) {
+        t->published = 1;
+
+        ngx_http_webhook_publish(t->store, &t->ref);
+    }
+}
+
+
 static void
 ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st)
 {
@@ -245,7 +263,9 @@ ngx_http_webhook_flush_done(ngx_event_t *ev)
             ngx_del_timer(&t->timer);
         }
 
-        ngx_http_webhook_publish(st, &t->ref);
+        if (!t->published) {
+            ngx_http_webhook_publish(st, &t->ref);
+        }
 
         if (t->handler) {
             t->handler(t->data, rc);
@@ -272,6 +292,8 @@ ngx_http_webhook_flush_late_handler(ngx_event_t *ev)
     t->handler = NULL;
 
     if (handler) {
+        ngx_http_webhook_store_late(t);
+
         handler(t->data, NGX_BUSY);
     }
 }

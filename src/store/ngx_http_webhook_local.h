@@ -115,6 +115,7 @@ struct ngx_http_webhook_ticket_s {
     ngx_http_webhook_append_pt       handler;
     void                            *data;
     ngx_http_webhook_store_t        *store;
+    ngx_uint_t                       published;  /* unsigned  published:1; */
 };
 
 

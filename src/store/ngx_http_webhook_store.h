@@ -58,6 +58,12 @@ ngx_int_t ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
  */
 ngx_int_t ngx_http_webhook_store_key(ngx_pool_t *pool, ngx_str_t *key);
 
+/*
+ * The response is passed on before the flush: delivery begins, in the order
+ * of responses.  The handler will be called all the same.
+ */
+void ngx_http_webhook_store_late(void *ticket);
+
 /* the handler of a ticket will not be called; the entries stay committed */
 void ngx_http_webhook_store_forget(void *ticket);
 
