@@ -140,6 +140,11 @@ ngx_int_t ngx_http_webhook_references(ngx_conf_t *cf, ngx_str_t *text);
 ngx_int_t ngx_http_webhook_references_check(ngx_conf_t *cf);
 
 
+/* how many headers of the request have that name, and the last one's value */
+ngx_uint_t ngx_http_webhook_header_find(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value);
+
+
 extern ngx_module_t  ngx_http_webhook_module;
 
 

@@ -157,7 +157,7 @@ ngx_http_webhook_accept_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_webhook_ctx(r);
 
-    if (ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_REQUEST)) {
+    if (ngx_http_webhook_bodies_busy(ctx, NGX_HTTP_WEBHOOK_ON_REQUEST)) {
         return;
     }
 

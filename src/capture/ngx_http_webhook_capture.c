@@ -222,10 +222,10 @@ ngx_http_webhook_enter(ngx_http_request_t *r)
 
     if (r->request_body && !r->internal) {
         /* it was read before the location was known, nobody used it yet */
-        ngx_http_webhook_value_parse(r, ctx, r->request_body->bufs);
+        ngx_http_webhook_bodies_parse(r, ctx, r->request_body->bufs);
 
         if (r->request_body->rest == 0 && !ctx->received) {
-            ngx_http_webhook_value_received(r, ctx);
+            ngx_http_webhook_bodies_received(r, ctx);
         }
     }
 
@@ -363,7 +363,7 @@ ngx_http_webhook_end(ngx_http_request_t *r)
             && ctx->status))
     {
         /* what is left is examined at once, as an event is made of it */
-        ngx_http_webhook_value_cut(ctx);
+        ngx_http_webhook_bodies_cut(ctx);
     }
 
     ngx_http_webhook_commit_request(r, ctx);
@@ -437,7 +437,7 @@ ngx_http_webhook_capture_init(ngx_conf_t *cf)
     }
 
     if (requests || wmcf->reads) {
-        ngx_http_webhook_value_init();
+        ngx_http_webhook_bodies_init();
     }
 
     ngx_http_webhook_hold_init();

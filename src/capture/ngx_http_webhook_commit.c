@@ -137,7 +137,7 @@ ngx_http_webhook_fire(ngx_http_webhook_batch_t *b)
 
     ctx = b->stage->ctx;
 
-    if (ngx_http_webhook_value_starved(ctx, b->stage->on)) {
+    if (ngx_http_webhook_bodies_starved(ctx, b->stage->on)) {
         b->failed = NGX_HTTP_WEBHOOK_DROP_MEMORY;
         return NGX_DECLINED;
     }
@@ -178,7 +178,7 @@ ngx_http_webhook_commit_request(ngx_http_request_t *r,
     if (ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided
         || !ctx->allowed
         || !ctx->received
-        || ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_REQUEST))
+        || ngx_http_webhook_bodies_busy(ctx, NGX_HTTP_WEBHOOK_ON_REQUEST))
     {
         return;
     }
@@ -206,7 +206,7 @@ ngx_http_webhook_examined(void *data)
     stage = &ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE];
 
     if (!ctx->holding
-        || ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE))
+        || ngx_http_webhook_bodies_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE))
     {
         return;
     }

@@ -225,34 +225,45 @@ void ngx_http_webhook_hold_init(void);
 void ngx_http_webhook_hold_resume(ngx_http_webhook_ctx_t *ctx);
 void ngx_http_webhook_hold_drop(ngx_http_webhook_ctx_t *ctx);
 
-/* value: filter of the request body, and what is found in bodies */
-void ngx_http_webhook_value_init(void);
-void ngx_http_webhook_value_parse(ngx_http_request_t *r,
-    ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
-void ngx_http_webhook_value_received(ngx_http_request_t *r,
-    ngx_http_webhook_ctx_t *ctx);
-ngx_int_t ngx_http_webhook_value_collect(ngx_http_request_t *r,
-    ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt);
+/* value: of a location, and what was found */
 char *ngx_http_webhook_value_merge(ngx_conf_t *cf,
     ngx_http_webhook_loc_conf_t *prev, ngx_http_webhook_loc_conf_t *conf);
+ngx_int_t ngx_http_webhook_value_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+ngx_int_t ngx_http_webhook_value_collect(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_event_t *evt);
+
+/* bodies: filter of the request's; "received": there is no more of it */
+void ngx_http_webhook_bodies_init(void);
+void ngx_http_webhook_bodies_parse(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
+void ngx_http_webhook_bodies_received(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx);
 
 /* true when the response's body is to be examined, once its head is known */
-ngx_uint_t ngx_http_webhook_value_wanted(ngx_http_request_t *r,
+ngx_uint_t ngx_http_webhook_bodies_wanted(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 
 /* the response's body; "last": there is no more */
-void ngx_http_webhook_value_response(ngx_http_request_t *r,
+void ngx_http_webhook_bodies_response(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in, ngx_uint_t last);
 
 /* another response comes instead of the one before */
-void ngx_http_webhook_value_again(ngx_http_webhook_ctx_t *ctx);
+void ngx_http_webhook_bodies_again(ngx_http_webhook_ctx_t *ctx);
 
-/* bodies that are still examined; they call ngx_http_webhook_examined() */
-ngx_uint_t ngx_http_webhook_value_busy(ngx_http_webhook_ctx_t *ctx,
+/* those that payloads are, as bits */
+ngx_uint_t ngx_http_webhook_bodies_kept(ngx_http_webhook_ctx_t *ctx);
+
+/* Content-Encoding: of how many headers, and the last one's value */
+ngx_uint_t ngx_http_webhook_bodies_encoding(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx, ngx_uint_t source, ngx_str_t *encoding);
+
+/* those that are still examined; they call ngx_http_webhook_examined() */
+ngx_uint_t ngx_http_webhook_bodies_busy(ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_stage_e on);
-void ngx_http_webhook_value_rush(ngx_http_webhook_ctx_t *ctx);
-void ngx_http_webhook_value_cut(ngx_http_webhook_ctx_t *ctx);
-ngx_uint_t ngx_http_webhook_value_starved(ngx_http_webhook_ctx_t *ctx,
+void ngx_http_webhook_bodies_rush(ngx_http_webhook_ctx_t *ctx);
+void ngx_http_webhook_bodies_cut(ngx_http_webhook_ctx_t *ctx);
+ngx_uint_t ngx_http_webhook_bodies_starved(ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_stage_e on);
 void ngx_http_webhook_examined(void *data);
 

@@ -91,7 +91,7 @@ ngx_http_webhook_header_capture(ngx_http_request_t *r)
     ctx->sent = 0;
     ctx->status = 0;
     ctx->examined = 0;
-    ngx_http_webhook_value_again(ctx);
+    ngx_http_webhook_bodies_again(ctx);
 
     /* gzip and gunzip will change the header, what is seen here is before */
 
@@ -108,7 +108,7 @@ ngx_http_webhook_header_capture(ngx_http_request_t *r)
 
         /* what comes after it is not a response any more */
 
-        ngx_http_webhook_value_rush(ctx);
+        ngx_http_webhook_bodies_rush(ctx);
 
         if (!ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided) {
             (void) ngx_http_webhook_commit(r, ctx,
@@ -146,7 +146,7 @@ ngx_http_webhook_header_pass(ngx_http_request_t *r,
 
         ctx->status = r->headers_out.status;
 
-        if (ngx_http_webhook_value_wanted(r, ctx)) {
+        if (ngx_http_webhook_bodies_wanted(r, ctx)) {
             ctx->examined = 1;
             r->filter_need_in_memory = 1;
         }
@@ -268,7 +268,7 @@ ngx_http_webhook_body_capture(ngx_http_request_t *r,
 
     if (ctx->examined) {
         ctx->examined = !last;
-        ngx_http_webhook_value_response(r, ctx, in, last);
+        ngx_http_webhook_bodies_response(r, ctx, in, last);
     }
 
     if (!last || ngx_http_webhook_complete(r, ctx) == NGX_OK) {
@@ -299,7 +299,7 @@ ngx_http_webhook_undecided(ngx_http_webhook_ctx_t *ctx)
     return !ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
            || ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].waiting
            || ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].waiting
-           || ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE);
+           || ngx_http_webhook_bodies_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE);
 }
 
 
@@ -340,9 +340,9 @@ ngx_http_webhook_complete(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
     now = (r->filter_finalize && r->internal);
 
     if (now) {
-        ngx_http_webhook_value_rush(ctx);
+        ngx_http_webhook_bodies_rush(ctx);
 
-    } else if (ngx_http_webhook_value_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE))
+    } else if (ngx_http_webhook_bodies_busy(ctx, NGX_HTTP_WEBHOOK_ON_RESPONSE))
     {
         return NGX_AGAIN;
     }

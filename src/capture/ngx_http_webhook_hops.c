@@ -15,7 +15,6 @@
 #define NGX_HTTP_WEBHOOK_TIME_DIGITS  18
 
 
-static ngx_str_t *ngx_http_webhook_hops_header(ngx_http_request_t *r);
 static u_char *ngx_http_webhook_hops_number(u_char *p, u_char *last,
     size_t max, ngx_int_t *n);
 static ngx_int_t ngx_http_webhook_hops_request(ngx_http_request_t *r,
@@ -26,18 +25,19 @@ ngx_uint_t
 ngx_http_webhook_hops(ngx_http_request_t *r)
 {
     u_char                        *p, *last;
-    ngx_str_t                     *value;
+    ngx_str_t                      value;
     ngx_int_t                      hops, time;
     ngx_http_webhook_mark_t        mark;
     ngx_http_webhook_main_conf_t  *wmcf;
 
-    value = ngx_http_webhook_hops_header(r);
-    if (value == NULL) {
+    static ngx_str_t  name = ngx_string(NGX_HTTP_WEBHOOK_MARK_NAME);
+
+    if (ngx_http_webhook_header_find(r, &name, &value) != 1) {
         return 0;
     }
 
-    p = value->data;
-    last = value->data + value->len;
+    p = value.data;
+    last = value.data + value.len;
 
     p = ngx_http_webhook_hops_number(p, last, NGX_HTTP_WEBHOOK_HOPS_DIGITS,
                                      &hops);
@@ -58,8 +58,8 @@ ngx_http_webhook_hops(ngx_http_request_t *r)
         return 0;
     }
 
-    mark.stamp.data = value->data;
-    mark.stamp.len = p - value->data;
+    mark.stamp.data = value.data;
+    mark.stamp.len = p - value.data;
 
     wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
 
@@ -91,55 +91,6 @@ ngx_http_webhook_hops_limit(ngx_http_webhook_ctx_t *ctx)
         ctx->stages[i].decided = 1;
         ngx_http_webhook_settle(&ctx->stages[i], NGX_HTTP_WEBHOOK_FILTERED);
     }
-}
-
-
-/* NULL: there is none, or not exactly one */
-
-static ngx_str_t *
-ngx_http_webhook_hops_header(ngx_http_request_t *r)
-{
-    size_t            len;
-    ngx_str_t        *value;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    value = NULL;
-    len = sizeof(NGX_HTTP_WEBHOOK_MARK_NAME) - 1;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len != len
-            || h[i].hash == 0
-            || ngx_strncasecmp(h[i].key.data,
-                               (u_char *) NGX_HTTP_WEBHOOK_MARK_NAME, len)
-               != 0)
-        {
-            continue;
-        }
-
-        if (value) {
-            return NULL;
-        }
-
-        value = &h[i].value;
-    }
-
-    return value;
 }
 
 

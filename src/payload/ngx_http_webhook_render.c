@@ -172,48 +172,22 @@ ngx_http_webhook_render_hops(ngx_http_webhook_event_t *evt, wh_buf_t *out)
 static void
 ngx_http_webhook_render_trace(ngx_http_request_t *r, wh_buf_t *out)
 {
-    char              id[32], flags[2];
-    wh_str_t          trace;
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    char       id[32], flags[2];
+    wh_str_t   trace;
+    ngx_str_t  value;
 
-    trace.len = 0;
-    trace.data = NULL;
-    n = 0;
-
-    part = &r->main->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash == 0
-            || h[i].key.len != sizeof("traceparent") - 1
-            || ngx_strncasecmp(h[i].key.data, (u_char *) "traceparent",
-                               sizeof("traceparent") - 1)
-               != 0)
-        {
-            continue;
-        }
-
-        trace.len = h[i].value.len;
-        trace.data = (char *) h[i].value.data;
-        n++;
-    }
+    static ngx_str_t  name = ngx_string("traceparent");
 
     /* of several none is to be believed */
 
-    if (n != 1 || wh_traceparent_parse(trace, id, flags) != WH_OK) {
+    if (ngx_http_webhook_header_find(r->main, &name, &value) != 1) {
+        return;
+    }
+
+    trace.len = value.len;
+    trace.data = (char *) value.data;
+
+    if (wh_traceparent_parse(trace, id, flags) != WH_OK) {
         return;
     }
 
