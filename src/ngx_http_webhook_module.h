@@ -130,13 +130,11 @@ typedef struct {
 
 
 /*
- * nginx does not say where a variable is that nobody defines.  The first two
- * remember the place of one variable, of all in a text; the last one is for
- * postconfiguration.
+ * nginx does not say where a variable is that nobody defines.  The first one
+ * remembers the place of a variable, the second one is for postconfiguration.
  */
 ngx_int_t ngx_http_webhook_reference(ngx_conf_t *cf, ngx_str_t *name,
     ngx_http_get_variable_pt handler);
-ngx_int_t ngx_http_webhook_references(ngx_conf_t *cf, ngx_str_t *text);
 ngx_int_t ngx_http_webhook_references_check(ngx_conf_t *cf);
 
 

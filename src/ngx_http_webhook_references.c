@@ -43,53 +43,6 @@ ngx_http_webhook_reference(ngx_conf_t *cf, ngx_str_t *name,
 }
 
 
-/* a text that was compiled before: its syntax is right */
-
-ngx_int_t
-ngx_http_webhook_references(ngx_conf_t *cf, ngx_str_t *text)
-{
-    u_char     *p, *last;
-    ngx_str_t   name;
-
-    p = text->data;
-    last = p + text->len;
-
-    while (p < last) {
-
-        if (*p++ != '$') {
-            continue;
-        }
-
-        if (p < last && *p == '{') {
-            p++;
-        }
-
-        name.data = p;
-
-        while (p < last
-               && ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
-                   || (*p >= '0' && *p <= '9') || *p == '_'))
-        {
-            p++;
-        }
-
-        name.len = p - name.data;
-
-        /* captures are no variables */
-
-        if (name.len == 0 || (name.data[0] >= '1' && name.data[0] <= '9')) {
-            continue;
-        }
-
-        if (ngx_http_webhook_reference(cf, &name, NULL) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_webhook_references_check(ngx_conf_t *cf)
 {

@@ -101,7 +101,7 @@ for my $name (sort keys %parameter) {
 		"$name parameters are documented");
 }
 
-my @escapes = table(read_file('src/payload/ngx_http_webhook_template.c'),
+my @escapes = table(read_file('src/ngx_http_webhook_text.c'),
 	'ngx_str_t', 'escapes') =~ /ngx_string\("([\w-]+)"\)/g;
 my @types = table(read_file('src/payload/ngx_http_webhook_type.c'),
 	'ngx_http_webhook_type_name_t') =~ /ngx_string\("([\w:]+)"\)/g;

@@ -216,11 +216,13 @@ ngx_http_webhook_batch_named(ngx_http_webhook_batch_t *b,
 
     for (i = 0; i < f->trigger->to->nelts; i++) {
 
-        if (to[i].cv == NULL) {
+        if (to[i].text == NULL) {
             continue;
         }
 
-        if (ngx_http_complex_value(b->request, to[i].cv, &name) != NGX_OK) {
+        if (ngx_http_webhook_text_value(b->request, evt, to[i].text, &name)
+            != NGX_OK)
+        {
             ngx_http_webhook_batch_lost(b, f, NULL, NULL,
                                         NGX_HTTP_WEBHOOK_DROP_FAILED);
             continue;
@@ -373,7 +375,8 @@ ngx_http_webhook_batch_claims(ngx_http_webhook_batch_t *b,
         ngx_str_null(&parts[3]);
 
         if (t->per
-            && ngx_http_complex_value(b->request, t->per, &parts[3]) != NGX_OK)
+            && ngx_http_webhook_text_value(b->request, evt, t->per, &parts[3])
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -398,7 +401,7 @@ ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
     wh_buf_t                     *buf;
     ngx_int_t                     rc;
     ngx_http_request_t           *r;
-    ngx_http_complex_value_t     *key;
+    ngx_http_webhook_text_t      *key;
     ngx_http_webhook_trigger_t   *t;
     ngx_http_webhook_endpoint_t  *ep;
 
@@ -413,7 +416,7 @@ ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
         key = t->order_key ? t->order_key : ep->order_key;
 
         if (key
-            && (ngx_http_complex_value(r, key, &p->key) != NGX_OK
+            && (ngx_http_webhook_text_value(r, evt, key, &p->key) != NGX_OK
                 || ngx_http_webhook_store_key(r->pool, &p->key) != NGX_OK))
         {
             return NGX_ERROR;

@@ -28,7 +28,7 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                     name;
-    ngx_http_complex_value_t     *cv;         /* NULL: the name is literal */
+    ngx_http_webhook_text_t      *text;       /* NULL: the name is literal */
 } ngx_http_webhook_to_t;
 
 
@@ -43,11 +43,11 @@ struct ngx_http_webhook_trigger_s {
     ngx_http_webhook_endpoint_t **endpoints;
     ngx_http_webhook_statuses_t   status;
     ngx_uint_t                    methods;    /* NGX_HTTP_..., 0: any */
-    ngx_http_complex_value_t     *condition;  /* if=, NULL: none */
-    ngx_http_complex_value_t     *order_key;  /* NULL: none */
-    ngx_http_complex_value_t     *id;         /* NULL: a UUID */
+    ngx_http_webhook_text_t      *condition;  /* if=, NULL: none */
+    ngx_http_webhook_text_t      *order_key;  /* NULL: none */
+    ngx_http_webhook_text_t      *id;         /* NULL: a UUID */
     ngx_msec_t                    every;      /* 0: always */
-    ngx_http_complex_value_t     *per;        /* NULL: one interval */
+    ngx_http_webhook_text_t      *per;        /* NULL: one interval */
     ngx_str_t                     payload_name;
     ngx_http_webhook_payload_t   *payload;    /* NULL: the endpoint's */
     ngx_uint_t                    bodies;     /* that payloads are made of */

@@ -115,7 +115,7 @@ ngx_http_webhook_condition_test(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, t->condition, &cond) != NGX_OK) {
+    if (ngx_http_webhook_text_value(r, NULL, t->condition, &cond) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -418,7 +418,7 @@ ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
 
     if (f->trigger->id) {
 
-        if (ngx_http_complex_value(r, f->trigger->id, &id) == NGX_OK
+        if (ngx_http_webhook_text_value(r, NULL, f->trigger->id, &id) == NGX_OK
             && ngx_http_webhook_id_ok(&id))
         {
             p = ngx_pstrdup(r->pool, &id);

@@ -332,7 +332,7 @@ ngx_http_webhook_condition_line(ngx_conf_t *cf, void *data)
 
     if (op->kind == NGX_HTTP_WEBHOOK_TEST_EXISTS) {
 
-        if (test->left.nvariables == 0) {
+        if (ngx_http_webhook_text_constant(&test->left)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "no variable in \"%V\", \"%V\" must have one "
                                "as \"$name\"", &value[0], &op->name);
@@ -477,18 +477,18 @@ ngx_http_webhook_condition_text(ngx_conf_t *cf,
     ngx_http_webhook_condition_t *condition, ngx_str_t *value,
     ngx_http_webhook_text_t *text)
 {
-    ngx_uint_t                     i;
-    ngx_http_webhook_text_part_t  *part;
+    ngx_uint_t                i;
+    ngx_http_webhook_part_t  *part;
 
-    if (ngx_http_webhook_text_compile(cf, value, text) != NGX_OK) {
+    if (ngx_http_webhook_text_compile(cf, value, 0, NULL, text) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    part = text->parts.elts;
+    part = text->parts;
 
-    for (i = 0; i < text->parts.nelts; i++) {
+    for (i = 0; i < text->nparts; i++) {
 
-        if (part[i].index != NGX_ERROR
+        if (part[i].kind == NGX_HTTP_WEBHOOK_PART_VARIABLE
             && part[i].text.len == condition->name.len
             && ngx_strncasecmp(part[i].text.data, condition->name.data,
                                condition->name.len)
@@ -512,7 +512,7 @@ ngx_http_webhook_condition_number(ngx_conf_t *cf,
 {
     wh_str_t  s;
 
-    if (text->nvariables) {
+    if (!ngx_http_webhook_text_constant(text)) {
         return NGX_OK;
     }
 

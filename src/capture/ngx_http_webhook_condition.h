@@ -10,21 +10,7 @@
 #define _NGX_HTTP_WEBHOOK_CONDITION_H_INCLUDED_
 
 
-#include "ngx_http_webhook_module.h"
-
-
-/* a text with variables; 0 parts: the empty one */
-
-typedef struct {
-    ngx_int_t                     index;      /* NGX_ERROR: it is "text" */
-    ngx_str_t                     text;
-} ngx_http_webhook_text_part_t;
-
-
-typedef struct {
-    ngx_array_t                   parts;      /* ..._text_part_t */
-    ngx_uint_t                    nvariables;
-} ngx_http_webhook_text_t;
+#include "ngx_http_webhook_text.h"
 
 
 typedef enum {
@@ -74,19 +60,6 @@ char *ngx_http_webhook_condition_block(ngx_conf_t *cf, ngx_command_t *cmd,
 /* handler of the variable, "data" is an ngx_http_webhook_condition_t */
 ngx_int_t ngx_http_webhook_condition_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-
-/* "$name", "${name}" and "$$" in "value"; errors are logged */
-ngx_int_t ngx_http_webhook_text_compile(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_webhook_text_t *t);
-
-/*
- * Each variable is asked once, since the second answer may be longer.  The
- * text must not be written to, its data is never NULL.  NGX_OK; NGX_DECLINED:
- * not every variable has a value, the others are in the text; NGX_ERROR: no
- * memory.
- */
-ngx_int_t ngx_http_webhook_text_get(ngx_http_request_t *r,
-    ngx_http_webhook_text_t *t, ngx_str_t *text);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_CONDITION_H_INCLUDED_ */

@@ -83,7 +83,8 @@ ngx_http_webhook_test(ngx_http_request_t *r, ngx_http_webhook_test_t *test)
         break;
     }
 
-    rc = ngx_http_webhook_text_get(r, &test->left, &left);
+    rc = ngx_http_webhook_text_get(r, NULL, &test->left, NGX_MAX_SIZE_T_VALUE,
+                                   &left);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
@@ -142,7 +143,10 @@ ngx_http_webhook_test_equal(ngx_http_request_t *r,
 
     for (i = 0; i < test->right.nelts; i++) {
 
-        if (ngx_http_webhook_text_get(r, &text[i], &right) == NGX_ERROR) {
+        if (ngx_http_webhook_text_get(r, NULL, &text[i], NGX_MAX_SIZE_T_VALUE,
+                                      &right)
+            == NGX_ERROR)
+        {
             return NGX_ERROR;
         }
 
@@ -208,7 +212,10 @@ ngx_http_webhook_test_compare(ngx_http_request_t *r,
         return 0;
     }
 
-    if (ngx_http_webhook_text_get(r, test->right.elts, &right) == NGX_ERROR) {
+    if (ngx_http_webhook_text_get(r, NULL, test->right.elts,
+                                  NGX_MAX_SIZE_T_VALUE, &right)
+        == NGX_ERROR)
+    {
         return NGX_ERROR;
     }
 

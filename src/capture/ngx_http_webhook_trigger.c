@@ -15,6 +15,10 @@
 /* as long as claims last */
 #define NGX_HTTP_WEBHOOK_EVERY_MAX  ((ngx_int_t) 365 * 24 * 60 * 60 * 1000)
 
+/* texts that are evaluated for an event, when it is about to be committed */
+#define NGX_HTTP_WEBHOOK_TRIGGER_EVENT                                        \
+    (NGX_HTTP_WEBHOOK_TEXT_CAPTURES|NGX_HTTP_WEBHOOK_TEXT_EVENT)
+
 
 typedef char *(*ngx_http_webhook_trigger_param_pt)(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value);
@@ -48,8 +52,6 @@ static char *ngx_http_webhook_trigger_per(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value);
 static char *ngx_http_webhook_trigger_id(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value);
-static ngx_http_complex_value_t *ngx_http_webhook_trigger_complex(
-    ngx_conf_t *cf, ngx_str_t *value);
 static ngx_int_t ngx_http_webhook_trigger_word(ngx_str_t *list,
     ngx_str_t *word);
 static ngx_int_t ngx_http_webhook_event_labels(u_char *p, u_char *pend,
@@ -316,14 +318,15 @@ ngx_http_webhook_trigger_to(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
         }
 
         to->name = word;
-        to->cv = NULL;
+        to->text = NULL;
 
         if (ngx_strlchr(word.data, word.data + word.len, '$') == NULL) {
             continue;
         }
 
-        to->cv = ngx_http_webhook_trigger_complex(cf, &to->name);
-        if (to->cv == NULL) {
+        to->text = ngx_http_webhook_text_create(cf, &to->name,
+                                             NGX_HTTP_WEBHOOK_TRIGGER_EVENT);
+        if (to->text == NULL) {
             return NGX_CONF_ERROR;
         }
 
@@ -417,7 +420,8 @@ static char *
 ngx_http_webhook_trigger_if(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *value)
 {
-    t->condition = ngx_http_webhook_trigger_complex(cf, value);
+    t->condition = ngx_http_webhook_text_create(cf, value,
+                                             NGX_HTTP_WEBHOOK_TEXT_CAPTURES);
 
     return t->condition ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -427,7 +431,8 @@ static char *
 ngx_http_webhook_trigger_order_key(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t, ngx_str_t *value)
 {
-    t->order_key = ngx_http_webhook_trigger_complex(cf, value);
+    t->order_key = ngx_http_webhook_text_create(cf, value,
+                                             NGX_HTTP_WEBHOOK_TRIGGER_EVENT);
 
     return t->order_key ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -472,7 +477,8 @@ static char *
 ngx_http_webhook_trigger_per(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *value)
 {
-    t->per = ngx_http_webhook_trigger_complex(cf, value);
+    t->per = ngx_http_webhook_text_create(cf, value,
+                                             NGX_HTTP_WEBHOOK_TRIGGER_EVENT);
 
     return t->per ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -482,36 +488,10 @@ static char *
 ngx_http_webhook_trigger_id(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *value)
 {
-    t->id = ngx_http_webhook_trigger_complex(cf, value);
+    t->id = ngx_http_webhook_text_create(cf, value,
+                                         NGX_HTTP_WEBHOOK_TEXT_CAPTURES);
 
     return t->id ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static ngx_http_complex_value_t *
-ngx_http_webhook_trigger_complex(ngx_conf_t *cf, ngx_str_t *value)
-{
-    ngx_http_complex_value_t          *cv;
-    ngx_http_compile_complex_value_t   ccv;
-
-    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = value;
-    ccv.complex_value = cv;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
-        || ngx_http_webhook_references(cf, value) != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return cv;
 }
 
 
@@ -774,7 +754,7 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
 
         for (i = 0; i < n; i++) {
 
-            if (to[i].cv) {
+            if (to[i].text) {
                 continue;
             }
 

@@ -1020,10 +1020,8 @@ ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
-    ngx_str_t                          *value;
-    ngx_uint_t                          i;
-    ngx_http_complex_value_t           *cv;
-    ngx_http_compile_complex_value_t    ccv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     value = cf->args->elts;
 
@@ -1053,26 +1051,11 @@ ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (cv == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    ec->endpoint.order_key = ngx_http_webhook_text_create(cf, &value[2],
+                                             NGX_HTTP_WEBHOOK_TEXT_CAPTURES
+                                             |NGX_HTTP_WEBHOOK_TEXT_EVENT);
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[2];
-    ccv.complex_value = cv;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK
-        || ngx_http_webhook_references(cf, &value[2]) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    ec->endpoint.order_key = cv;
-
-    return NGX_CONF_OK;
+    return ec->endpoint.order_key ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -8,7 +8,7 @@
 #define _NGX_HTTP_WEBHOOK_ENDPOINT_H_INCLUDED_
 
 
-#include "ngx_http_webhook_module.h"
+#include "ngx_http_webhook_text.h"
 
 
 #define NGX_HTTP_WEBHOOK_ORDER_STRICT  0
@@ -28,15 +28,15 @@ typedef struct {
 
 /*
  * A value of a header or of authentication: a literal, the content of a file
- * (without its last line end), or a complex value with variables.  A secret
- * is never copied into a record: it is filled in at the attempt.
+ * (without its last line end), or a text with variables.  A secret is never
+ * copied into a record: it is filled in at the attempt.
  */
 
 typedef struct {
     ngx_str_t                   name;     /* header name */
     ngx_str_t                   prefix;   /* "Bearer ", "Basic " or empty */
-    ngx_str_t                   literal;  /* when cv is NULL */
-    ngx_http_complex_value_t   *cv;       /* evaluated at capture */
+    ngx_str_t                   literal;  /* when text is NULL */
+    ngx_http_webhook_text_t    *text;     /* evaluated at capture */
     unsigned                    secret:1; /* literal filled at the attempt */
 } ngx_http_webhook_header_t;
 
@@ -81,7 +81,7 @@ struct ngx_http_webhook_endpoint_s {
     unsigned                      expire_drop:1;
 
     ngx_uint_t                    order;
-    ngx_http_complex_value_t     *order_key;
+    ngx_http_webhook_text_t      *order_key;
     ngx_uint_t                    concurrency;
 
     ngx_http_webhook_zone_t      *zone;

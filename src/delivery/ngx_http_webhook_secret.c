@@ -20,32 +20,26 @@ char *
 ngx_http_webhook_secret_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_webhook_header_t *h)
 {
-    ngx_http_complex_value_t           cv;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_http_webhook_text_t  *text;
 
     if (ngx_strlchr(value->data, value->data + value->len, '$')
         && ngx_strncmp(value->data, "file:", 5) != 0)
     {
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = value;
-        ccv.complex_value = &cv;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK
-            || ngx_http_webhook_references(cf, value) != NGX_OK)
-        {
+        text = ngx_http_webhook_text_create(cf, value,
+                                            NGX_HTTP_WEBHOOK_TEXT_CAPTURES
+                                            |NGX_HTTP_WEBHOOK_TEXT_EVENT);
+        if (text == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        h->cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-        if (h->cv == NULL) {
-            return NGX_CONF_ERROR;
+        if (!ngx_http_webhook_text_constant(text)) {
+            h->text = text;
+            return NGX_CONF_OK;
         }
 
-        *h->cv = cv;
+        /* there are but dollars in it: it is as secret as any literal */
 
-        return NGX_CONF_OK;
+        value = &text->parts[0].text;
     }
 
     if (ngx_http_webhook_secret(cf, value, &h->literal) != NGX_OK) {

@@ -20,7 +20,7 @@
 ngx_int_t ngx_http_webhook_secret(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *secret);
 
-/* the same, or something with variables: sets h->cv, or h->literal */
+/* the same, or something with variables: sets h->text, or h->literal */
 char *ngx_http_webhook_secret_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_webhook_header_t *h);
 

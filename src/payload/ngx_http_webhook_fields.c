@@ -161,10 +161,10 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
         fields->json = 1;
     }
 
-    if (ngx_http_webhook_template_compile(cf, &value[2],
-                                          NGX_HTTP_WEBHOOK_NO_ESCAPES, NULL,
-                                          &field->value)
-        != NGX_CONF_OK)
+    if (ngx_http_webhook_text_compile(cf, &value[2],
+                                      NGX_HTTP_WEBHOOK_TEXT_EVENT, NULL,
+                                      &field->value)
+        != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -179,7 +179,7 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
         return NGX_CONF_ERROR;
     }
 
-    if (!ngx_http_webhook_template_constant(&field->value)) {
+    if (!ngx_http_webhook_text_constant(&field->value)) {
 
         if (field->type == NGX_HTTP_WEBHOOK_TYPE_NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

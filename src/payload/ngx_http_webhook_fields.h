@@ -11,7 +11,6 @@
 
 
 #include "ngx_http_webhook_endpoint.h"
-#include "ngx_http_webhook_template.h"
 #include "ngx_http_webhook_type.h"
 
 
@@ -42,7 +41,7 @@ struct ngx_http_webhook_field_s {
     ngx_uint_t                    line;
 
     ngx_http_webhook_type_e       type;
-    ngx_http_webhook_template_t   value;
+    ngx_http_webhook_text_t       value;
     ngx_http_webhook_typed_t      fixed;     /* of a constant; in a tree JSON */
     ngx_http_webhook_typed_t      fallback;  /* likewise */
     unsigned                      constant:1;

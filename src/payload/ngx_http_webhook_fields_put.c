@@ -273,11 +273,17 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
         return NGX_OK;
     }
 
-    rc = ngx_http_webhook_template_text(ctx->request, ctx->event,
-                                        &field->value, out->max, &text);
+    rc = ngx_http_webhook_text_get(ctx->request, ctx->event, &field->value,
+                                   out->max, &text);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
+    }
+
+    /* what is missing in a longer text is empty, there is the rest of it */
+
+    if (rc == NGX_DECLINED && field->value.nparts > 1) {
+        rc = NGX_OK;
     }
 
     /* no need to look at what will not fit */

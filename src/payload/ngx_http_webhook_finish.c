@@ -521,7 +521,7 @@ ngx_http_webhook_finish_is_configured(ngx_http_webhook_endpoint_t *ep,
 
     for (i = 0; i < ep->headers.nelts; i++) {
 
-        if (h[i].cv == NULL
+        if (h[i].text == NULL
             && ngx_http_webhook_head_equal(name, h[i].name.len,
                                            (char *) h[i].name.data))
         {

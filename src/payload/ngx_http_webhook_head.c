@@ -157,7 +157,7 @@ ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
 
     for (i = 0; i < ep->headers.nelts; i++) {
 
-        if (h[i].cv) {
+        if (h[i].text) {
             continue;
         }
 

@@ -504,9 +504,16 @@ ngx_http_webhook_payload_set(ngx_conf_t *cf,
 
     payload->has_template = 1;
 
-    return ngx_http_webhook_template_compile(cf, text,
-                                             NGX_HTTP_WEBHOOK_ESCAPES, file,
-                                             &payload->template);
+    if (ngx_http_webhook_text_compile(cf, text,
+                                      NGX_HTTP_WEBHOOK_TEXT_EVENT
+                                      |NGX_HTTP_WEBHOOK_TEXT_ESCAPES,
+                                      file, &payload->template)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -28,7 +28,7 @@ struct ngx_http_webhook_payload_s {
     ngx_http_webhook_kind_e       kind;
     ngx_str_t                     content_type;  /* raw: may be empty */
     ngx_http_webhook_fields_t     fields;    /* structured, flat, form */
-    ngx_http_webhook_template_t   template;  /* text */
+    ngx_http_webhook_text_t       template;  /* text */
     ngx_uint_t                    body;      /* raw: ..._REQUEST, _RESPONSE */
     unsigned                      has_template:1;
     unsigned                      has_body:1;

@@ -20,7 +20,8 @@
 static ngx_int_t ngx_http_webhook_render_check(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt);
 static ngx_int_t ngx_http_webhook_render_headers(ngx_http_request_t *r,
-    ngx_http_webhook_endpoint_t *ep, wh_buf_t *out);
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    wh_buf_t *out);
 static void ngx_http_webhook_render_hops(ngx_http_webhook_event_t *evt,
     wh_buf_t *out);
 static void ngx_http_webhook_render_trace(ngx_http_request_t *r,
@@ -69,7 +70,7 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
         return rc;
     }
 
-    if (ngx_http_webhook_render_headers(r, ep, out) != NGX_OK) {
+    if (ngx_http_webhook_render_headers(r, ep, evt, out) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -109,7 +110,8 @@ ngx_http_webhook_render_check(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_webhook_render_headers(ngx_http_request_t *r,
-    ngx_http_webhook_endpoint_t *ep, wh_buf_t *out)
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    wh_buf_t *out)
 {
     size_t                      pos;
     ngx_str_t                   value;
@@ -120,11 +122,11 @@ ngx_http_webhook_render_headers(ngx_http_request_t *r,
 
     for (i = 0; i < ep->headers.nelts; i++) {
 
-        if (h[i].cv == NULL) {
+        if (h[i].text == NULL) {
             continue;
         }
 
-        if (ngx_http_complex_value(r, h[i].cv, &value) != NGX_OK) {
+        if (ngx_http_webhook_text_value(r, evt, h[i].text, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -298,7 +300,7 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
     switch (payload->kind) {
 
     case NGX_HTTP_WEBHOOK_TEXT:
-        rc = ngx_http_webhook_template_put(r, evt, &payload->template, out);
+        rc = ngx_http_webhook_text_put(r, evt, &payload->template, out);
         break;
 
     case NGX_HTTP_WEBHOOK_RAW:
