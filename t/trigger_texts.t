@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # Tests for texts with variables, of triggers and of endpoints: each variable
-# is asked once, and captures are those of the location.
+# is asked once, captures are those of the location, and of an id nothing may
+# be missing.
 
 ###############################################################################
 
@@ -25,9 +26,22 @@ my $t = Test::Webhook->new();
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 
-my $app = Test::Webhook::Receiver->new($t, port => 'app');
+sub answer {
+	my ($body) = @_;
 
-$t->conf(<<'EOC')->run();
+	return { raw => join("\x0d\x0a", 'HTTP/1.1 200 OK',
+		'Content-Length: ' . length $body, 'Connection: close', '',
+		$body) };
+}
+
+my $app = Test::Webhook::Receiver->new($t, port => 'app', rules => {
+	map({ ("/app/$_" => answer("{\"id\":\"$_\"}")) } 7, 8),
+	'/app/none' => answer('{}'),
+});
+
+my $auth = Test::Webhook::Receiver->new($t, port => 'auth');
+
+my $conf = <<'EOC';
 %%TEST_GLOBALS%%
 
 events {
@@ -73,10 +87,22 @@ http {
     }
 
     webhook_json $email request /email;
+    webhook_json $oid response /id;
 
     map $email $cls {
         volatile;
         "~^z(.*)$" w;
+    }
+
+    map $oid $key {
+        volatile;
+        default $oid;
+        "" none;
+    }
+
+    map $webhook_id $around {
+        volatile;
+        default $webhook_id;
     }
 
     log_format result '$arg_n [$webhook_result] [$webhook_id]';
@@ -148,13 +174,48 @@ http {
             proxy_pass http://127.0.0.1:%%PORT_app%%/app/none;
         }
 
+        location /app/ {
+            webhook a.order to=one id=order-$oid;
+            add_header X-Id $webhook_id;
+            proxy_pass http://127.0.0.1:%%PORT_app%%;
+        }
+
+        location /mapped/ {
+            webhook a.mapped to=one id=mapped-$key;
+            add_header X-Id $webhook_id;
+            proxy_pass http://127.0.0.1:%%PORT_app%%/app/;
+        }
+
         location = /missing {
             webhook a.missing to=one every=1h per=$arg_a-$arg_b;
             return 200;
         }
+
+        location = /auth {
+            internal;
+            proxy_set_header X-Id $webhook_id;
+            proxy_pass http://127.0.0.1:%%PORT_auth%%;
+        }
+
+        location = /sub {
+            webhook a.sub to=one id=$arg_id;
+            auth_request /auth;
+            proxy_pass http://127.0.0.1:%%PORT_app%%;
+        }
+
+        location = /around {
+            AROUND
+            return 200;
+        }
+
     }
 }
 EOC
+
+my $around = join "\n", map { "webhook around.n$_ to=one id=\$around;" } 1 .. 16;
+$conf =~ s/AROUND/$around/;
+
+$t->conf($conf)->run();
 
 my ($n, %body) = (0);
 my ($z, $other) = map { $_ x 12000 } 'z', 'y';
@@ -226,10 +287,47 @@ ok($t->find_in_log(
 	qr/\[error\].*a text with variables is longer than 65536 octets/),
 	'it is logged');
 
-# what is missing
+# an id with something missing
+
+my $r = ask('/app/7');
+
+is(result(), 'committed', 'id= with a value of the response');
+is(sent()->{header}{'webhook-id'}, 'order-7', 'is known at the commit');
+like($r->header('X-Id'), qr/^[0-9a-f-]{36}$/, 'but not in the header');
+
+ask('/app/7');
+is(result(), 'duplicate', 'the same value is a duplicate');
+ask('/app/8');
+is(result(), 'committed', 'another value is another event');
+
+for (1, 2) {
+	$r = ask('/app/none');
+	is(result(), 'committed', "a missing value is no id ($_)");
+	is(sent()->{header}{'webhook-id'}, $r->header('X-Id'),
+		"another is given, as the header had it ($_)");
+}
+
+ok($t->find_in_log(qr/\[warn\].*event "a\.order" has no usable "id="/),
+	'which is warned about');
+
+$r = ask('/mapped/7');
+is($r->header('X-Id'), 'mapped-none', 'an id as of the header');
+is(sent()->{header}{'webhook-id'}, 'mapped-7', 'may be another at the commit');
 
 is(join(' ', map { ask("/missing?a=$_"); result() } 'x', 'x', 'y'),
 	'committed suppressed committed', 'in per= a missing variable is empty');
+
+# $webhook_id in a subrequest
+
+ask('/sub?id=main');
+is(result(), 'committed', 'an id, with a subrequest');
+is(sent()->{header}{'webhook-id'}, 'main', 'is that of the main request');
+is(($auth->requests())[-1]{header}{'x-id'}, 'main', 'in the subrequest, too');
+
+# "id=" that depends on $webhook_id
+
+ask('/around');
+is(result(), join(',', ('committed') x 16), 'ids that depend on each other');
 
 $t->done_testing();
 

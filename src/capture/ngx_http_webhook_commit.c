@@ -14,6 +14,8 @@
 static ngx_int_t ngx_http_webhook_matches(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_http_webhook_trigger_t *t);
 static ngx_int_t ngx_http_webhook_fire(ngx_http_webhook_batch_t *b);
+static ngx_int_t ngx_http_webhook_event_id_given(ngx_http_request_t *r,
+    ngx_http_webhook_text_t *text, ngx_str_t *id);
 
 
 ngx_int_t
@@ -407,9 +409,8 @@ ngx_str_t *
 ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
     ngx_uint_t fixed)
 {
-    u_char                        *p;
     u_char                         rnd[10];
-    ngx_str_t                      id;
+    ngx_int_t                      rc;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     if (f->fixed) {
@@ -417,20 +418,13 @@ ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
     }
 
     if (f->trigger->id) {
+        rc = ngx_http_webhook_event_id_given(r, f->trigger->id, &f->id);
 
-        if (ngx_http_webhook_text_value(r, NULL, f->trigger->id, &id) == NGX_OK
-            && ngx_http_webhook_id_ok(&id))
-        {
-            p = ngx_pstrdup(r->pool, &id);
+        if (rc == NGX_OK) {
+            f->fixed = fixed;
+            f->given = 1;
 
-            if (p) {
-                f->id.len = id.len;
-                f->id.data = p;
-                f->fixed = 1;
-                f->given = 1;
-
-                return &f->id;
-            }
+            return &f->id;
         }
 
         if (fixed) {
@@ -446,21 +440,54 @@ ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
     }
 
     f->fixed = fixed;
+    f->given = 0;
 
-    if (f->id.len) {
-        return &f->id;
+    if (f->uuid[0] == '\0') {
+        wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+        ngx_http_webhook_random(wmcf->worker, rnd, sizeof(rnd));
+
+        wh_uuid7((char *) f->uuid, ngx_http_webhook_now(), rnd);
     }
-
-    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
-
-    ngx_http_webhook_random(wmcf->worker, rnd, sizeof(rnd));
-
-    wh_uuid7((char *) f->uuid, ngx_http_webhook_now(), rnd);
 
     f->id.len = NGX_HTTP_WEBHOOK_UUID_LEN;
     f->id.data = f->uuid;
 
     return &f->id;
+}
+
+
+/* NGX_DECLINED: it is not usable, as it is now */
+
+static ngx_int_t
+ngx_http_webhook_event_id_given(ngx_http_request_t *r,
+    ngx_http_webhook_text_t *text, ngx_str_t *id)
+{
+    u_char     *p;
+    ngx_str_t   given;
+
+    /*
+     * Without the value of a variable different events would have the literal
+     * part as their id, and all but the first of them would be duplicates.
+     */
+
+    if (ngx_http_webhook_text_get(r, NULL, text, NGX_HTTP_WEBHOOK_MAX_ID,
+                                  &given)
+        != NGX_OK
+        || !ngx_http_webhook_id_ok(&given))
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pstrdup(r->pool, &given);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    id->len = given.len;
+    id->data = p;
+
+    return NGX_OK;
 }
 
 

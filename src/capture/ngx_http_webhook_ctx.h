@@ -59,6 +59,7 @@ typedef struct {
     unsigned                       suppressed:1;
     unsigned                       dropped:1;
     u_char                         uuid[NGX_HTTP_WEBHOOK_UUID_LEN];
+                                                 /* NULs: none is generated */
 } ngx_http_webhook_fired_t;
 
 
@@ -108,6 +109,7 @@ struct ngx_http_webhook_ctx_s {
     unsigned                       header_only:1;  /* it was us to set it */
     unsigned                       header_late:1;  /* it was held */
     unsigned                       blocked:1;    /* reading, while held */
+    unsigned                       listing:1;    /* ids: may come back to it */
 };
 
 
@@ -170,8 +172,10 @@ ngx_http_webhook_capturer_t *ngx_http_webhook_capturer(
     ngx_http_webhook_main_conf_t *wmcf);
 
 /*
- * The id of an event.  While the one that the configuration wants has no
- * value, another is given, unless it is "fixed": that cannot change any more.
+ * The id of an event.  While "id=" of the trigger is not usable, as one with a
+ * variable that is missing, another is generated.  With "fixed", at the commit,
+ * it is the one as of now, for good; a generated id without "id=" always is.
+ * The variables are those of r, the request of the trigger.
  */
 ngx_str_t *ngx_http_webhook_event_id(ngx_http_request_t *r,
     ngx_http_webhook_fired_t *f, ngx_uint_t fixed);

@@ -100,6 +100,13 @@ ngx_http_webhook_fired_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (data == NGX_HTTP_WEBHOOK_VARIABLE_ID && ctx->listing) {
+
+        /* "id=" depends on it, maybe that of many triggers */
+
+        return NGX_OK;
+    }
+
     words = ngx_palloc(r->pool, n * sizeof(ngx_str_t));
     if (words == NULL) {
         return NGX_ERROR;
@@ -112,7 +119,9 @@ ngx_http_webhook_fired_variable(ngx_http_request_t *r,
         switch (data) {
 
         case NGX_HTTP_WEBHOOK_VARIABLE_ID:
-            words[i] = *ngx_http_webhook_event_id(r, f[i], 0);
+            ctx->listing = 1;
+            words[i] = *ngx_http_webhook_event_id(ctx->request, f[i], 0);
+            ctx->listing = 0;
             break;
 
         case NGX_HTTP_WEBHOOK_VARIABLE_EVENT:
