@@ -6,10 +6,11 @@
 
 #include "ngx_http_webhook_answer.h"
 
+#include "wh_after.h"
+
 
 #define NGX_HTTP_WEBHOOK_HEADER_MAX  65536     /* octets of all header lines */
 #define NGX_HTTP_WEBHOOK_BODY_MAX    1048576   /* more is not worth reading */
-#define NGX_HTTP_WEBHOOK_WAIT_MAX    31536000  /* Retry-After of a year */
 
 
 typedef struct {
@@ -334,46 +335,20 @@ static ngx_int_t
 ngx_http_webhook_answer_retry_after(ngx_http_webhook_answer_t *an,
     ngx_str_t *value)
 {
-    size_t     i;
-    time_t     t;
-    ngx_int_t  n;
+    uint64_t  ms;
+    wh_str_t  s;
 
-    if (value->len == 0) {
+    s.data = (char *) value->data;
+    s.len = value->len;
+
+    if (wh_retry_after(s, ngx_time(), &ms) != WH_OK) {
         return NGX_OK;
     }
 
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < '0' || value->data[i] > '9') {
-            break;
-        }
-    }
+    ms = ngx_min(ms, INT64_MAX);
 
-    if (i == value->len) {
-        n = ngx_atoi(value->data, value->len);
-
-        if (n == NGX_ERROR || n > NGX_HTTP_WEBHOOK_WAIT_MAX) {
-            n = NGX_HTTP_WEBHOOK_WAIT_MAX;
-        }
-
-    } else {
-        t = ngx_parse_http_time(value->data, value->len);
-
-        if (t == (time_t) NGX_ERROR) {
-            return NGX_OK;
-        }
-
-        t -= ngx_time();
-
-        if (t < 0) {
-            n = 0;
-
-        } else {
-            n = (ngx_int_t) ngx_min(t, NGX_HTTP_WEBHOOK_WAIT_MAX);
-        }
-    }
-
-    if (n > an->retry_after) {
-        an->retry_after = n;
+    if ((int64_t) ms > an->retry_after) {
+        an->retry_after = (int64_t) ms;
     }
 
     return NGX_OK;

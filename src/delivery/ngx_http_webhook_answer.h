@@ -15,7 +15,7 @@
 
 typedef struct {
     ngx_uint_t            status;        /* 0: no valid header yet */
-    ngx_int_t             retry_after;   /* seconds, -1: none */
+    int64_t               retry_after;   /* ms, -1: none */
     ngx_str_t             excerpt;
 
     /* private */
