@@ -31,7 +31,7 @@
 
 #define NGX_HTTP_WEBHOOK_KEY_SIZE       (1 + 2 + 1 + WH_NAME_MAX + 1          \
                                          + WH_KEY_MAX + 8 + 2)
-#define NGX_HTTP_WEBHOOK_VALUE_VERSION  1
+#define NGX_HTTP_WEBHOOK_VALUE_VERSION  2
 #define NGX_HTTP_WEBHOOK_STORE_VERSION  1
 
 
@@ -46,6 +46,7 @@ typedef struct {
     uint16_t                         status;    /* of the last attempt */
     uint8_t                          class;
     uint8_t                          end;       /* dead letters only */
+    uint32_t                         throttled; /* of the attempts */
 } ngx_http_webhook_progress_t;
 
 
@@ -203,7 +204,10 @@ void ngx_http_webhook_strays_free(ngx_http_webhook_stray_t *strays);
 
 /* between the files of the warehouse */
 
-/* before a record, in the machine's order; all integers are checked on use */
+/*
+ * Before a record, in the machine's order; all integers are checked on use.
+ * Version 1 ended before progress.throttled.
+ */
 
 typedef struct {
     uint32_t                         version;
@@ -211,6 +215,9 @@ typedef struct {
     ngx_http_webhook_progress_t      progress;
 } ngx_http_webhook_stored_t;
 
+/* of either version; returns the size it has there, 0: it is none */
+size_t ngx_http_webhook_warehouse_head(MDB_val *value,
+    ngx_http_webhook_stored_t *head);
 ngx_int_t ngx_http_webhook_warehouse_open_env(u_char *dir, size_t size,
     MDB_env **env, MDB_dbi *dbi, int *rc);
 int ngx_http_webhook_warehouse_get_number(MDB_txn *txn, MDB_dbi dbi,

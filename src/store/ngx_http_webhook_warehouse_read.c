@@ -429,38 +429,68 @@ ngx_http_webhook_warehouse_planned(MDB_val *value)
 {
     ngx_http_webhook_stored_t  head;
 
-    if (value->mv_size < sizeof(ngx_http_webhook_stored_t)) {
+    if (ngx_http_webhook_warehouse_head(value, &head) == 0) {
         return 0;
     }
 
-    ngx_memcpy(&head, value->mv_data, sizeof(ngx_http_webhook_stored_t));
-
     return head.progress.planned;
+}
+
+
+size_t
+ngx_http_webhook_warehouse_head(MDB_val *value,
+    ngx_http_webhook_stored_t *head)
+{
+    size_t  n;
+
+    n = offsetof(ngx_http_webhook_stored_t, progress.throttled);
+
+    if (value->mv_size < n) {
+        return 0;
+    }
+
+    ngx_memzero(head, sizeof(ngx_http_webhook_stored_t));
+    ngx_memcpy(head, value->mv_data, n);
+
+    if (head->version == 1) {
+        return n;
+    }
+
+    n = sizeof(ngx_http_webhook_stored_t);
+
+    if (head->version != NGX_HTTP_WEBHOOK_VALUE_VERSION || value->mv_size < n)
+    {
+        return 0;
+    }
+
+    ngx_memcpy(head, value->mv_data, n);
+
+    if (head->progress.throttled > head->progress.attempts) {
+        head->progress.throttled = head->progress.attempts;
+    }
+
+    return n;
 }
 
 
 static ngx_http_webhook_loaded_t *
 ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value)
 {
-    size_t                      len, namelen, keylen;
+    size_t                      n, len, namelen, keylen;
     u_char                     *p, *k;
     ngx_http_webhook_stored_t    head;
     ngx_http_webhook_loaded_t  *loaded;
 
-    if (value->mv_size < sizeof(ngx_http_webhook_stored_t)) {
-        return NULL;
-    }
+    n = ngx_http_webhook_warehouse_head(value, &head);
 
-    ngx_memcpy(&head, value->mv_data, sizeof(ngx_http_webhook_stored_t));
-
-    if (head.version != NGX_HTTP_WEBHOOK_VALUE_VERSION) {
+    if (n == 0) {
         return NULL;
     }
 
     k = key->mv_data;
     namelen = k[3];
     keylen = k[4 + namelen];
-    len = value->mv_size - sizeof(ngx_http_webhook_stored_t);
+    len = value->mv_size - n;
 
     p = malloc(sizeof(ngx_http_webhook_loaded_t) + namelen + keylen + len);
     if (p == NULL) {
@@ -476,8 +506,7 @@ ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value)
 
     loaded->data = p;
     loaded->len = len;
-    p = ngx_cpymem(p, (u_char *) value->mv_data
-                      + sizeof(ngx_http_webhook_stored_t), len);
+    p = ngx_cpymem(p, (u_char *) value->mv_data + n, len);
 
     loaded->name.data = p;
     loaded->name.len = namelen;
