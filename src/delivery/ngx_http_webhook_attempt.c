@@ -40,6 +40,8 @@ static void ngx_http_webhook_attempt_resolved(ngx_resolver_ctx_t *ctx);
 static void ngx_http_webhook_attempt_go(ngx_http_webhook_engine_t *e);
 static void ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data);
 static void ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc);
+static ngx_uint_t ngx_http_webhook_attempt_throttled(
+    ngx_http_webhook_engine_t *e);
 static void ngx_http_webhook_attempt_timeout(ngx_event_t *ev);
 static void ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     ngx_http_webhook_class_e class);
@@ -72,7 +74,8 @@ static ngx_str_t  ngx_http_webhook_classes[] = {
     ngx_string("connect"),
     ngx_string("tls"),
     ngx_string("broken"),
-    ngx_string("local")
+    ngx_string("local"),
+    ngx_string("throttled")
 };
 
 
@@ -358,6 +361,9 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
         } else if (status >= 300 && status < 400) {
             class = NGX_HTTP_WEBHOOK_REDIRECT;
 
+        } else if (ngx_http_webhook_attempt_throttled(e)) {
+            class = NGX_HTTP_WEBHOOK_THROTTLED;
+
         } else {
             class = NGX_HTTP_WEBHOOK_STATUS;
         }
@@ -377,6 +383,27 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
     }
 
     ngx_http_webhook_attempt_finish(e, class);
+}
+
+
+/* where the operator says that a status is final, it is */
+
+static ngx_uint_t
+ngx_http_webhook_attempt_throttled(ngx_http_webhook_engine_t *e)
+{
+    ngx_uint_t  status;
+
+    status = e->answer.status;
+
+    if (ngx_http_webhook_statuses_has(&e->attempt->endpoint->permanent,
+                                      status))
+    {
+        return 0;
+    }
+
+    return status == 429
+           || (status == NGX_HTTP_SERVICE_UNAVAILABLE
+               && e->answer.retry_after != -1);
 }
 
 
@@ -424,6 +451,11 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     a->excerpt = e->answer.excerpt;
     a->reused = e->peer.reused;
     a->duration = ngx_current_msec - e->start;
+
+    a->failure = (class != NGX_HTTP_WEBHOOK_SUCCESS
+                  && class != NGX_HTTP_WEBHOOK_LOCAL
+                  && (class != NGX_HTTP_WEBHOOK_THROTTLED
+                      || a->endpoint->count_throttled));
 
     if (e->entered) {
         e->entered = 0;

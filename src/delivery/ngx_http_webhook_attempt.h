@@ -22,7 +22,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_CONNECT,
     NGX_HTTP_WEBHOOK_TLS,
     NGX_HTTP_WEBHOOK_BROKEN,      /* no complete, valid HTTP answer */
-    NGX_HTTP_WEBHOOK_LOCAL        /* no local resources: not an attempt */
+    NGX_HTTP_WEBHOOK_LOCAL,       /* no local resources: not an attempt */
+    NGX_HTTP_WEBHOOK_THROTTLED    /* 429, or 503 with Retry-After */
 } ngx_http_webhook_class_e;
 
 
@@ -54,9 +55,10 @@ struct ngx_http_webhook_attempt_s {
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;
     ngx_uint_t                    status;    /* 0: none was received */
-    ngx_int_t                     retry_after;  /* seconds, -1: none */
+    int64_t                       retry_after;  /* ms, -1: none */
     ngx_msec_t                    duration;
     unsigned                      reused:1;  /* connection was kept alive */
+    unsigned                      failure:1; /* to be counted as one */
     ngx_str_t                     excerpt;   /* of the answer's body */
 
     void                         *engine;    /* private */

@@ -10,7 +10,6 @@
 #include "ngx_http_webhook_random.h"
 
 #include "wh_delivery.h"
-#include "wh_retry.h"
 
 
 #define NGX_HTTP_WEBHOOK_LOCAL_DELAY  100      /* ms, without resources */
@@ -35,6 +34,12 @@ static ngx_http_webhook_attempt_t *ngx_http_webhook_delivery_attempt(
     ngx_http_webhook_store_t *st, ngx_http_webhook_item_t *item,
     ngx_int_t *rc);
 static void ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a);
+static void ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+static wh_retry_e ngx_http_webhook_delivery_next(ngx_http_webhook_item_t *item,
+    ngx_http_webhook_attempt_t *a, uint64_t now, uint64_t *next);
+static void ngx_http_webhook_delivery_expire(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
 static void ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a);
 static void ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
@@ -182,6 +187,14 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
 
     ep = lane->endpoint;
     wmcf = ep->main;
+
+    if (wh_retry_aged(&ep->retry, item->progress.time,
+                      ngx_http_webhook_store_now()))
+    {
+        ngx_http_webhook_lane_ready(st, lane);
+        ngx_http_webhook_delivery_aged(st, item);
+        return 0;
+    }
 
     if (!ngx_http_webhook_attempt_room(wmcf)) {
         ngx_http_webhook_delivery_wait(st, lane);
@@ -339,11 +352,11 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "webhook attempt end: slot %ui fence %uD lane \"%V\" "
                   "seq %uL.%uD id %V attempt %ui class %s status %ui "
-                  "ms %M",
+                  "failure %ui ms %M",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
                   &a->endpoint->name, item->seq, item->index, &a->id,
                   a->number, ngx_http_webhook_class_name(a->class),
-                  a->status, a->duration);
+                  a->status, (ngx_uint_t) a->failure, a->duration);
 
     if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
@@ -394,44 +407,121 @@ done:
 }
 
 
+/* too old before its attempt */
+
+static void
+ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    wh_str_t                      record, id, event;
+    ngx_int_t                     rc;
+    ngx_pool_t                   *pool;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = item->lane->endpoint;
+
+    id.len = 0;
+    event.len = 0;
+
+    /* without memory its names are not logged, that is all */
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+
+    if (pool) {
+        rc = ngx_http_webhook_item_copy(st, item, pool, &record);
+
+        if (rc == NGX_DECLINED) {
+            ngx_destroy_pool(pool);
+            return;
+        }
+
+        if (rc == NGX_OK) {
+            (void) wh_delivery_get(record, WH_FIELD_ID, &id);
+            (void) wh_delivery_get(record, WH_FIELD_EVENT, &event);
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "webhook delivery is older than \"max_age\", it has "
+                  "expired, endpoint: \"%V\", event: \"%*s\", id: %*s, "
+                  "attempts: %uD", &ep->name, event.len, event.data, id.len,
+                  id.data, item->progress.attempts);
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
+
+    ngx_http_webhook_delivery_expire(st, item);
+}
+
+
+static wh_retry_e
+ngx_http_webhook_delivery_next(ngx_http_webhook_item_t *item,
+    ngx_http_webhook_attempt_t *a, uint64_t now, uint64_t *next)
+{
+    wh_retry_failure_t            f;
+    ngx_http_webhook_endpoint_t  *ep;
+    ngx_http_webhook_progress_t  *progress;
+
+    ep = a->endpoint;
+    progress = &item->progress;
+
+    f.commit = progress->time;
+    f.first = progress->first;
+    f.planned = progress->planned;
+    f.now = now;
+    f.after = a->retry_after == -1 ? 0 : (uint64_t) a->retry_after;
+    f.used = progress->attempts - progress->throttled;
+    f.throttled = (a->class == NGX_HTTP_WEBHOOK_THROTTLED);
+
+    ngx_http_webhook_random(ep->main->worker, (u_char *) &f.random,
+                            sizeof(f.random));
+
+    progress->attempts++;
+    progress->throttled += f.throttled;
+
+    if (a->class == NGX_HTTP_WEBHOOK_STATUS
+        && ngx_http_webhook_statuses_has(&ep->permanent, a->status))
+    {
+        return WH_RETRY_DEAD;
+    }
+
+    return wh_retry_next(&ep->retry, &f, next);
+}
+
+
+static void
+ngx_http_webhook_delivery_expire(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = item->lane->endpoint;
+
+    ngx_http_webhook_delivery_end(st, item,
+                                  ep->expire_drop
+                                      ? NGX_HTTP_WEBHOOK_LOST_DROPPED
+                                      : NGX_HTTP_WEBHOOK_EXPIRED);
+}
+
+
 static void
 ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a)
 {
     u_char                       *p, what[64];
     uint64_t                      now, next;
-    uint64_t                      delays[NGX_HTTP_WEBHOOK_RETRIES_MAX];
-    wh_retry_t                    retry;
     wh_retry_e                    rc;
-    ngx_uint_t                    i;
     ngx_http_webhook_endpoint_t  *ep;
 
     ep = a->endpoint;
     now = ngx_http_webhook_store_now();
     next = now;
 
-    item->progress.attempts++;
     item->progress.status = (uint16_t) a->status;
     item->progress.class = (uint8_t) a->class;
 
-    retry.delays = delays;
-    retry.n = ngx_min(ep->nretry, NGX_HTTP_WEBHOOK_RETRIES_MAX);
-    retry.expire = ep->expire;
-
-    for (i = 0; i < retry.n; i++) {
-        delays[i] = ep->retry[i];
-    }
-
-    if (a->class == NGX_HTTP_WEBHOOK_STATUS
-        && ngx_http_webhook_statuses_has(&ep->permanent, a->status))
-    {
-        rc = WH_RETRY_DEAD;
-
-    } else {
-        rc = wh_retry_next(&retry, item->progress.attempts,
-                           item->progress.first, item->progress.planned,
-                           &next);
-    }
+    rc = ngx_http_webhook_delivery_next(item, a, now, &next);
 
     switch (rc) {
 
@@ -466,10 +556,7 @@ ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
         return;
     }
 
-    ngx_http_webhook_delivery_end(st, item,
-                                  ep->expire_drop
-                                      ? NGX_HTTP_WEBHOOK_LOST_DROPPED
-                                      : NGX_HTTP_WEBHOOK_EXPIRED);
+    ngx_http_webhook_delivery_expire(st, item);
 }
 
 

@@ -19,9 +19,6 @@
 #define NGX_HTTP_WEBHOOK_BUFFER_SIZE  4096
 #define NGX_HTTP_WEBHOOK_CONCURRENCY  8
 
-/* ten years: sums of times stay far from any overflow */
-#define NGX_HTTP_WEBHOOK_MAX_TIME     (10 * 365 * 86400000LL)
-
 
 /* an endpoint, and what is needed until the end of the configuration */
 
@@ -100,6 +97,9 @@ static char *ngx_http_webhook_endpoint_retry(ngx_conf_t *cf,
 static char *ngx_http_webhook_endpoint_expire(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_limit(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
@@ -175,6 +175,18 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("expire"), 1, 2,
       ngx_http_webhook_endpoint_expire, 0, 0 },
+
+    { ngx_string("max_age"), 1, 1,
+      ngx_http_webhook_endpoint_limit,
+      ngx_http_webhook_endpoint_offset(retry.max_age), 0 },
+
+    { ngx_string("retry_after_max"), 1, 1,
+      ngx_http_webhook_endpoint_limit,
+      ngx_http_webhook_endpoint_offset(retry.after_max), 0 },
+
+    { ngx_string("count_throttled"), 1, 1,
+      ngx_http_webhook_endpoint_flag,
+      ngx_http_webhook_endpoint_offset(count_throttled), 0 },
 
     { ngx_string("permanent"), 1, 1,
       ngx_http_webhook_endpoint_statuses,
@@ -268,7 +280,7 @@ static ngx_str_t  ngx_http_webhook_orders[] = {
 };
 
 
-static ngx_msec_t  ngx_http_webhook_retry_default[] = {
+static uint64_t  ngx_http_webhook_retry_default[] = {
     5000, 30000, 120000, 900000, 3600000, 14400000, 43200000
 };
 
@@ -324,8 +336,10 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
     ep->event_headers = NGX_CONF_UNSET;
     ep->allow_http = NGX_CONF_UNSET;
     ep->timeout = 10000;
-    ep->retry = ngx_http_webhook_retry_default;
-    ep->nretry = sizeof(ngx_http_webhook_retry_default) / sizeof(ngx_msec_t);
+    ep->retry.delays = ngx_http_webhook_retry_default;
+    ep->retry.n = sizeof(ngx_http_webhook_retry_default) / sizeof(uint64_t);
+    ep->retry.after_max = 3600000;
+    ep->count_throttled = NGX_CONF_UNSET;
 
     if (ngx_array_init(&ep->headers, cf->pool, 4,
                        sizeof(ngx_http_webhook_header_t))
@@ -458,6 +472,7 @@ ngx_http_webhook_endpoint_check(ngx_conf_t *cf,
 
     ngx_conf_init_value(ep->event_headers, 1);
     ngx_conf_init_value(ep->allow_http, 0);
+    ngx_conf_init_value(ep->count_throttled, 0);
     ngx_conf_init_value(ec->tls.verify, 1);
 
     if (!ep->ssl && !ep->allow_http) {
@@ -939,46 +954,7 @@ ngx_http_webhook_endpoint_retry(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
-    ngx_int_t    t;
-    ngx_str_t   *value;
-    ngx_uint_t   i, n;
-    ngx_msec_t  *retry;
-
-    value = cf->args->elts;
-    n = cf->args->nelts - 1;
-
-    if (n == 1 && ngx_strcmp(value[1].data, "off") == 0) {
-        ec->endpoint.retry = NULL;
-        ec->endpoint.nretry = 0;
-        return NGX_CONF_OK;
-    }
-
-    if (n > NGX_HTTP_WEBHOOK_RETRIES_MAX) {
-        return ngx_http_webhook_endpoint_invalid(cf, &value[n], &cmd->name,
-                                                 "at most 64 times");
-    }
-
-    retry = ngx_palloc(cf->pool, n * sizeof(ngx_msec_t));
-    if (retry == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        t = ngx_parse_time(&value[i + 1], 0);
-
-        if (t == NGX_ERROR || t == 0 || t > NGX_HTTP_WEBHOOK_MAX_TIME) {
-            return ngx_http_webhook_endpoint_invalid(cf, &value[i + 1],
-                       &cmd->name, "\"off\", or one or more times above 0, "
-                       "each at most 3650d");
-        }
-
-        retry[i] = t;
-    }
-
-    ec->endpoint.retry = retry;
-    ec->endpoint.nretry = n;
-
-    return NGX_CONF_OK;
+    return ngx_http_webhook_retry_parse(cf, &ec->endpoint.retry);
 }
 
 
@@ -999,7 +975,7 @@ ngx_http_webhook_endpoint_expire(ngx_conf_t *cf,
                                "a time, or 0 for never, at most 3650d");
     }
 
-    ec->endpoint.expire = t;
+    ec->endpoint.retry.expire = t;
 
     if (cf->args->nelts == 3) {
 
@@ -1010,6 +986,31 @@ ngx_http_webhook_endpoint_expire(ngx_conf_t *cf,
 
         ec->endpoint.expire_drop = 1;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_endpoint_limit(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    uint64_t   *limit;
+    ngx_int_t   t;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    t = ngx_parse_time(&value[1], 0);
+
+    if (t == NGX_ERROR || t > NGX_HTTP_WEBHOOK_MAX_TIME) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
+                                                 "a time of 0 to 3650d");
+    }
+
+    limit = (uint64_t *) ((u_char *) ec + cmd->offset);
+    *limit = t;
 
     return NGX_CONF_OK;
 }

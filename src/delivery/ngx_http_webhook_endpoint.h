@@ -10,13 +10,19 @@
 
 #include "ngx_http_webhook_text.h"
 
+#include "wh_retry.h"
+
 
 #define NGX_HTTP_WEBHOOK_ORDER_STRICT  0
 #define NGX_HTTP_WEBHOOK_ORDER_KEY     1
 #define NGX_HTTP_WEBHOOK_ORDER_NONE    2
 
-#define NGX_HTTP_WEBHOOK_RETRIES_MAX   64
+#define NGX_HTTP_WEBHOOK_RETRIES_MAX   64     /* delays of a list */
+#define NGX_HTTP_WEBHOOK_COUNT_MAX     10000  /* exponential delays */
 #define NGX_HTTP_WEBHOOK_NAME_MAX      64     /* octets of an endpoint's name */
+
+/* ten years: sums of times stay far from any overflow */
+#define NGX_HTTP_WEBHOOK_MAX_TIME      (10 * 365 * 86400000LL)
 
 
 /* a list of status codes: a bit for each of 100 to 599 */
@@ -75,10 +81,9 @@ struct ngx_http_webhook_endpoint_s {
     ngx_http_webhook_statuses_t   success;
     ngx_http_webhook_statuses_t   permanent;
 
-    ngx_uint_t                    nretry;
-    ngx_msec_t                   *retry;      /* delays, nretry of them */
-    ngx_msec_t                    expire;     /* 0: never */
+    wh_retry_t                    retry;
     unsigned                      expire_drop:1;
+    ngx_flag_t                    count_throttled;
 
     ngx_uint_t                    order;
     ngx_http_webhook_text_t      *order_key;
@@ -101,6 +106,9 @@ char *ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
 /* by name; NULL if there is none */
 ngx_http_webhook_endpoint_t *ngx_http_webhook_endpoint_find(
     ngx_http_webhook_main_conf_t *wmcf, ngx_str_t *name);
+
+/* the arguments of "retry"; sets the delays in *r */
+char *ngx_http_webhook_retry_parse(ngx_conf_t *cf, wh_retry_t *r);
 
 /* "2xx,404,500-599" or "any"; *bad is set to the offending word */
 ngx_int_t ngx_http_webhook_statuses_parse(ngx_str_t *value,

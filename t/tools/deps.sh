@@ -5,7 +5,7 @@
 build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
        zlib1g-dev libpcre2-dev libssl-dev"
 demo="$build perl curl prometheus-alertmanager"
-test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl
+test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl lmdb-utils
       libio-socket-ssl-perl nghttp2-client dnsmasq-base
       libnginx-mod-http-image-filter fcgiwrap uwsgi-core
       uwsgi-plugin-python3 memcached python3-grpcio python3-websockets"
