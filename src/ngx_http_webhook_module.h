@@ -116,6 +116,7 @@ typedef struct {
     ngx_http_webhook_captured_t    *values;     /* found ones only */
     ngx_str_t                       data;       /* JSON, instead of values */
     ngx_http_webhook_raw_t         *raw[2];     /* NULL: not to be had */
+    ngx_uint_t                      large;      /* bits, why it is not */
 } ngx_http_webhook_event_t;
 
 

@@ -311,7 +311,7 @@ for (1, 2) {
 		"another is given, as the header had it ($_)");
 }
 
-ok($t->find_in_log(qr/\[warn\].*event "a\.order" has no usable "id="/),
+ok($t->find_in_log(qr/\[warn\].*event "a\.order" has no "id="/),
 	'which is warned about');
 
 $r = ask('/mapped/7');

@@ -100,6 +100,14 @@ ngx_http_webhook_accept_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     wlcf->accept_line = cf->conf_file->line;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"webhook_accept\" must be the only directive "
+                           "that answers, as \"proxy_pass\" does");
+        return NGX_CONF_ERROR;
+    }
+
     clcf->handler = ngx_http_webhook_accept_handler;
 
     return NGX_CONF_OK;

@@ -352,6 +352,7 @@ ngx_http_webhook_body_keep(ngx_http_webhook_body_t *body, u_char *p, size_t n)
         break;
 
     default: /* WH_LIMIT: no event can be made of it */
+        body->large = 1;
         break;
     }
 

@@ -87,6 +87,7 @@ typedef struct {
     unsigned                       pending:1;    /* output in the decoder */
     unsigned                       ended:1;
     unsigned                       finished:1;
+    unsigned                       large:1;      /* to be kept */
     unsigned                       starved:1;    /* no memory: incomplete */
 } ngx_http_webhook_body_t;
 

@@ -526,6 +526,14 @@ ngx_http_webhook_capture_merge(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (conf->accept && clcf->handler != ngx_http_webhook_accept_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_accept\" must be the only directive that "
+                      "answers, as \"proxy_pass\" does, in %s:%ui",
+                      conf->accept_file, conf->accept_line);
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->accept
         && (conf->triggers == NULL || conf->triggers->nelts == 0))
     {

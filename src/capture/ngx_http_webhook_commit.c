@@ -427,12 +427,17 @@ ngx_http_webhook_event_id(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
             return &f->id;
         }
 
-        if (fixed) {
+        if (fixed && rc == NGX_DECLINED) {
             ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                           "webhook event \"%V\" has no usable \"id=\", it "
                           "must be 1 to %d of A-Z, a-z, 0-9, \"_\" and "
                           "\"-\", another is given",
                           &f->type, NGX_HTTP_WEBHOOK_MAX_ID);
+
+        } else if (fixed) {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "webhook event \"%V\" has no \"id=\", a variable "
+                          "of it has no value, another is given", &f->type);
         }
 
     } else {
@@ -464,6 +469,7 @@ ngx_http_webhook_event_id_given(ngx_http_request_t *r,
     ngx_http_webhook_text_t *text, ngx_str_t *id)
 {
     u_char     *p;
+    ngx_int_t   rc;
     ngx_str_t   given;
 
     /*
@@ -471,11 +477,14 @@ ngx_http_webhook_event_id_given(ngx_http_request_t *r,
      * part as their id, and all but the first of them would be duplicates.
      */
 
-    if (ngx_http_webhook_text_get(r, NULL, text, NGX_HTTP_WEBHOOK_MAX_ID,
-                                  &given)
-        != NGX_OK
-        || !ngx_http_webhook_id_ok(&given))
-    {
+    rc = ngx_http_webhook_text_get(r, NULL, text, NGX_HTTP_WEBHOOK_MAX_ID,
+                                   &given);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DONE;
+    }
+
+    if (rc != NGX_OK || !ngx_http_webhook_id_ok(&given)) {
         return NGX_DECLINED;
     }
 

@@ -422,8 +422,18 @@ ngx_http_webhook_trigger_if(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t,
 {
     t->condition = ngx_http_webhook_text_create(cf, value,
                                              NGX_HTTP_WEBHOOK_TEXT_CAPTURES);
+    if (t->condition == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
-    return t->condition ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (ngx_http_webhook_text_constant(t->condition)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no variable in \"if=%V\", it must have one, as "
+                           "\"if=$name\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -222,6 +222,7 @@ ngx_http_webhook_value_raw(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     if (body) {
 
         if (body->max_raw == 0 || !body->finished) {
+            evt->large |= body->large << source;
             return;
         }
 

@@ -218,7 +218,7 @@ ngx_http_webhook_render_type(ngx_http_request_t *r,
             && ngx_http_webhook_render_raw(r, payload, evt, &type, out)
                != NGX_OK)
         {
-            return NGX_ABORT;
+            return evt->large & 1 << payload->body ? NGX_DECLINED : NGX_ABORT;
         }
     }
 
