@@ -34,6 +34,7 @@ static ngx_int_t ngx_http_webhook_keep(ngx_http_request_t *r,
 static void ngx_http_webhook_swallow(ngx_chain_t *in);
 static ngx_int_t ngx_http_webhook_release(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx, ngx_chain_t *in);
+static void ngx_http_webhook_upstream_end(ngx_http_request_t *r);
 static void ngx_http_webhook_block_handler(ngx_event_t *ev);
 
 
@@ -561,11 +562,49 @@ ngx_http_webhook_hold_resume(ngx_http_webhook_ctx_t *ctx)
                 && r->filter_finalize)
             {
                 ngx_http_finalize_request(r, NGX_ERROR);
+                gone = 1;
             }
         }
     }
 
+    if (!gone && ctx->header_late && r->header_only) {
+        ngx_http_webhook_upstream_end(r);
+    }
+
     ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * nginx leaves an upstream when it has sent a header that has no body; while
+ * the header was held, nginx did not know, and went on reading
+ */
+
+static void
+ngx_http_webhook_upstream_end(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (u == NULL
+        || u->cleanup == NULL
+        || !u->header_sent
+        || u->cacheable
+        || u->store
+        || r->blocked
+        || r->filter_finalize)
+    {
+        return;
+    }
+
+    /* it gives up a reference to the request */
+
+    r->count++;
+
+    (*u->cleanup)(r);
+
+    ngx_http_finalize_request(r, NGX_OK);
 }
 
 
