@@ -104,6 +104,18 @@ http {
             proxy_pass http://127.0.0.1:%%PORT_app%%/length/1000?header=Content-Type:text/some&header=Content-Encoding:own;
         }
 
+        location /captured/ {
+            webhook_capture on;
+            webhook_json $a request /a;
+            webhook some.event to=response;
+            proxy_pass http://127.0.0.1:%%PORT_app%%/;
+        }
+
+        location /static/ {
+            alias %%TESTDIR%%/;
+            webhook some.event to=response,other;
+        }
+
         location /return {
             webhook some.event to=raw,other;
             webhook other.event to=raw;
@@ -112,6 +124,8 @@ http {
     }
 }
 EOC
+
+$t->write_file('file', '0123456789' x 10);
 
 $conf =~ s/%%ENDPOINTS%%\n/$endpoints/;
 
@@ -208,6 +222,17 @@ ok(defined $r{response}{body} && $r{response}{body} eq 'x' x 1000,
 is($r{response}{header}{'content-type'}, 'text/some', 'with its type');
 is($r{response}{header}{'content-encoding'}, 'own', 'and its encoding');
 
+%r = send_to('/captured/length/1000', 1, '');
+is(length $r{response}{body}, 1000,
+	'beside webhook_capture, which is for the other body');
+
+%r = get_of('/static/file', 2);
+is($r{response}{body}, '0123456789' x 10, 'body of a file');
+
+%r = get_of('/static/file', 1, 'Range: bytes=3-5');
+ok($r{other}, 'a part of a file has an event');
+ok($rx->only_requests(1, 0.2), 'but none of a raw body');
+
 $t->stop();
 $t->done_testing();
 
@@ -220,6 +245,17 @@ sub send_to {
 
 	$rx->forget();
 	request($uri, $body, @headers);
+
+	return map { $_->{target} =~ m!^/(\w+)! ? ($1 => $_) : () }
+		$rx->wait_requests($n, 10);
+}
+
+sub get_of {
+	my ($uri, $n, @headers) = @_;
+
+	$rx->forget();
+	http(join "\r\n", "GET $uri HTTP/1.1", 'Host: localhost',
+		'Connection: close', @headers, '', '');
 
 	return map { $_->{target} =~ m!^/(\w+)! ? ($1 => $_) : () }
 		$rx->wait_requests($n, 10);

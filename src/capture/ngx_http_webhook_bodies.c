@@ -307,13 +307,9 @@ ngx_http_webhook_bodies_needed(ngx_http_webhook_ctx_t *ctx)
         if (values->pointers[NGX_HTTP_WEBHOOK_RESPONSE]) {
             bodies |= 1 << NGX_HTTP_WEBHOOK_RESPONSE;
         }
-
-        if (ctx->conf->capture) {
-            return bodies;
-        }
     }
 
-    possible = 0;
+    possible = (values && ctx->conf->capture);
 
     for (i = 0; i < ctx->nfired; i++) {
         t = ctx->fired[i]->trigger;

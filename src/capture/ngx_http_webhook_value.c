@@ -231,7 +231,8 @@ ngx_http_webhook_value_raw(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
 
     } else if (!(ngx_http_webhook_bodies_kept(ctx) & (1 << source))
                || ctx->cut
-               || (source == NGX_HTTP_WEBHOOK_REQUEST && !ctx->received))
+               || (source == NGX_HTTP_WEBHOOK_REQUEST && !ctx->received)
+               || (source == NGX_HTTP_WEBHOOK_RESPONSE && ctx->sent))
     {
         return;
     }
