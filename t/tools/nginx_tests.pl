@@ -4,7 +4,8 @@
 # a trigger on the http level, in several modes.  A test that does not end the
 # same is run again alone, up to three times on both sides.  If it then still
 # differs it is printed with its diagnostics, and the exit status is 1; if it
-# does not, it is listed as unstable.
+# does not, it is listed as unstable.  What differs by its nature is listed
+# with the reason.
 #
 #     nginx_tests.pl [-jN] [-k] [-m MODE,...] DIR [FILE.t ...]
 #
@@ -36,19 +37,22 @@ use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw/ time sleep /;
 
-# parameters of the store by mode
+# parameters of the store by mode, and what every request meets
 
 my %modes = (
-	drop => '',
-	always => 'sync=always',
-	reject => 'full=reject',
+	drop => ['', 'full'],
+	always => ['sync=always', 'full'],
+	reject => ['full=reject', 'full'],
+	light => ['sync=always', 'light'],
 );
 
-# what every request meets
+# a request may have one record only, so the largest event of each of four
+# triggers has to fit in there
 
 my $globals_http = <<'EOF';
 webhook_store %%DIR%%/webhook size=16m journal=16m %%MODE%%;
 webhook_zone webhook 1m;
+webhook_max_event_size 32k;
 
 webhook_endpoint receiver {
     url http://127.0.0.1:%%PORT%%/;
@@ -56,11 +60,62 @@ webhook_endpoint receiver {
     order none;
 }
 
-webhook any.event to=receiver status=any;
+EOF
+
+my %globals_http = (
+
+	# all of both bodies
+
+	full => <<'EOF',
+webhook_payload request raw {
+    body request;
+}
+
+webhook_payload response raw {
+    body response;
+}
+
+webhook_capture on;
 
 webhook_json $wh_a request /a;
-webhook_json $wh_b request /b/0;
+webhook_json $wh_b response /b;
+webhook_json $wh_request request "" type=json;
+webhook_json $wh_response response "" type=json;
+webhook_form $wh_c request c;
+
+webhook any.response to=receiver status=any;
+webhook any.request to=receiver on=request;
+webhook raw.response to=receiver status=any payload=response;
+webhook raw.request to=receiver on=request payload=request;
 EOF
+
+	# as little as there can be: responses are not read, files are sent
+
+	light => <<'EOF',
+webhook any.response to=receiver status=any;
+EOF
+);
+
+# what differs by its nature
+
+my %known = (
+	'split_clients.t' => {
+		tests => [1],
+		reason => '$connection is counted, and deliveries are connections,'
+			. ' as those of proxy_pass are',
+	},
+	'h3_reusable.t' => {
+		tests => [1, 2],
+		reason => 'worker_connections 12 are what the test needs, there'
+			. ' are none for deliveries',
+	},
+	'memcached_keepalive.t' => {
+		tests => [10, 13],
+		modes => [qw/ always light /],
+		reason => 'a body after HEAD that was there before its header was'
+			. ' flushed has been read, so the connection is kept',
+	},
+);
 
 my $timeout = 300;
 my $rounds = 3;
@@ -85,7 +140,7 @@ exit main(@ARGV);
 sub main {
 	my ($checkout, @files) = @_;
 
-	my @modes = split /,/, $o{m} || 'drop,always,reject';
+	my @modes = split /,/, $o{m} || 'drop,always,reject,light';
 
 	for (@modes) {
 		die "unknown mode \"$_\"\n" unless exists $modes{$_};
@@ -102,18 +157,20 @@ sub main {
 	run_all(\%result, map { my $f = $_; map { [$f, $_] } '', @modes }
 		@files);
 
-	my (@real, @seen);
+	my (@real, @seen, @known);
 
 	for my $file (@files) {
 		for my $mode (@modes) {
-			my ($real, $seen) = compare($file, $mode,
+			my ($real, $seen, $known) = compare($file, $mode,
 				@{$result{$file}}{'', $mode});
 
 			push @real, @$real;
 			push @seen, @$seen;
+			push @known, @$known;
 		}
 	}
 
+	print "\nknown:\n\n", map { "$_\n" } @known if @known;
 	print "\nunstable:\n\n", map { "$_\n" } @seen if @seen;
 	print "\ndifferent:\n\n", @real if @real;
 
@@ -131,6 +188,9 @@ sub main {
 		. " %d differ, %d are unstable\n",
 		tests(@with), join(', ', @modes), tests_failed(@with),
 		incomplete(@with), scalar @real, scalar @seen;
+
+	printf "%d differ by their nature, %d deliveries were received\n",
+		scalar @known, deliveries();
 
 	return @real ? 1 : 0;
 }
@@ -228,7 +288,7 @@ events {
 }
 
 http {
-    access_log off;
+    access_log $dir/receiver/access.log;
     client_body_temp_path $dir/receiver/body;
     proxy_temp_path $dir/receiver/proxy;
     fastcgi_temp_path $dir/receiver/fastcgi;
@@ -259,6 +319,11 @@ EOF
 	die "the receiver did not start\n";
 }
 
+sub deliveries {
+	return scalar grep { /" 200 / } split /^/,
+		slurp("$dir/receiver/access.log");
+}
+
 sub environment {
 	my ($mode, $tmp) = @_;
 
@@ -269,13 +334,15 @@ sub environment {
 
 	return %env if $mode eq '';
 
-	my $http = $globals_http;
+	my ($parameters, $variant) = @{$modes{$mode}};
+
+	my $http = $globals_http . $globals_http{$variant};
 
 	# not in the directory of the test: workers of root may not look into it
 
 	$http =~ s/%%DIR%%/$tmp/;
 	$http =~ s/%%PORT%%/$port/;
-	$http =~ s/%%MODE%%/$modes{$mode}/;
+	$http =~ s/%%MODE%%/$parameters/;
 
 	$env{TEST_NGINX_GLOBALS} = "load_module $module;\n"
 		. ($ENV{TEST_NGINX_GLOBALS} || '');
@@ -469,7 +536,8 @@ sub finish {
 	return \%r;
 }
 
-# alerts are a test of the suite, but some files expect some
+# alerts are a test of the suite, but some files expect some; the receiver
+# takes whatever comes
 
 sub errors {
 	my ($path) = @_;
@@ -478,6 +546,7 @@ sub errors {
 
 	return grep {
 		/\[(?:alert|crit|emerg)\].*(?:webhook|exited on signal)/
+			|| /webhook attempt failed/
 			|| /Sanitizer|: runtime error: /
 	} <$fh>;
 }
@@ -522,8 +591,16 @@ sub compare {
 	my ($file, $mode, $base, $with) = @_;
 
 	my %differ = map { $_ => [$base, $with] } differences($base, $with);
+	my (@real, @seen, @known);
+
+	for my $n (known($file, $mode)) {
+		my $pair = delete $differ{$n} or next;
+
+		push @known, describe($file, $mode, $n, @$pair)
+			. ": $known{$file}{reason}";
+	}
+
 	my %still = %differ;
-	my (@real, @seen);
 
 	for (1 .. $rounds) {
 		last unless %still;
@@ -546,7 +623,17 @@ sub compare {
 		push @seen, $line unless $still{$n};
 	}
 
-	return (\@real, \@seen);
+	return (\@real, \@seen, \@known);
+}
+
+sub known {
+	my ($file, $mode) = @_;
+
+	my $known = $known{$file} or return;
+
+	return if $known->{modes} && !grep { $_ eq $mode } @{$known->{modes}};
+
+	return @{$known->{tests}};
 }
 
 sub describe {
