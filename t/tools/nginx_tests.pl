@@ -11,7 +11,7 @@
 #
 # DIR is a checkout of https://github.com/nginx/nginx-tests, of a time that
 # suits nginx.  MODE is a key of %modes below, all by default.  -k keeps the
-# directories of tests, and the output of each.
+# directories of tests, but for the store, and the output of each.
 #
 # Environment:
 #
@@ -524,6 +524,10 @@ sub finish {
 			$test->{diag} .= "$_\n";
 		}
 	}
+
+	# the disk has no room for all of them
+
+	remove_tree("$job->{tmp}/webhook");
 
 	push @{$r{errors}}, errors($_)
 		for glob("$job->{tmp}/*/error.log");
