@@ -104,6 +104,12 @@ my %known = (
 		reason => '$connection is counted, and deliveries are connections,'
 			. ' as those of proxy_pass are',
 	},
+	'h2_priority.t' => {
+		tests => [1 .. 20],
+		modes => [qw/ always light /],
+		reason => 'the last octets are held, a window that is opened'
+			. ' before lets the others go in a DATA frame of their own',
+	},
 	'h3_reusable.t' => {
 		tests => [1, 2],
 		reason => 'worker_connections 12 are what the test needs, there'
