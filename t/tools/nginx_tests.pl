@@ -121,6 +121,12 @@ my %known = (
 		reason => 'worker_connections 12 are what the test needs, there'
 			. ' are none for deliveries',
 	},
+	'ssl.t' => {
+		tests => [17],
+		modes => [qw/ always light /],
+		reason => '1000 requests one after the other, of which each'
+			. ' waits for a flush, within 8 seconds',
+	},
 	'memcached_keepalive.t' => {
 		tests => [10, 13],
 		modes => [qw/ always light /],
