@@ -1,0 +1,324 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "wh_state.h"
+
+
+static int wh_state_rank(uint32_t reason, uint64_t until);
+static uint64_t wh_state_add(uint64_t a, uint64_t b);
+static void wh_state_enabled(const wh_state_t *s, uint64_t now,
+    wh_state_t *next);
+static uint32_t wh_state_sum(const wh_state_t *s);
+static int wh_state_whole(const wh_state_t *s);
+
+
+static int
+wh_state_rank(uint32_t reason, uint64_t until)
+{
+    switch (reason) {
+
+    case WH_STATE_ENABLED:
+        return 0;
+
+    case WH_STATE_GONE:
+        return 3;
+
+    case WH_STATE_OPERATOR:
+        return 4;
+
+    default:
+        return until ? 1 : 2;
+    }
+}
+
+
+static uint64_t
+wh_state_add(uint64_t a, uint64_t b)
+{
+    return b < UINT64_MAX - a ? a + b : UINT64_MAX;
+}
+
+
+int
+wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
+    uint64_t now, wh_state_t *next)
+{
+    uint64_t  until;
+
+    until = cause->ban ? wh_state_add(now, cause->ban) : 0;
+
+    if (wh_state_rank(cause->reason, until)
+        <= wh_state_rank(s->reason, s->until))
+    {
+        return WH_AGAIN;
+    }
+
+    *next = *s;
+
+    if (s->reason == WH_STATE_ENABLED) {
+        next->since = now;
+    }
+
+    next->reason = (uint32_t) cause->reason;
+    next->count = cause->count;
+    next->until = until;
+    next->probe = 0;
+    next->probing = 0;
+
+    if (cause->probe && cause->reason != WH_STATE_GONE
+        && cause->reason != WH_STATE_OPERATOR)
+    {
+        next->probe = wh_state_add(now, cause->probe);
+    }
+
+    return WH_OK;
+}
+
+
+static void
+wh_state_enabled(const wh_state_t *s, uint64_t now, wh_state_t *next)
+{
+    memset(next, 0, sizeof(wh_state_t));
+
+    next->since = now;
+    next->held = wh_state_held(s, now);
+}
+
+
+int
+wh_state_enable(const wh_state_t *s, uint64_t now, wh_state_t *next)
+{
+    if (s->reason == WH_STATE_ENABLED) {
+        return WH_AGAIN;
+    }
+
+    wh_state_enabled(s, now, next);
+
+    return WH_OK;
+}
+
+
+int
+wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next)
+{
+    if (s->reason == WH_STATE_ENABLED || s->until == 0 || now < s->until) {
+        return WH_AGAIN;
+    }
+
+    wh_state_enabled(s, now, next);
+
+    return WH_OK;
+}
+
+
+int
+wh_state_probe(const wh_state_t *s, uint64_t now, uint64_t lease,
+    wh_state_t *next)
+{
+    if (s->reason == WH_STATE_ENABLED || s->probe == 0 || now < s->probe) {
+        return WH_AGAIN;
+    }
+
+    *next = *s;
+    next->probing = 1;
+    next->probe = wh_state_add(now, lease);
+
+    return WH_OK;
+}
+
+
+int
+wh_state_probed(const wh_state_t *s, int success, uint64_t now,
+    uint64_t interval, wh_state_t *next)
+{
+    if (s->reason == WH_STATE_ENABLED || !s->probing) {
+        return WH_AGAIN;
+    }
+
+    if (success) {
+        wh_state_enabled(s, now, next);
+        return WH_OK;
+    }
+
+    *next = *s;
+    next->probing = 0;
+    next->probe = interval ? wh_state_add(now, interval) : 0;
+
+    return WH_OK;
+}
+
+
+uint64_t
+wh_state_held(const wh_state_t *s, uint64_t now)
+{
+    if (s->reason == WH_STATE_ENABLED || now <= s->since) {
+        return s->held;
+    }
+
+    return wh_state_add(s->held, now - s->since);
+}
+
+
+static uint32_t
+wh_state_sum(const wh_state_t *s)
+{
+    size_t                i;
+    uint32_t              sum;
+    const unsigned char  *p;
+
+    p = (const unsigned char *) s;
+    sum = 2166136261u;
+
+    for (i = 0; i < offsetof(wh_state_t, sum); i++) {
+        sum = (sum ^ p[i]) * 16777619u;
+    }
+
+    return sum;
+}
+
+
+static int
+wh_state_whole(const wh_state_t *s)
+{
+    return s->number && s->sum == wh_state_sum(s)
+           && s->reason < WH_STATE_NREASON;
+}
+
+
+void
+wh_cell_read(const wh_cell_t *c, wh_state_t *s)
+{
+    uint64_t    number;
+    uint32_t    i;
+    wh_state_t  other;
+
+    for ( ;; ) {
+        number = __atomic_load_n(&c->number, __ATOMIC_SEQ_CST);
+
+        if (number == 0) {
+            memset(s, 0, sizeof(wh_state_t));
+            return;
+        }
+
+        memcpy(s, &c->states[number % WH_CELL_STATES], sizeof(wh_state_t));
+
+        if (wh_state_whole(s) && s->number == number) {
+            return;
+        }
+
+        if (__atomic_load_n(&c->number, __ATOMIC_SEQ_CST) == number) {
+            break;
+        }
+    }
+
+    /* a process that was stopped for many transitions has come to itself */
+
+    memset(s, 0, sizeof(wh_state_t));
+
+    for (i = 0; i < WH_CELL_STATES; i++) {
+
+        memcpy(&other, &c->states[i], sizeof(wh_state_t));
+
+        if (wh_state_whole(&other) && other.number < number
+            && other.number > s->number)
+        {
+            *s = other;
+        }
+    }
+
+    s->number = number;
+    s->sum = wh_state_sum(s);
+}
+
+
+int
+wh_cell_write(wh_cell_t *c, const wh_state_t *s, wh_state_t *next)
+{
+    uint64_t  expected;
+
+    /* not over the one that is shown */
+
+    do {
+        next->number = __atomic_add_fetch(&c->ticket, 1, __ATOMIC_SEQ_CST);
+
+    } while (next->number % WH_CELL_STATES == s->number % WH_CELL_STATES);
+
+    next->sum = wh_state_sum(next);
+
+    memcpy(&c->states[next->number % WH_CELL_STATES], next,
+           sizeof(wh_state_t));
+
+    expected = s->number;
+
+    if (!__atomic_compare_exchange_n(&c->number, &expected, next->number, 0,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    {
+        return WH_AGAIN;
+    }
+
+    return WH_OK;
+}
+
+
+int
+wh_cell_restore(wh_cell_t *c, const wh_state_t *s)
+{
+    if (!wh_state_whole(s)) {
+        return WH_ERROR;
+    }
+
+    memcpy(&c->states[s->number % WH_CELL_STATES], s, sizeof(wh_state_t));
+
+    c->ticket = s->number;
+    c->saved = s->number;
+
+    __atomic_store_n(&c->number, s->number, __ATOMIC_SEQ_CST);
+
+    return WH_OK;
+}
+
+
+uint64_t
+wh_cell_failed(wh_cell_t *c, uint64_t now, uint64_t *time)
+{
+    uint64_t  since;
+
+    since = 0;
+    *time = 0;
+
+    if (!__atomic_compare_exchange_n(&c->failing, &since, now, 0,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    {
+        if (now < since) {
+
+            /* the clock was set back: it begins anew */
+
+            (void) __atomic_compare_exchange_n(&c->failing, &since, now, 0,
+                                               __ATOMIC_SEQ_CST,
+                                               __ATOMIC_SEQ_CST);
+
+        } else {
+            *time = now - since;
+        }
+    }
+
+    return __atomic_add_fetch(&c->row, 1, __ATOMIC_SEQ_CST);
+}
+
+
+void
+wh_cell_succeeded(wh_cell_t *c)
+{
+    /* one store for many successes: the line is shared */
+
+    if (__atomic_load_n(&c->row, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&c->row, 0, __ATOMIC_SEQ_CST);
+    }
+
+    if (__atomic_load_n(&c->failing, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&c->failing, 0, __ATOMIC_SEQ_CST);
+    }
+}

@@ -1,0 +1,284 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "tap.h"
+#include "wh_state.h"
+
+#include <pthread.h>
+
+
+#define THREADS  4
+
+
+static wh_cell_t  shared;
+static uint64_t   made;
+
+
+static void
+transitions(void)
+{
+    wh_state_t        s, n, m;
+    wh_state_cause_t  cause;
+
+    memset(&s, 0, sizeof(s));
+    memset(&cause, 0, sizeof(cause));
+
+    cause.reason = WH_STATE_WINDOW;
+    cause.count = 31;
+
+    ok(wh_state_enable(&s, 10, &n) == WH_AGAIN, "it is enabled at first");
+
+    ok(wh_state_disable(&s, &cause, 1000, &n) == WH_OK
+       && n.reason == WH_STATE_WINDOW && n.since == 1000 && n.count == 31
+       && n.until == 0, "a window disables");
+    ok(wh_state_disable(&n, &cause, 1001, &m) == WH_AGAIN, "once");
+    ok(wh_state_due(&n, UINT64_MAX, &m) == WH_AGAIN,
+       "without an end of its own");
+    ok(wh_state_probe(&n, UINT64_MAX, 10, &m) == WH_AGAIN, "without a probe");
+
+    is_int((int64_t) wh_state_held(&n, 1500), 500, "the time is counted");
+    is_int((int64_t) wh_state_held(&n, 900), 0, "a clock may be set back");
+
+    ok(wh_state_enable(&n, 3000, &m) == WH_OK
+       && m.reason == WH_STATE_ENABLED && m.held == 2000 && m.since == 3000,
+       "an operator enables it");
+
+    s = m;
+
+    ok(wh_state_disable(&s, &cause, 4000, &n) == WH_OK
+       && wh_state_held(&n, 4001) == 2001, "times disabled add up");
+
+    cause.reason = WH_STATE_GONE;
+    cause.probe = 10;
+    ok(wh_state_disable(&n, &cause, 5000, &m) == WH_OK && m.since == 4000
+       && m.probe == 0, "410 is for longer than a window");
+    cause.reason = WH_STATE_ZONE;
+    ok(wh_state_disable(&m, &cause, 6000, &n) == WH_AGAIN,
+       "and nothing becomes of it by a zone");
+    cause.reason = WH_STATE_OPERATOR;
+    ok(wh_state_disable(&m, &cause, 6000, &n) == WH_OK
+       && n.reason == WH_STATE_OPERATOR, "an operator has the last word");
+
+    /* bans */
+
+    memset(&s, 0, sizeof(s));
+    cause.reason = WH_STATE_WINDOW;
+    cause.ban = 100;
+    cause.probe = 0;
+
+    ok(wh_state_disable(&s, &cause, 1000, &n) == WH_OK && n.until == 1100,
+       "a ban");
+    ok(wh_state_due(&n, 1099, &m) == WH_AGAIN, "is not over before its time");
+    ok(wh_state_due(&n, 1100, &m) == WH_OK
+       && m.reason == WH_STATE_ENABLED && m.held == 100, "and is at it");
+    ok(wh_state_due(&m, 2000, &s) == WH_AGAIN, "once");
+
+    cause.ban = 0;
+    ok(wh_state_disable(&n, &cause, 1050, &m) == WH_OK && m.until == 0
+       && m.since == 1000, "one without end is for longer");
+    cause.ban = 1000;
+    ok(wh_state_disable(&m, &cause, 1060, &n) == WH_AGAIN,
+       "a ban makes it no shorter");
+
+    memset(&s, 0, sizeof(s));
+    cause.ban = UINT64_MAX;
+    ok(wh_state_disable(&s, &cause, 1000, &n) == WH_OK
+       && n.until == UINT64_MAX, "times do not wrap");
+
+    /* probes */
+
+    memset(&s, 0, sizeof(s));
+    cause.ban = 0;
+    cause.probe = 100;
+
+    (void) wh_state_disable(&s, &cause, 1000, &n);
+    ok(wh_state_probe(&n, 1099, 50, &m) == WH_AGAIN, "no probe before time");
+    ok(wh_state_probe(&n, 1100, 50, &m) == WH_OK && m.probing,
+       "a probe at its time");
+    ok(wh_state_probed(&n, 1, 1120, 100, &s) == WH_AGAIN,
+       "nothing ends that was not sent");
+    ok(wh_state_probe(&m, 1149, 50, &s) == WH_AGAIN, "only one at a time");
+    ok(wh_state_probe(&m, 1150, 50, &s) == WH_OK,
+       "another when the first one never ends");
+    ok(wh_state_probed(&m, 0, 1120, 100, &s) == WH_OK && !s.probing
+       && s.probe == 1220 && s.reason == WH_STATE_WINDOW && s.since == 1000,
+       "its failure arms it again");
+    ok(wh_state_probed(&m, 1, 1120, 100, &s) == WH_OK
+       && s.reason == WH_STATE_ENABLED && s.held == 120,
+       "its success enables");
+}
+
+
+static void
+rows(void)
+{
+    uint64_t   time;
+    wh_cell_t  c;
+
+    memset(&c, 0, sizeof(c));
+
+    is_int((int64_t) wh_cell_failed(&c, 1000, &time), 1, "one failure");
+    is_int((int64_t) time, 0, "just now");
+    is_int((int64_t) wh_cell_failed(&c, 1500, &time), 2, "two in a row");
+    is_int((int64_t) time, 500, "for half a second");
+
+    wh_cell_succeeded(&c);
+
+    is_int((int64_t) wh_cell_failed(&c, 1600, &time), 1,
+           "a success ends a row");
+    is_int((int64_t) time, 0, "and its time");
+
+    is_int((int64_t) wh_cell_failed(&c, 100, &time), 2, "a clock set back");
+    is_int((int64_t) time, 0, "begins the time anew");
+    (void) wh_cell_failed(&c, 150, &time);
+    is_int((int64_t) time, 50, "which goes on");
+}
+
+
+static void
+cells(void)
+{
+    int               i, bad;
+    wh_cell_t         c, d;
+    wh_state_t        s, n, m;
+    wh_state_cause_t  cause;
+
+    memset(&c, 0, sizeof(c));
+    memset(&d, 0, sizeof(d));
+    memset(&cause, 0, sizeof(cause));
+    cause.reason = WH_STATE_CONSECUTIVE;
+
+    wh_cell_read(&c, &s);
+    ok(s.number == 0 && s.reason == WH_STATE_ENABLED, "an empty cell");
+
+    (void) wh_state_disable(&s, &cause, 100, &n);
+    m = n;
+
+    ok(wh_cell_write(&c, &s, &n) == WH_OK, "a transition is made");
+    ok(wh_cell_write(&c, &s, &m) == WH_AGAIN, "by one process only");
+
+    bad = 0;
+
+    for (i = 0; i < 1000; i++) {
+        wh_cell_read(&c, &s);
+
+        if (s.reason != (i % 2 ? WH_STATE_ENABLED : WH_STATE_CONSECUTIVE)) {
+            bad++;
+        }
+
+        if (s.reason) {
+            (void) wh_state_enable(&s, 200, &n);
+
+        } else {
+            (void) wh_state_disable(&s, &cause, 300, &n);
+        }
+
+        if (wh_cell_write(&c, &s, &n) != WH_OK) {
+            bad++;
+        }
+
+        /* processes that are killed before the last step */
+
+        c.ticket += (uint64_t) (i % 20);
+    }
+
+    is_int(bad, 0, "a thousand transitions, some of them never finished");
+
+    wh_cell_read(&c, &s);
+    ok(wh_cell_restore(&d, &s) == WH_OK, "a state out of the store");
+    wh_cell_read(&d, &n);
+    is_mem((char *) &n, sizeof(n), (char *) &s, sizeof(s), "is the same");
+
+    s.held++;
+    ok(wh_cell_restore(&d, &s) == WH_ERROR, "a damaged one is refused");
+
+    /* a process that was stopped writes over the state that is shown */
+
+    wh_cell_read(&c, &s);
+    (void) wh_state_enable(&s, 400, &n);
+
+    if (s.reason == WH_STATE_ENABLED) {
+        (void) wh_state_disable(&s, &cause, 400, &n);
+    }
+
+    (void) wh_cell_write(&c, &s, &n);
+    memset(&c.states[c.number % WH_CELL_STATES], 0x5a, 20);
+
+    wh_cell_read(&c, &m);
+    ok(m.reason == s.reason, "a torn state is not used, but the one before");
+    ok(wh_state_enable(&m, 500, &n) == WH_OK
+       || wh_state_disable(&m, &cause, 500, &n) == WH_OK,
+       "from which a transition");
+    ok(wh_cell_write(&c, &m, &n) == WH_OK, "can be made");
+    wh_cell_read(&c, &s);
+    is_int((int64_t) s.number, (int64_t) n.number, "and is whole again");
+}
+
+
+static void *
+thread(void *arg)
+{
+    wh_state_t        s, n;
+    wh_state_cause_t  cause;
+
+    memset(&cause, 0, sizeof(cause));
+    cause.reason = WH_STATE_ZONE;
+
+    wh_cell_read(&shared, &s);
+
+    if (wh_state_disable(&s, &cause, 100, &n) == WH_OK
+        && wh_cell_write(&shared, &s, &n) == WH_OK)
+    {
+        (void) __atomic_fetch_add(&made, 1, __ATOMIC_SEQ_CST);
+    }
+
+    return arg;
+}
+
+
+static void
+threads(void)
+{
+    int        i, run, bad;
+    pthread_t  t[THREADS];
+
+    bad = 0;
+
+    for (run = 0; run < 200; run++) {
+
+        memset(&shared, 0, sizeof(shared));
+        made = 0;
+
+        for (i = 0; i < THREADS; i++) {
+            if (pthread_create(&t[i], NULL, thread, NULL) != 0) {
+                printf("Bail out! no threads\n");
+                exit(2);
+            }
+        }
+
+        for (i = 0; i < THREADS; i++) {
+            (void) pthread_join(t[i], NULL);
+        }
+
+        if (made != 1) {
+            bad++;
+        }
+    }
+
+    is_int(bad, 0, "of processes beside each other one makes the transition");
+}
+
+
+int
+main(void)
+{
+    transitions();
+    rows();
+    cells();
+    threads();
+
+    return done_testing();
+}
