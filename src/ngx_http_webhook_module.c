@@ -4,11 +4,13 @@
  */
 
 
+#include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_capture.h"
 #include "ngx_http_webhook_condition.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_zone.h"
 
@@ -72,6 +74,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
     { ngx_string("webhook_accept"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_webhook_accept_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_webhook_api_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -198,6 +207,7 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
     if (ngx_http_webhook_references_check(cf) != NGX_OK
         || ngx_http_webhook_zone_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_endpoint_init(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_zone_check(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_trigger_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_store_init_conf(cf, wmcf) != NGX_CONF_OK)
     {
@@ -354,6 +364,7 @@ ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
      *     wlcf->values = NULL;
      *     wlcf->accept = 0;
      *     wlcf->enters = 0;
+     *     wlcf->api_write = 0;
      */
 
     wlcf->capture = NGX_CONF_UNSET;
@@ -385,7 +396,11 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
     wmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_webhook_module);
 
-    return ngx_http_webhook_store_init_module(cycle, wmcf);
+    if (ngx_http_webhook_store_init_module(cycle, wmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_states_init_module(cycle, wmcf);
 }
 
 

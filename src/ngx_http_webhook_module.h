@@ -38,6 +38,7 @@ typedef struct {
     ngx_http_webhook_store_t   *store;        /* NULL: no webhook_store */
     void                       *peers;        /* ..._peer.h */
     void                       *delivery;
+    void                       *states;       /* an event, ..._states.c */
     void                       *capture;
     ngx_http_webhook_random_t  *random;       /* made at first use */
     void                       *mark;         /* likewise, ..._mark.h */
@@ -79,6 +80,7 @@ typedef struct {
     u_char                         *accept_file;
     ngx_uint_t                      accept_line;
     ngx_uint_t                      enters;     /* requests get a context */
+    ngx_flag_t                      api_write;  /* of webhook_api */
 } ngx_http_webhook_loc_conf_t;
 
 

@@ -449,8 +449,18 @@ map({ my $v = $_; ['http', "webhook_zone one $v; #!",
 	qr/zone "one" is too small, it must be at least \d+/],
 ['http', 'webhook_zone one 0; #!', qr/zone "one" is too small/],
 map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
-	qr/invalid parameter "\Q$v\E", "webhook_zone" has a name and a size only/] }
-	'some', 'disable=30/30m', 'quota=1/1d'),
+	qr/invalid parameter "\Q$v\E", "webhook_zone" may have one "disable=N\/TIME"/] }
+	'some', 'quota=1/1d', 'disable=', 'disable=30', 'disable=0/1m',
+	'disable=-1/1m', 'disable=10001/1m', 'disable=99999999999999999999/1m',
+	'disable=30/', 'disable=30/0', 'disable=30/-1m', 'disable=30/1x',
+	'disable=30/3651d', 'disable=30/99999999999999999999'),
+['http', 'webhook_zone one 1m disable=1/1m disable=2/1m; #!',
+	qr/invalid parameter "disable=2\/1m"/],
+['http', "webhook_zone one 32k disable=10000/1h; #!",
+	qr/webhook_zone "one" of 32768 is too small for the failure windows of its endpoints, it must be at least \d+/],
+['http', "webhook_zone one 32k; #!\nwebhook_endpoint e {\n"
+	. "url https://127.0.0.1/;\ndisable 10000/1h;\n}",
+	qr/webhook_zone "one" of 32768 is too small for the failure windows/],
 ['http', "webhook_zone one 1m;\nwebhook_zone one 1m; #!",
 	qr/duplicate zone "one"/],
 ['http', "webhook_zone one 1m;\nwebhook_zone one 2m; #!",
@@ -488,6 +498,8 @@ map({ my $v = $_; ['endpoint', "$v; #!",
 	'count_throttled on off', 'permanent',
 	'permanent 400 404', 'order', 'order key $uri more', 'concurrency',
 	'concurrency 1 2', 'zone', 'event_headers', 'allow_http',
+	'disable', 'disable 1/1m count=all for=1m more', 'while_disabled',
+	'while_disabled hold drop', 'probe', 'probe 1s 2s',
 	'ssl_verify', 'ssl_name', 'ssl_protocols', 'ssl_ciphers',
 	'ssl_certificate', 'ssl_certificate_key', 'ssl_trusted_certificate'),
 map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
@@ -568,6 +580,52 @@ map({ my $v = $_; ['endpoint', "events $v; #!",
 ['endpoint', 'zone none; #!', qr/unknown webhook_zone "none" in webhook_endpoint "e"/],
 ['endpoint', 'zone ""; #!',
 	qr/invalid value "" in "zone", it must be the name of a webhook_zone/],
+
+# disable, while_disabled, probe
+
+map({ my $v = $_; ['endpoint', "disable $v; #!",
+	qr/invalid value "\Q$v\E" in "disable", it must be "N\/TIME" with a number of 1 to 10000 and a time above 0/] }
+	'30', '0/1m', '-1/1m', '10001/1m', '1/0', '1/-1m', '1/1x', '1/3651d',
+	'/1m', '1/', 'x/1m', '1/1m/1m', '99999999999999999999/1m',
+	'1/99999999999999999999', 'off'),
+map({ my $v = $_; ['endpoint', "disable $v; #!",
+	qr/invalid value "\Q$v\E" in "disable", it must be "after=TIME" with a time above 0, at most 3650d/] }
+	'after=', 'after=0', 'after=-1d', 'after=3651d', 'after=never'),
+map({ my $v = $_; ['endpoint', "disable $v; #!",
+	qr/invalid value "\Q$v\E" in "disable", it must be "consecutive=N" with a number of 1 to 1000000/] }
+	'consecutive=', 'consecutive=0', 'consecutive=-1', 'consecutive=1000001',
+	'consecutive=1x'),
+map({ my $v = $_; ['endpoint', "disable 1/1m $v; #!",
+	qr/invalid value "\Q$v\E" in "disable", it must be "count=all", "count=first" or "for=TIME"/] }
+	'count=', 'count=some', 'for=', 'for=0', 'for=-1m', 'for=3651d',
+	'after=1d', 'more'),
+['endpoint', "disable after=1d;\ndisable after=2d; #!",
+	qr/invalid value "after=2d" in "disable", it must be "after=" once only/],
+['endpoint', "disable consecutive=1;\ndisable consecutive=2; #!",
+	qr/invalid value "consecutive=2" in "disable", it must be "consecutive=" once only/],
+['endpoint', "disable 1/1m;\n" x 4 . 'disable 5/1m; #!',
+	qr/invalid value "5\/1m" in "disable", it must be one of four windows at most/],
+map({ my $v = $_; ['endpoint', "while_disabled $v; #!",
+	qr/invalid value "\Q$v\E" in "while_disabled", it must be "hold", "drop" or "dead"/] }
+	'keep', 'Hold', 'on'),
+map({ my $v = $_; ['endpoint', "probe $v; #!",
+	qr/invalid value "\Q$v\E" in "probe", it must be a time above 0, at most 3650d/] }
+	'0', '-1s', 'off', '3651d', '99999999999999999999'),
+map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
+	qr/"\w+" directive is duplicate/] } 'while_disabled hold', 'probe 1s'),
+
+# webhook_api
+
+['location', 'webhook_api write=yes; #!',
+	qr/invalid parameter "write=yes" in "webhook_api", it must be "write=on" or "write=off"/],
+['location', "webhook_api;\nwebhook_api; #!",
+	qr/"webhook_api" directive is duplicate/],
+['location', 'webhook_api write=on more; #!', qr/invalid number of arguments/],
+['http', 'webhook_api; #!', qr/not allowed here/],
+['server', "location ~ ^/api {\nwebhook_api; #!\n}",
+	qr/"webhook_api" must be in a location given by a prefix/],
+['server', "location \@api {\nwebhook_api; #!\n}",
+	qr/"webhook_api" must be in a location given by a prefix/],
 
 # header, basic, bearer
 
@@ -913,6 +971,15 @@ my @allowed = (
 ['endpoint', 'basic key "";'],
 ['endpoint', 'basic ann pa$$word;'],
 ['endpoint', 'timeout 3650d;'],
+['endpoint', "disable 1/1ms;\ndisable 10000/3650d count=all;\n"
+	. "disable 30/30m count=first for=30m;\ndisable 1/1s for=1ms count=all;\n"
+	. "disable after=3d;\ndisable consecutive=1000000;\nprobe 1ms;\n"
+	. 'while_disabled dead;'],
+['endpoint', "disable after=1ms;\nwhile_disabled drop;\nprobe 3650d;"],
+['http', 'webhook_zone one 256k disable=10000/3650d;'],
+['http', 'webhook_zone one 1m disable=1/1ms;'],
+['server', 'location = /api { webhook_api write=off; }'],
+['server', 'location ^~ /api/ { webhook_api write=on; }'],
 ['http', 'webhook_memory 64k;'],
 ['flat', "field a b;\nfield a.b c;\nfield a\\.b d;\nseparator 12345678;"],
 ['form', "field a b;\nseparator \xc3\xa4;\ncontent_type text/plain;"],

@@ -393,7 +393,7 @@ sub older_values {
 
 		if ($key =~ /^q..\x05older/s) {
 			substr($value, 0, 4) = pack 'L', 1;
-			substr($value, 48, 8) = '';
+			substr($value, 48, 16) = '';
 			$_ = ' ' . unpack 'H*', $value;
 			$n++;
 

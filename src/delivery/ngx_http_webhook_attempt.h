@@ -51,6 +51,7 @@ struct ngx_http_webhook_attempt_s {
     void                         *data;
     ngx_int_t                     permit;    /* the caller's, too */
     ngx_queue_t                   queue;     /* likewise */
+    unsigned                      probe:1;   /* likewise */
 
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;

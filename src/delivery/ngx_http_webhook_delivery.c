@@ -6,14 +6,17 @@
 
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
+#include "ngx_http_webhook_states.h"
 
 #include "wh_delivery.h"
 
 
 #define NGX_HTTP_WEBHOOK_LOCAL_DELAY  100      /* ms, without resources */
 #define NGX_HTTP_WEBHOOK_MARGIN       2000     /* ms behind a deadline */
+#define NGX_HTTP_WEBHOOK_HELD_DELAY   1000     /* ms, should a wake-up be lost */
 
 
 /* per worker */
@@ -23,6 +26,8 @@ typedef struct {
     ngx_event_t   event;                       /* looks after them again */
     ngx_queue_t   attempts;                    /* in flight */
     ngx_event_t   shutdown;                    /* worker_shutdown_timeout */
+    ngx_event_t   held;                        /* lanes that are held */
+    ngx_uint_t    generation;                  /* of transitions, as seen */
 } ngx_http_webhook_delivery_t;
 
 
@@ -40,10 +45,26 @@ static wh_retry_e ngx_http_webhook_delivery_next(ngx_http_webhook_item_t *item,
     ngx_http_webhook_attempt_t *a, uint64_t now, uint64_t *next);
 static void ngx_http_webhook_delivery_expire(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
+static void ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a);
 static void ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a);
 static void ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
+static void ngx_http_webhook_delivery_hold(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, wh_state_t *s, uint64_t now);
+static ngx_int_t ngx_http_webhook_delivery_refuse(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
+    wh_state_t *s);
+static void ngx_http_webhook_delivery_probe(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, uint64_t now);
+static void ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_delivery_unhold(ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_delivery_held_timer(
+    ngx_http_webhook_delivery_t *d, wh_state_t *s, uint64_t now);
+static void ngx_http_webhook_delivery_held_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_webhook_delivery_generation(
+    ngx_http_webhook_main_conf_t *wmcf);
 static void ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st);
@@ -64,6 +85,7 @@ ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver = {
     ngx_http_webhook_delivery_forget,
     ngx_http_webhook_delivery_wake,
     ngx_http_webhook_delivery_leave,
+    ngx_http_webhook_states_stored,
     ngx_http_webhook_delivery_bury
 };
 
@@ -73,6 +95,7 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
     ngx_uint_t                     i;
+    ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_endpoint_t  **ep;
 
@@ -94,7 +117,20 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     d->shutdown.log = wmcf->worker->log;
     d->shutdown.cancelable = 1;
 
+    d->held.handler = ngx_http_webhook_delivery_held_handler;
+    d->held.data = wmcf;
+    d->held.log = wmcf->worker->log;
+    d->held.cancelable = 1;
+
     wmcf->worker->delivery = d;
+
+    zone = wmcf->zones.elts;
+
+    for (i = 0; i < wmcf->zones.nelts; i++) {
+        if (ngx_http_webhook_zone_window(cycle, zone[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     ep = wmcf->endpoints.elts;
 
@@ -113,9 +149,13 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
                 return NGX_ERROR;
             }
         }
+
+        if (ngx_http_webhook_zone_windows(cycle, ep[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
-    return NGX_OK;
+    return ngx_http_webhook_states_init_process(cycle, wmcf);
 }
 
 
@@ -124,18 +164,35 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane)
 {
     uint64_t                      now, planned;
+    wh_state_t                    s;
     ngx_uint_t                    most;
     ngx_http_webhook_item_t      *item;
     ngx_http_webhook_endpoint_t  *ep;
 
     ep = lane->endpoint;
 
-    if (ep == NULL || lane->waiting) {
+    if (ep == NULL) {
         return;
     }
 
-    most = (ep->order == NGX_HTTP_WEBHOOK_ORDER_NONE) ? ep->concurrency : 1;
     now = ngx_http_webhook_store_now();
+
+    ngx_http_webhook_disable_state(ep, now, &s);
+
+    if (s.reason != WH_STATE_ENABLED) {
+        ngx_http_webhook_delivery_hold(st, lane, &s, now);
+        return;
+    }
+
+    ngx_http_webhook_delivery_unhold(lane);
+
+    if (lane->waiting) {
+        return;
+    }
+
+    ngx_http_webhook_lane_shift(lane, s.held, now);
+
+    most = (ep->order == NGX_HTTP_WEBHOOK_ORDER_NONE) ? ep->concurrency : 1;
     planned = 0;
 
     while (lane->inflight < most) {
@@ -236,6 +293,8 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     }
 
     a->permit = permit;
+    a->probe = lane->probe;
+    lane->probe = 0;
 
     ngx_http_webhook_item_begin(st, item, ngx_current_msec + ep->timeout
                                           + NGX_HTTP_WEBHOOK_MARGIN);
@@ -327,6 +386,7 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
     if (item->progress.first == 0) {
         item->progress.first = now;
         item->progress.planned = now;
+        item->progress.held = item->lane->held;
     }
 
     return a;
@@ -363,6 +423,8 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
     }
 
     ngx_http_webhook_delivery_permit_give(st, a->endpoint, a->permit);
+
+    ngx_http_webhook_delivery_report(st, item, a);
 
     lane = item->lane;
 
@@ -505,6 +567,63 @@ ngx_http_webhook_delivery_expire(ngx_http_webhook_store_t *st,
 }
 
 
+/* windows, and what follows for the endpoint */
+
+static void
+ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a)
+{
+    uint64_t                       now;
+    wh_state_t                     s;
+    ngx_uint_t                     before;
+    ngx_http_webhook_outcome_e     outcome;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = a->endpoint->main;
+    now = ngx_http_webhook_store_now();
+    before = ngx_http_webhook_delivery_generation(wmcf);
+
+    switch (a->class) {
+
+    case NGX_HTTP_WEBHOOK_SUCCESS:
+        outcome = NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS;
+        break;
+
+    case NGX_HTTP_WEBHOOK_LOCAL:
+        outcome = NGX_HTTP_WEBHOOK_OUTCOME_NONE;
+        break;
+
+    case NGX_HTTP_WEBHOOK_STATUS:
+        outcome = (a->status == 410) ? NGX_HTTP_WEBHOOK_OUTCOME_GONE
+                                     : NGX_HTTP_WEBHOOK_OUTCOME_FAILURE;
+        break;
+
+    default:
+        /* a throttled one may be none */
+        outcome = a->failure ? NGX_HTTP_WEBHOOK_OUTCOME_FAILURE
+                             : NGX_HTTP_WEBHOOK_OUTCOME_NONE;
+        break;
+    }
+
+    /* delays of this delivery add to a clock that has stood still so far */
+
+    ngx_http_webhook_disable_state(a->endpoint, now, &s);
+    ngx_http_webhook_item_shift(item, wh_state_held(&s, now));
+
+    ngx_http_webhook_disable_report(a->endpoint, outcome,
+                                    item->progress.attempts == 0, a->probe,
+                                    now);
+
+    if (ngx_http_webhook_delivery_generation(wmcf) != before) {
+        ngx_http_webhook_states_save(wmcf);
+        ngx_http_webhook_store_wake_all(st);
+
+    } else if (!ngx_http_webhook_disable_stored(a->endpoint)) {
+        ngx_http_webhook_states_later(wmcf);
+    }
+}
+
+
 static void
 ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a)
@@ -517,6 +636,24 @@ ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     ep = a->endpoint;
     now = ngx_http_webhook_store_now();
     next = now;
+
+    if (a->probe) {
+
+        /* it tells of the endpoint, and takes nothing from the delivery */
+
+        if (item->progress.attempts == 0) {
+            item->progress.first = 0;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook probe failed: %s, status %ui, endpoint: "
+                      "\"%V\", event: \"%V\", id: %V, attempt: %ui",
+                      ngx_http_webhook_class_name(a->class), a->status,
+                      &ep->name, &a->event, &a->id, a->number);
+
+        ngx_http_webhook_item_wait(item);
+        return;
+    }
 
     item->progress.status = (uint16_t) a->status;
     item->progress.class = (uint8_t) a->class;
@@ -576,6 +713,322 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
 }
 
 
+/* the endpoint is disabled: its lanes wait for that to change */
+
+static void
+ngx_http_webhook_delivery_hold(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, wh_state_t *s, uint64_t now)
+{
+    ngx_http_webhook_item_t      *item;
+    ngx_http_webhook_delivery_t  *d;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = lane->endpoint;
+    d = ep->main->worker->delivery;
+
+    if (lane->probe) {
+
+        if (lane->waiting) {
+            return;
+        }
+
+        item = ngx_http_webhook_lane_head(st, lane);
+
+        if (item) {
+            lane->held = wh_state_held(s, now);
+            ngx_http_webhook_item_shift(item, lane->held);
+
+            (void) ngx_http_webhook_delivery_send(st, lane, item);
+            return;
+        }
+
+        lane->probe = 0;
+    }
+
+    if (!lane->waiting) {
+        lane->waiting = 1;
+        lane->holding = 1;
+        ngx_queue_insert_tail(&ep->held, &lane->wait);
+    }
+
+    if (s->probe && now >= s->probe) {
+        ngx_http_webhook_delivery_probe(st, ep, now);
+    }
+
+    if (!lane->probe
+        && ep->while_disabled != NGX_HTTP_WEBHOOK_HOLD
+        && ngx_http_webhook_delivery_refuse(st, lane, s) != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_webhook_delivery_held_timer(d, s, now);
+}
+
+
+/* what was captured since it is disabled; NGX_DECLINED: the lane is lost */
+
+static ngx_int_t
+ngx_http_webhook_delivery_refuse(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, wh_state_t *s)
+{
+    ngx_uint_t                    n;
+    ngx_http_webhook_item_t      *item;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = lane->endpoint;
+
+    for (n = 0; /* void */ ; n++) {
+
+        item = ngx_http_webhook_lane_tail(st, lane);
+
+        /* of the very millisecond: it may have been there before */
+
+        if (item == NULL || item->progress.attempts
+            || item->progress.time <= s->since)
+        {
+            break;
+        }
+
+        ngx_http_webhook_delivery_end(st, item,
+                                      ep->while_disabled
+                                      == NGX_HTTP_WEBHOOK_DROP
+                                          ? NGX_HTTP_WEBHOOK_LOST_DROPPED
+                                          : NGX_HTTP_WEBHOOK_DEAD);
+
+        if (!ngx_http_webhook_lane_alive(st, lane)) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ep->skipped += n;
+
+    if (ep->skipped && ep->quiet != ngx_time()) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook endpoint \"%V\" is disabled, %ui events are %s",
+                      &ep->name, ep->skipped,
+                      ep->while_disabled == NGX_HTTP_WEBHOOK_DROP
+                          ? "dropped" : "dead");
+
+        ep->quiet = ngx_time();
+        ep->skipped = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the oldest head of the lanes that are here, if nobody is faster */
+
+static void
+ngx_http_webhook_delivery_probe(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, uint64_t now)
+{
+    uint64_t                  seq;
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+    ngx_http_webhook_lane_t  *lane, *oldest;
+
+    oldest = NULL;
+    seq = 0;
+
+    for (q = ngx_queue_head(&ep->held);
+         q != ngx_queue_sentinel(&ep->held);
+         q = ngx_queue_next(q))
+    {
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+        item = ngx_http_webhook_lane_head(st, lane);
+
+        if (item && (oldest == NULL || item->seq < seq)) {
+            oldest = lane;
+            seq = item->seq;
+        }
+    }
+
+    if (oldest == NULL
+        || ngx_http_webhook_disable_probe_begin(ep, now,
+                                                ep->timeout
+                                                + NGX_HTTP_WEBHOOK_MARGIN)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_webhook_delivery_unhold(oldest);
+
+    oldest->probe = 1;
+
+    ngx_http_webhook_lane_ready(st, oldest);
+}
+
+
+/* lanes whose endpoints were enabled, by whomsoever */
+
+static void
+ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st)
+{
+    uint64_t                       now;
+    wh_state_t                     s;
+    ngx_uint_t                     i, generation;
+    ngx_queue_t                   *q;
+    ngx_http_webhook_lane_t       *lane;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    wmcf = ngx_http_webhook_store_main(st);
+    d = wmcf->worker->delivery;
+
+    generation = ngx_http_webhook_delivery_generation(wmcf);
+
+    if (generation == d->generation) {
+        return;
+    }
+
+    d->generation = generation;
+
+    /* whoever has made the transition may not live to store it */
+
+    ngx_http_webhook_states_later(wmcf);
+
+    now = ngx_http_webhook_store_now();
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+        if (ngx_queue_empty(&ep[i]->held)) {
+            continue;
+        }
+
+        ngx_http_webhook_disable_state(ep[i], now, &s);
+
+        if (s.reason != WH_STATE_ENABLED) {
+            ngx_http_webhook_delivery_held_timer(d, &s, now);
+            continue;
+        }
+
+        while (!ngx_queue_empty(&ep[i]->held)) {
+            q = ngx_queue_head(&ep[i]->held);
+            lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+
+            ngx_http_webhook_delivery_unhold(lane);
+            ngx_http_webhook_lane_ready(st, lane);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_unhold(ngx_http_webhook_lane_t *lane)
+{
+    lane->probe = 0;
+
+    if (lane->holding) {
+        ngx_queue_remove(&lane->wait);
+        lane->holding = 0;
+        lane->waiting = 0;
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_held_timer(ngx_http_webhook_delivery_t *d,
+    wh_state_t *s, uint64_t now)
+{
+    uint64_t  next;
+
+    next = now + NGX_HTTP_WEBHOOK_HELD_DELAY;
+
+    if (s->until) {
+        next = ngx_min(next, s->until);
+    }
+
+    if (s->probe && s->probe > now) {
+        next = ngx_min(next, s->probe);
+    }
+
+    next = next > now ? next - now : 1;
+
+    if (!d->held.timer_set
+        || (ngx_msec_int_t) (d->held.timer.key - ngx_current_msec)
+           > (ngx_msec_int_t) next)
+    {
+        if (d->held.timer_set) {
+            ngx_del_timer(&d->held);
+        }
+
+        ngx_add_timer(&d->held, (ngx_msec_t) next);
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_held_handler(ngx_event_t *ev)
+{
+    uint64_t                       now;
+    wh_state_t                     s;
+    ngx_uint_t                     i;
+    ngx_http_webhook_store_t      *st;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    wmcf = ev->data;
+    st = wmcf->worker->store;
+    d = wmcf->worker->delivery;
+
+    now = ngx_http_webhook_store_now();
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+        if (ngx_queue_empty(&ep[i]->held)) {
+            continue;
+        }
+
+        ngx_http_webhook_disable_state(ep[i], now, &s);
+
+        if (s.reason == WH_STATE_ENABLED) {
+            continue;
+        }
+
+        if (s.probe && now >= s.probe) {
+            ngx_http_webhook_delivery_probe(st, ep[i], now);
+        }
+
+        ngx_http_webhook_delivery_held_timer(d, &s, now);
+    }
+
+    ngx_http_webhook_delivery_resume(st);
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_delivery_generation(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                 i, n;
+    ngx_http_webhook_zone_t  **zone;
+
+    n = 0;
+    zone = wmcf->zones.elts;
+
+    for (i = 0; i < wmcf->zones.nelts; i++) {
+        n += ngx_http_webhook_zone_generation(zone[i]);
+    }
+
+    return n;
+}
+
+
+void
+ngx_http_webhook_delivery_changed(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_http_webhook_states_save(wmcf);
+    ngx_http_webhook_store_wake_all(wmcf->worker->store);
+    ngx_http_webhook_delivery_resume(wmcf->worker->store);
+}
+
+
 /* until a permit or a socket is free */
 
 static void
@@ -611,6 +1064,8 @@ ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st)
     wmcf = ngx_http_webhook_store_main(st);
     d = wmcf->worker->delivery;
 
+    ngx_http_webhook_delivery_resume(st);
+
     /* a few at a time, in turn: none is to be served twice before another */
 
     for (n = 0; n < 8 && !ngx_queue_empty(&d->waiting); n++) {
@@ -636,6 +1091,7 @@ ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
     if (lane->waiting) {
         ngx_queue_remove(&lane->wait);
         lane->waiting = 0;
+        lane->holding = 0;
     }
 }
 
@@ -654,6 +1110,8 @@ ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st)
     d = ngx_http_webhook_store_main(st)->worker->delivery;
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                            ngx_core_module);
+
+    ngx_http_webhook_states_save(ngx_http_webhook_store_main(st));
 
     if (ccf->shutdown_timeout) {
         ngx_add_timer(&d->shutdown, ccf->shutdown_timeout);

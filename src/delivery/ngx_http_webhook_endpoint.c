@@ -6,7 +6,7 @@
 
 #include "ngx_http_webhook_endpoint.h"
 #include "ngx_http_webhook_payload.h"
-#include "ngx_http_webhook_zone.h"
+#include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_peer.h"
 #include "ngx_http_webhook_secret.h"
@@ -106,6 +106,15 @@ static char *ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
 static char *ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_disable(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_while_disabled(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_probe(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_flag(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
@@ -197,6 +206,15 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("concurrency"), 1, 1,
       ngx_http_webhook_endpoint_concurrency, 0, 0 },
+
+    { ngx_string("disable"), 1, 3,
+      ngx_http_webhook_endpoint_disable, 0, 1 },
+
+    { ngx_string("while_disabled"), 1, 1,
+      ngx_http_webhook_endpoint_while_disabled, 0, 0 },
+
+    { ngx_string("probe"), 1, 1,
+      ngx_http_webhook_endpoint_probe, 0, 0 },
 
     { ngx_string("zone"), 1, 1,
       ngx_http_webhook_endpoint_zone, 0, 0 },
@@ -327,6 +345,8 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
     ec->tls.verify = NGX_CONF_UNSET;
 
     ep = &ec->endpoint;
+
+    ngx_queue_init(&ep->held);
 
     ep->main = wmcf;
     ep->name = value[1];
@@ -1080,6 +1100,54 @@ ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
     ec->endpoint.concurrency = n;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_endpoint_disable(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    char       *allowed;
+    ngx_str_t  *bad;
+
+    allowed = ngx_http_webhook_disable_line(cf, &ec->endpoint, &bad);
+
+    return allowed ? ngx_http_webhook_endpoint_invalid(cf, bad, &cmd->name,
+                                                       allowed)
+                   : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_endpoint_while_disabled(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    char       *allowed;
+    ngx_str_t  *bad;
+
+    allowed = ngx_http_webhook_disable_while(cf, &ec->endpoint, &bad);
+
+    return allowed ? ngx_http_webhook_endpoint_invalid(cf, bad, &cmd->name,
+                                                       allowed)
+                   : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_endpoint_probe(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    char       *allowed;
+    ngx_str_t  *bad;
+
+    allowed = ngx_http_webhook_disable_probe(cf, &ec->endpoint, &bad);
+
+    return allowed ? ngx_http_webhook_endpoint_invalid(cf, bad, &cmd->name,
+                                                       allowed)
+                   : NGX_CONF_OK;
 }
 
 

@@ -5,10 +5,10 @@
 
 
 #include "ngx_http_webhook_zone.h"
-#include "ngx_http_webhook_endpoint.h"
+#include "ngx_http_webhook_disable.h"
 
 
-#define NGX_HTTP_WEBHOOK_ZONE_VERSION  1
+#define NGX_HTTP_WEBHOOK_ZONE_VERSION  2
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE     (1024 * 1024)
 
 
@@ -22,13 +22,17 @@ typedef struct {
 /*
  * Entries are filled first and published by the increment of "n", never moved
  * and never freed: there is no moment at which the death of a process leaves
- * them torn, and finding one takes no lock.
+ * them torn, and finding one takes no lock.  So are windows, from the end of
+ * the zone downwards; one that is to be larger is made anew.
  */
 
 typedef struct {
     ngx_uint_t                    version;
     ngx_uint_t                    size;      /* of an entry */
-    ngx_uint_t                    max;
+    ngx_atomic_t                  bottom;    /* where windows begin */
+    ngx_atomic_t                  window;    /* the zone's own; 0: none */
+    ngx_atomic_t                  restored;  /* out of the store */
+    ngx_atomic_t                  generation;
     ngx_atomic_t                  n;
     ngx_atomic_t                  full;      /* was logged */
     ngx_atomic_t                  results[NGX_HTTP_WEBHOOK_NRESULT];
@@ -38,6 +42,10 @@ typedef struct {
 
 struct ngx_http_webhook_zone_s {
     ngx_str_t                     name;
+    size_t                        size;
+    u_char                       *file;      /* NULL: it is the implicit one */
+    ngx_uint_t                    line;
+    ngx_http_webhook_limit_t      limit;
     ngx_slab_pool_t              *shpool;
     ngx_http_webhook_zone_sh_t   *sh;
 };
@@ -47,6 +55,11 @@ static ngx_http_webhook_zone_t *ngx_http_webhook_zone_add(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_str_t *name, size_t size);
 static ngx_int_t ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
+static size_t ngx_http_webhook_zone_need(ngx_http_webhook_limit_t *limit);
+static ngx_int_t ngx_http_webhook_zone_place(ngx_cycle_t *cycle,
+    ngx_http_webhook_zone_t *zone, ngx_atomic_t *offset,
+    ngx_http_webhook_limit_t *limit, ngx_str_t *endpoint);
+static ngx_uint_t ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh);
 static ngx_http_webhook_counters_t *ngx_http_webhook_zone_lookup(
     ngx_http_webhook_zone_sh_t *sh, ngx_str_t *endpoint);
 
@@ -67,11 +80,14 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_webhook_main_conf_t  *wmcf = conf;
 
-    ssize_t      size;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    ssize_t                    size;
+    ngx_str_t                 *value, rate;
+    ngx_uint_t                 i;
+    ngx_http_webhook_zone_t   *zone;
+    ngx_http_webhook_limit_t   limit;
 
     value = cf->args->elts;
+    ngx_memzero(&limit, sizeof(ngx_http_webhook_limit_t));
 
     if (cf->args->nelts < 3) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -102,15 +118,32 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 3; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "disable=", 8) == 0 && limit.n == 0) {
+            rate.data = value[i].data + 8;
+            rate.len = value[i].len - 8;
+
+            if (ngx_http_webhook_disable_rate(&rate, &limit) == NGX_OK) {
+                continue;
+            }
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", \"webhook_zone\" has a "
-                           "name and a size only", &value[i]);
+                           "invalid parameter \"%V\", \"webhook_zone\" may "
+                           "have one \"disable=N/TIME\" with a number of 1 to "
+                           "%d and a time above 0, at most 3650d",
+                           &value[i], WH_WINDOW_MAX);
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_zone_add(cf, wmcf, &value[1], size) == NULL) {
+    zone = ngx_http_webhook_zone_add(cf, wmcf, &value[1], size);
+    if (zone == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    zone->limit = limit;
+    zone->file = cf->conf_file->file.name.data;
+    zone->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
 }
@@ -142,8 +175,10 @@ ngx_http_webhook_zone_find(ngx_http_webhook_main_conf_t *wmcf, ngx_str_t *name)
 char *
 ngx_http_webhook_zone_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 {
-    size_t     size;
-    ngx_str_t  name = ngx_string("webhook");
+    size_t                         size;
+    ngx_str_t                      name = ngx_string("webhook");
+    ngx_uint_t                     i, k;
+    ngx_http_webhook_endpoint_t  **ep;
 
     if (wmcf->zones.nelts || wmcf->endpoints.nelts == 0) {
         return NGX_CONF_OK;
@@ -152,6 +187,15 @@ ngx_http_webhook_zone_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
     /* room for as many again, as names of later reloads come on top */
 
     size = wmcf->endpoints.nelts * 2 * sizeof(ngx_http_webhook_zone_entry_t);
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        for (k = 0; k < ep[i]->nlimits; k++) {
+            size += 2 * ngx_http_webhook_zone_need(&ep[i]->limits[k]);
+        }
+    }
+
     size += 16 * ngx_pagesize + size / 64;
     size = ngx_max(size, NGX_HTTP_WEBHOOK_ZONE_SIZE);
     size = ngx_align(size, ngx_pagesize);
@@ -188,6 +232,7 @@ ngx_http_webhook_zone_add(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf,
     }
 
     zone->name = *name;
+    zone->size = size;
 
     zp = ngx_array_push(&wmcf->zones);
     if (zp == NULL) {
@@ -252,8 +297,7 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     sh->version = NGX_HTTP_WEBHOOK_ZONE_VERSION;
     sh->size = sizeof(ngx_http_webhook_zone_entry_t);
-    sh->max = (size - offsetof(ngx_http_webhook_zone_sh_t, entries))
-              / sizeof(ngx_http_webhook_zone_entry_t);
+    sh->bottom = size;
 
     zone->shpool->data = sh;
     zone->sh = sh;
@@ -285,7 +329,7 @@ ngx_http_webhook_zone_counters(ngx_http_webhook_zone_t *zone,
 
     c = ngx_http_webhook_zone_lookup(sh, endpoint);
 
-    if (c == NULL && sh->n < sh->max) {
+    if (c == NULL && sh->n < ngx_http_webhook_zone_max(sh)) {
 
         e = &sh->entries[sh->n];
 
@@ -304,10 +348,231 @@ ngx_http_webhook_zone_counters(ngx_http_webhook_zone_t *zone,
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                       "webhook zone \"%V\" is full, there are %ui endpoints "
                       "in it, no room for \"%V\"",
-                      &zone->name, sh->max, endpoint);
+                      &zone->name, sh->n, endpoint);
     }
 
     return c;
+}
+
+
+/* entries that there is room for, beside the windows */
+
+static ngx_uint_t
+ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh)
+{
+    return (sh->bottom - offsetof(ngx_http_webhook_zone_sh_t, entries))
+           / sizeof(ngx_http_webhook_zone_entry_t);
+}
+
+
+static size_t
+ngx_http_webhook_zone_need(ngx_http_webhook_limit_t *limit)
+{
+    return limit->n ? wh_window_size(limit->n) : 0;
+}
+
+
+char *
+ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
+{
+    size_t                         room, need, windows;
+    ngx_uint_t                     i, k, z;
+    ngx_http_webhook_zone_t      **zone;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    zone = wmcf->zones.elts;
+    ep = wmcf->endpoints.elts;
+
+    for (z = 0; z < wmcf->zones.nelts; z++) {
+
+        /* what nginx's own structures take of it, about */
+
+        room = zone[z]->size - 4 * ngx_pagesize - zone[z]->size / 64;
+
+        windows = ngx_http_webhook_zone_need(&zone[z]->limit);
+        need = sizeof(ngx_http_webhook_zone_sh_t);
+
+        for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+            if (ep[i]->zone != zone[z]) {
+                continue;
+            }
+
+            need += sizeof(ngx_http_webhook_zone_entry_t);
+
+            for (k = 0; k < ep[i]->nlimits; k++) {
+                windows += ngx_http_webhook_zone_need(&ep[i]->limits[k]);
+            }
+        }
+
+        if (windows && need + windows > room) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "webhook_zone \"%V\" of %uz is too small for the "
+                          "failure windows of its endpoints, it must be at "
+                          "least %uz in %s:%ui",
+                          &zone[z]->name, zone[z]->size,
+                          ngx_align((need + windows) / 63 * 64
+                                    + 5 * ngx_pagesize, ngx_pagesize),
+                          zone[z]->file ? (char *) zone[z]->file : "-",
+                          zone[z]->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_zone_windows(ngx_cycle_t *cycle,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_uint_t                    i, shared;
+    ngx_http_webhook_zone_sh_t   *sh;
+    ngx_http_webhook_counters_t  *c;
+
+    c = ep->counters;
+    sh = ep->zone->sh;
+
+    /* an endpoint that has found no room is the worker's own */
+
+    shared = ((u_char *) c > (u_char *) sh
+              && (u_char *) c < (u_char *) sh + sh->bottom);
+
+    for (i = 0; i < ep->nlimits; i++) {
+        if (ngx_http_webhook_zone_place(cycle, ep->zone,
+                                        shared ? &c->windows[i] : NULL,
+                                        &ep->limits[i], &ep->name)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_zone_window(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone)
+{
+    if (zone->limit.n == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_zone_place(cycle, zone, &zone->sh->window,
+                                       &zone->limit, &zone->name);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_zone_place(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone,
+    ngx_atomic_t *offset, ngx_http_webhook_limit_t *limit, ngx_str_t *name)
+{
+    size_t                       size, old, used;
+    wh_window_t                 *w;
+    ngx_http_webhook_zone_sh_t  *sh;
+
+    sh = zone->sh;
+    size = ngx_align(wh_window_size(limit->n), sizeof(uint64_t));
+
+    w = NULL;
+
+    if (offset == NULL) {
+        goto own;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    old = *offset;
+
+    if (old && wh_window_fits((wh_window_t *) ((u_char *) sh + old), limit->n))
+    {
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+
+        limit->window = (wh_window_t *) ((u_char *) sh + old);
+        return NGX_OK;
+    }
+
+    used = offsetof(ngx_http_webhook_zone_sh_t, entries)
+           + sh->n * sizeof(ngx_http_webhook_zone_entry_t);
+
+    if (size <= sh->bottom - used) {
+
+        /* whoever is killed from here on has taken the room, no more */
+
+        sh->bottom -= size;
+
+        w = (wh_window_t *) ((u_char *) sh + sh->bottom);
+        ngx_memzero(w, size);
+
+        wh_window_init(w, limit->n);
+
+        if (old) {
+            (void) wh_window_copy(w, (u_char *) sh + old, size);
+        }
+
+        ngx_memory_barrier();
+
+        *offset = sh->bottom;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+own:
+
+    if (w == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "no room for a failure window of \"%V\" in webhook zone "
+                      "\"%V\", each worker process counts for itself until "
+                      "nginx is started again", name, &zone->name);
+
+        w = ngx_pcalloc(cycle->pool, size);
+        if (w == NULL) {
+            return NGX_ERROR;
+        }
+
+        wh_window_init(w, limit->n);
+    }
+
+    limit->window = w;
+
+    return NGX_OK;
+}
+
+
+ngx_http_webhook_limit_t *
+ngx_http_webhook_zone_limit(ngx_http_webhook_zone_t *zone)
+{
+    return &zone->limit;
+}
+
+
+ngx_str_t *
+ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone)
+{
+    return &zone->name;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_zone_restore(ngx_http_webhook_zone_t *zone)
+{
+    return ngx_atomic_cmp_set(&zone->sh->restored, 0, 1);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_zone_generation(ngx_http_webhook_zone_t *zone)
+{
+    return zone->sh->generation;
+}
+
+
+void
+ngx_http_webhook_zone_changed(ngx_http_webhook_zone_t *zone)
+{
+    (void) ngx_atomic_fetch_add(&zone->sh->generation, 1);
 }
 
 

@@ -10,7 +10,9 @@
 #define _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_
 
 
-#include "ngx_http_webhook_module.h"
+#include "ngx_http_webhook_endpoint.h"
+
+#include "wh_state.h"
 
 
 /* what becomes of a trigger's match; names in ngx_http_webhook_result_name() */
@@ -55,10 +57,16 @@ typedef struct {
     ngx_atomic_t                  mistyped;  /* values not of their type */
     ngx_atomic_t                  permits[NGX_HTTP_WEBHOOK_PERMITS];
     ngx_atomic_t                  wanted;    /* somebody waits for a permit */
+    wh_cell_t                     cell;      /* enabled or disabled */
+    ngx_atomic_t                  windows[NGX_HTTP_WEBHOOK_LIMITS];
+                                             /* where they are, 0: none */
+    ngx_atomic_t                  restored;  /* out of the store */
+    ngx_atomic_t                  changes;   /* of windows */
+    ngx_atomic_t                  stored;    /* those that the store has */
 } ngx_http_webhook_counters_t;
 
 
-/* "webhook_zone NAME SIZE;" */
+/* "webhook_zone NAME SIZE [disable=N/TIME];" */
 char *ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -76,6 +84,32 @@ char *ngx_http_webhook_zone_init(ngx_conf_t *cf,
  */
 ngx_http_webhook_counters_t *ngx_http_webhook_zone_counters(
     ngx_http_webhook_zone_t *zone, ngx_str_t *endpoint);
+
+/* after endpoints are known: is there room for all their windows? */
+char *ngx_http_webhook_zone_check(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * The windows of an endpoint, or of the zone itself, made on first use, are
+ * put into its limits.  NGX_ERROR: no memory.  Takes the zone's lock.
+ */
+ngx_int_t ngx_http_webhook_zone_windows(ngx_cycle_t *cycle,
+    ngx_http_webhook_endpoint_t *ep);
+ngx_int_t ngx_http_webhook_zone_window(ngx_cycle_t *cycle,
+    ngx_http_webhook_zone_t *zone);
+
+/* of all endpoints of the zone; n is 0 when there is none */
+ngx_http_webhook_limit_t *ngx_http_webhook_zone_limit(
+    ngx_http_webhook_zone_t *zone);
+
+ngx_str_t *ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone);
+
+/* true to the first one who asks: what the store has is to be read */
+ngx_uint_t ngx_http_webhook_zone_restore(ngx_http_webhook_zone_t *zone);
+
+/* transitions of all endpoints of the zone so far, and one more of them */
+ngx_uint_t ngx_http_webhook_zone_generation(ngx_http_webhook_zone_t *zone);
+void ngx_http_webhook_zone_changed(ngx_http_webhook_zone_t *zone);
 
 /* counts one result of a trigger in a zone; no lock */
 void ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,

@@ -171,6 +171,7 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     item->moved = 1;
     lane->nmoved++;
     item->progress = loaded->progress;
+    lane->held = NGX_HTTP_WEBHOOK_HELD_UNKNOWN;
 
     if (!item->inflight) {
         ngx_http_webhook_lane_unlist(lane, item);

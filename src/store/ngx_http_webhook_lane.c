@@ -12,6 +12,8 @@
 static ngx_http_webhook_item_t *ngx_http_webhook_lane_next_ready(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
     uint64_t now, uint64_t *planned);
+static ngx_uint_t ngx_http_webhook_lane_usable(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
 static ngx_http_webhook_lane_t *ngx_http_webhook_lane_find(
     ngx_http_webhook_store_t *st, ngx_str_t *id, uint32_t *hash,
     unsigned shard, wh_str_t *name, wh_str_t *key);
@@ -301,6 +303,110 @@ ngx_http_webhook_lane_next(ngx_http_webhook_store_t *st,
     }
 
     return NULL;
+}
+
+
+ngx_http_webhook_item_t *
+ngx_http_webhook_lane_head(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    if (ngx_queue_empty(&lane->items)
+        || !ngx_http_webhook_lane_usable(st, lane))
+    {
+        return NULL;
+    }
+
+    q = ngx_queue_head(&lane->items);
+    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+    return (item->inflight || !ngx_http_webhook_lane_known(lane, item)) ? NULL
+                                                                        : item;
+}
+
+
+ngx_http_webhook_item_t *
+ngx_http_webhook_lane_tail(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    if (ngx_queue_empty(&lane->items)
+        || !ngx_http_webhook_lane_usable(st, lane))
+    {
+        return NULL;
+    }
+
+    q = ngx_queue_last(&lane->items);
+    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+    return item->inflight ? NULL : item;
+}
+
+
+/* ours, and known as far as it is in memory; a lost one is not freed here */
+
+static ngx_uint_t
+ngx_http_webhook_lane_usable(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    uint64_t                   word;
+    ngx_http_webhook_shard_t  *sh;
+
+    sh = &st->shards[lane->shard];
+    word = wh_shard_read(&st->journal, lane->shard);
+
+    return !st->leaving && !sh->loading
+           && wh_shard_owner(word) == st->slot
+           && wh_shard_fence(word) == sh->fence;
+}
+
+
+void
+ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane, uint64_t held,
+    uint64_t now)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_item_t  *item;
+
+    if (lane->held == held) {
+        return;
+    }
+
+    lane->held = held;
+
+    for (q = ngx_queue_head(&lane->items);
+         q != ngx_queue_sentinel(&lane->items);
+         q = ngx_queue_next(q))
+    {
+        item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+
+        ngx_http_webhook_item_shift(item, held);
+
+        if (item->ready || item->later) {
+            ngx_http_webhook_lane_unlist(lane, item);
+            ngx_http_webhook_lane_list(lane, item, now);
+        }
+    }
+}
+
+
+void
+ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item, uint64_t held)
+{
+    uint64_t  ms;
+
+    if (item->progress.first && held > item->progress.held) {
+        ms = held - item->progress.held;
+
+        item->progress.first += ms;
+        item->progress.planned += ms;
+    }
+
+    item->progress.held = held;
 }
 
 

@@ -87,7 +87,10 @@ struct ngx_http_webhook_lane_s {
     ngx_uint_t                    inflight;
     ngx_event_t                   timer;
     ngx_queue_t                   wait;       /* for a permit or a socket */
+    uint64_t                      held;       /* ms, as its deliveries know */
     unsigned                      waiting:1;
+    unsigned                      holding:1;  /* its endpoint is disabled */
+    unsigned                      probe:1;    /* is to send one */
 };
 
 
@@ -107,6 +110,10 @@ struct ngx_http_webhook_driver_s {
     /* this worker ends gracefully */
     void   (*leave)(ngx_http_webhook_store_t *st);
 
+    /* what ngx_http_webhook_store_state() was given; NGX_OK, or again later */
+    void   (*stored)(void *data, u_char type, uint64_t number,
+                     ngx_int_t rc);
+
     /* the permits of a stopped or dead worker are void */
     void   (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
 };
@@ -119,6 +126,23 @@ struct ngx_http_webhook_driver_s {
 ngx_http_webhook_item_t *ngx_http_webhook_lane_next(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
     uint64_t now, uint64_t *planned);
+
+/* the first one in memory, whenever it is due; NULL: none, or in flight */
+ngx_http_webhook_item_t *ngx_http_webhook_lane_head(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane);
+
+/* the last one, likewise; there may be more in front of it */
+ngx_http_webhook_item_t *ngx_http_webhook_lane_tail(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane);
+
+/*
+ * The endpoint was disabled for "held" ms so far: the clock of deliveries
+ * stood still, their times are later by what they did not know of.
+ */
+void ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane,
+    uint64_t held, uint64_t now);
+void ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item,
+    uint64_t held);
 
 /*
  * The delivery's record, copied into "pool".  NGX_OK; NGX_DECLINED: it is not
@@ -161,6 +185,17 @@ ngx_uint_t ngx_http_webhook_lane_alive(ngx_http_webhook_store_t *st,
 /* to be driven in the next turn of the loop */
 void ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
+
+/*
+ * Keeps a state, or the windows of a zone ('z') or an endpoint ('e'), by its
+ * name; "number" is the second word of what "pack" writes, and a newer one is
+ * not written over.  The driver is told of the end.  NGX_ERROR: no memory.
+ */
+typedef size_t (*ngx_http_webhook_pack_pt)(void *data, u_char *p);
+
+ngx_int_t ngx_http_webhook_store_state(ngx_http_webhook_store_t *st,
+    u_char type, ngx_str_t *name, uint64_t number, size_t size,
+    ngx_http_webhook_pack_pt pack, void *data);
 
 /* wakes the workers beside this one */
 void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);

@@ -26,6 +26,7 @@
 #define NGX_HTTP_WEBHOOK_LANE_LOW      16
 #define NGX_HTTP_WEBHOOK_LANE_LATER    1024   /* order none: waiting ones */
 #define NGX_HTTP_WEBHOOK_DUE           2000   /* ms ahead of a lane's time */
+#define NGX_HTTP_WEBHOOK_HELD_UNKNOWN  UINT64_MAX   /* of a lane */
 #define NGX_HTTP_WEBHOOK_VISIT_OPS     1024
 #define NGX_HTTP_WEBHOOK_VISIT_SIZE    (4 * 1024 * 1024)
 

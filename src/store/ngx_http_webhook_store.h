@@ -98,6 +98,24 @@ char *ngx_http_webhook_store_init_conf(ngx_conf_t *cf,
 ngx_int_t ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 
+/*
+ * Master, once it has the store: what is kept of an endpoint ('e') or a zone
+ * ('z') by its name.  "restore" is called for each of "n" that there is; the
+ * value is valid in the call only.
+ */
+typedef struct {
+    u_char      type;
+    ngx_str_t  *name;
+    void       *data;
+} ngx_http_webhook_kept_t;
+
+typedef void (*ngx_http_webhook_restore_pt)(ngx_http_webhook_kept_t *kept,
+    ngx_str_t *value, ngx_log_t *log);
+
+void ngx_http_webhook_store_states(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_kept_t *kept, ngx_uint_t n,
+    ngx_http_webhook_restore_pt restore, ngx_log_t *log);
+
 /* worker; "driver" sends, see ngx_http_webhook_lane.h */
 ngx_int_t ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_driver_t *driver);

@@ -427,3 +427,37 @@ ngx_http_webhook_store_chown(ngx_http_webhook_store_conf_t *sc,
 
     return NGX_OK;
 }
+
+
+void
+ngx_http_webhook_store_states(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_kept_t *kept, ngx_uint_t n,
+    ngx_http_webhook_restore_pt restore, ngx_log_t *log)
+{
+    size_t                          len;
+    u_char                          key[NGX_HTTP_WEBHOOK_KEY_SIZE];
+    ngx_str_t                       value;
+    ngx_uint_t                      i;
+    ngx_http_webhook_reader_t      *rd;
+    ngx_http_webhook_store_conf_t  *sc;
+
+    sc = wmcf->store;
+
+    rd = ngx_http_webhook_warehouse_reader(sc->path.data, sc->size, log);
+    if (rd == NULL) {
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        len = ngx_http_webhook_warehouse_state_key(key, kept[i].type,
+                                                   kept[i].name);
+
+        if (ngx_http_webhook_warehouse_reader_get(rd, key, len, &value)
+            == NGX_OK)
+        {
+            restore(&kept[i], &value, log);
+        }
+    }
+
+    ngx_http_webhook_warehouse_reader_done(rd);
+}

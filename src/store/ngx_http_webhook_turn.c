@@ -121,6 +121,33 @@ ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
 }
 
 
+ngx_int_t
+ngx_http_webhook_store_state(ngx_http_webhook_store_t *st, u_char type,
+    ngx_str_t *name, uint64_t number, size_t size,
+    ngx_http_webhook_pack_pt pack, void *data)
+{
+    ngx_http_webhook_op_t  *op;
+
+    op = ngx_alloc(sizeof(ngx_http_webhook_op_t) + size, st->log);
+    if (op == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(op, sizeof(ngx_http_webhook_op_t));
+
+    op->type = NGX_HTTP_WEBHOOK_OP_STATE;
+    op->number = number;
+    op->item = data;
+    op->data = (u_char *) op + sizeof(ngx_http_webhook_op_t);
+    op->len = pack(data, op->data);
+    op->keylen = ngx_http_webhook_warehouse_state_key(op->key, type, name);
+
+    ngx_http_webhook_turn_add(st, op);
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op)
@@ -134,7 +161,9 @@ ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
 
     sh = &st->shards[op->shard];
 
-    if (sh->owned && sh->fence == op->fence) {
+    if (op->type != NGX_HTTP_WEBHOOK_OP_STATE
+        && sh->owned && sh->fence == op->fence)
+    {
         sh->nbusy++;
     }
 
@@ -545,6 +574,11 @@ ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
     ngx_uint_t                 mine;
     ngx_http_webhook_item_t   *item;
     ngx_http_webhook_shard_t  *sh;
+
+    if (op->type == NGX_HTTP_WEBHOOK_OP_STATE) {
+        st->driver->stored(op->item, op->key[1], op->number, op->rc);
+        return;
+    }
 
     sh = &st->shards[op->shard];
     mine = (sh->owned && sh->fence == op->fence);

@@ -422,7 +422,7 @@ ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st)
 }
 
 
-/* all of it lives in the warehouse, and its first one is not due */
+/* all of it lives in the warehouse, and its first one is not to be sent */
 
 static ngx_uint_t
 ngx_http_webhook_turn_waits(ngx_http_webhook_lane_t *lane, uint64_t due)
@@ -439,7 +439,7 @@ ngx_http_webhook_turn_waits(ngx_http_webhook_lane_t *lane, uint64_t due)
     q = ngx_queue_head(&lane->items);
     item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
 
-    if (item->progress.planned <= due) {
+    if (item->progress.planned <= due && !lane->holding) {
         return 0;
     }
 

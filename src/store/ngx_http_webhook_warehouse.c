@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_webhook_warehouse_write(
     ngx_uint_t room);
 static int ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w,
     MDB_txn *txn, ngx_http_webhook_op_t *op, uint64_t *dead);
+static int ngx_http_webhook_warehouse_op_state(
+    ngx_http_webhook_warehouse_t *w, MDB_txn *txn, ngx_http_webhook_op_t *op);
 static int ngx_http_webhook_warehouse_purge(ngx_http_webhook_warehouse_t *w,
     MDB_txn *txn, uint64_t *dead, ngx_uint_t full, ngx_uint_t most,
     ngx_uint_t *purged);
@@ -168,6 +170,12 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
             continue;
         }
 
+        if (op->type == NGX_HTTP_WEBHOOK_OP_STATE) {
+            op->rc = NGX_OK;
+            rc = ngx_http_webhook_warehouse_op_state(w, txn, op);
+            continue;
+        }
+
         word = wh_shard_read(w->journal, op->shard);
 
         if (wh_shard_owner(word) != w->slot
@@ -217,6 +225,7 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
         word = wh_shard_read(w->journal, op->shard);
 
         if (op->rc == NGX_OK
+            && op->type != NGX_HTTP_WEBHOOK_OP_STATE
             && (wh_shard_owner(word) != w->slot
                 || wh_shard_fence(word) != op->fence))
         {
@@ -313,6 +322,43 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
 }
 
 
+/* the number of a transition is the second word of each state */
+
+static int
+ngx_http_webhook_warehouse_op_state(ngx_http_webhook_warehouse_t *w,
+    MDB_txn *txn, ngx_http_webhook_op_t *op)
+{
+    int       rc;
+    MDB_val   key, value;
+    uint64_t  head[2];
+
+    key.mv_data = op->key;
+    key.mv_size = op->keylen;
+
+    rc = mdb_get(txn, w->dbi, &key, &value);
+
+    if (rc == 0 && value.mv_size >= sizeof(head)) {
+        ngx_memcpy(head, value.mv_data, sizeof(head));
+
+        if (head[1] > op->number) {
+
+            /* another worker process was faster, and knows more */
+
+            return 0;
+        }
+    }
+
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    value.mv_data = op->data;
+    value.mv_size = op->len;
+
+    return mdb_put(txn, w->dbi, &key, &value, 0);
+}
+
+
 /* the oldest dead letters make room, a few a visit */
 
 static int
@@ -403,6 +449,22 @@ ngx_http_webhook_warehouse_key(u_char *key, unsigned shard, ngx_str_t *name,
     ngx_http_webhook_put_be(p + 8, index, 2);
 
     return p + 10 - key;
+}
+
+
+size_t
+ngx_http_webhook_warehouse_state_key(u_char *key, u_char type,
+    ngx_str_t *name)
+{
+    size_t  len;
+
+    len = ngx_min(name->len, WH_NAME_MAX);
+
+    key[0] = 's';
+    key[1] = type;
+    ngx_memcpy(key + 2, name->data, len);
+
+    return len + 2;
 }
 
 

@@ -9,6 +9,9 @@
  *         a queued delivery
  *     'd' time (8) seq (8) index (2)
  *         a dead letter; its value holds the 'q' key it had
+ *     's' 'e' or 'z' name
+ *         what is known of an endpoint or of a zone: failures, and whether it
+ *         is disabled
  *     'm' a word
  *         version, epoch, number of dead letters
  *
@@ -47,13 +50,15 @@ typedef struct {
     uint8_t                          class;
     uint8_t                          end;       /* dead letters only */
     uint32_t                         throttled; /* of the attempts */
+    uint64_t                         held;      /* see wh_state_held() */
 } ngx_http_webhook_progress_t;
 
 
 typedef enum {
     NGX_HTTP_WEBHOOK_OP_PUT = 0,     /* queued delivery, new or changed */
     NGX_HTTP_WEBHOOK_OP_DELETE,      /* queued delivery has ended */
-    NGX_HTTP_WEBHOOK_OP_BURY         /* ... and becomes a dead letter */
+    NGX_HTTP_WEBHOOK_OP_BURY,        /* ... and becomes a dead letter */
+    NGX_HTTP_WEBHOOK_OP_STATE        /* of no shard: a state, or windows */
 } ngx_http_webhook_op_e;
 
 
@@ -68,6 +73,7 @@ struct ngx_http_webhook_op_s {
     size_t                           keylen;
     u_char                           key[NGX_HTTP_WEBHOOK_KEY_SIZE];
     ngx_http_webhook_progress_t      progress;
+    uint64_t                         number;    /* of a state */
     u_char                          *data;      /* the record */
     size_t                           len;
     void                            *item;      /* the caller's */
@@ -189,6 +195,23 @@ ngx_int_t ngx_http_webhook_warehouse_create(u_char *dir, size_t size,
 ngx_int_t ngx_http_webhook_warehouse_open(ngx_http_webhook_warehouse_t *w,
     u_char *dir);
 void ngx_http_webhook_warehouse_close(ngx_http_webhook_warehouse_t *w);
+
+/*
+ * Master: reads states, the worker processes of others may write meanwhile.
+ * NULL: there is no database that could be read.  The value of a key ('s')
+ * is valid until the end.  NGX_DECLINED: there is none.
+ */
+typedef struct ngx_http_webhook_reader_s  ngx_http_webhook_reader_t;
+
+ngx_http_webhook_reader_t *ngx_http_webhook_warehouse_reader(u_char *dir,
+    size_t size, ngx_log_t *log);
+ngx_int_t ngx_http_webhook_warehouse_reader_get(ngx_http_webhook_reader_t *rd,
+    u_char *key, size_t len, ngx_str_t *value);
+void ngx_http_webhook_warehouse_reader_done(ngx_http_webhook_reader_t *rd);
+
+/* the 's' key of an endpoint ('e') or of a zone ('z'); returns its length */
+size_t ngx_http_webhook_warehouse_state_key(u_char *key, u_char type,
+    ngx_str_t *name);
 
 /* runs in a thread */
 void ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,

@@ -12,6 +12,13 @@
 #define NGX_HTTP_WEBHOOK_READERS  512
 
 
+struct ngx_http_webhook_reader_s {
+    MDB_env  *env;
+    MDB_txn  *txn;
+    MDB_dbi   dbi;
+};
+
+
 static ngx_int_t ngx_http_webhook_warehouse_check(u_char *dir, size_t size,
     ngx_log_t *log);
 static ngx_uint_t ngx_http_webhook_warehouse_whole(MDB_env *env, u_char *dir);
@@ -304,4 +311,66 @@ failed:
                   mdb_strerror(rc));
 
     return NGX_ERROR;
+}
+
+
+ngx_http_webhook_reader_t *
+ngx_http_webhook_warehouse_reader(u_char *dir, size_t size, ngx_log_t *log)
+{
+    int                         rc;
+    ngx_http_webhook_reader_t  *rd;
+
+    rd = ngx_calloc(sizeof(ngx_http_webhook_reader_t), log);
+    if (rd == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_webhook_warehouse_open_env(dir, size, &rd->env, &rd->dbi, &rc)
+        == NGX_OK)
+    {
+        rc = mdb_txn_begin(rd->env, NULL, MDB_RDONLY, &rd->txn);
+
+        if (rc == 0) {
+            return rd;
+        }
+
+        mdb_env_close(rd->env);
+    }
+
+    ngx_log_error(NGX_LOG_ALERT, log, 0,
+                  "webhook_store \"%s\": cannot read the states of "
+                  "endpoints: %s", dir, mdb_strerror(rc));
+
+    ngx_free(rd);
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_webhook_warehouse_reader_get(ngx_http_webhook_reader_t *rd,
+    u_char *key, size_t len, ngx_str_t *value)
+{
+    MDB_val  k, v;
+
+    k.mv_data = key;
+    k.mv_size = len;
+
+    if (mdb_get(rd->txn, rd->dbi, &k, &v) != 0) {
+        return NGX_DECLINED;
+    }
+
+    value->data = v.mv_data;
+    value->len = v.mv_size;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_warehouse_reader_done(ngx_http_webhook_reader_t *rd)
+{
+    mdb_txn_abort(rd->txn);
+    mdb_env_close(rd->env);
+    ngx_free(rd);
 }

@@ -1,0 +1,86 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Which endpoints are disabled, and since when: what attempts come to is
+ * counted, and an operator has the last word.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_DISABLE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_DISABLE_H_INCLUDED_
+
+
+#include "ngx_http_webhook_zone.h"
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS = 0,
+    NGX_HTTP_WEBHOOK_OUTCOME_FAILURE,
+    NGX_HTTP_WEBHOOK_OUTCOME_GONE,     /* 410 */
+    NGX_HTTP_WEBHOOK_OUTCOME_NONE      /* not an attempt */
+} ngx_http_webhook_outcome_e;
+
+
+#define NGX_HTTP_WEBHOOK_STATE_VERSION  1
+
+
+/* "N/TIME" into limit->n, limit->time; NGX_ERROR: it is none */
+ngx_int_t ngx_http_webhook_disable_rate(ngx_str_t *value,
+    ngx_http_webhook_limit_t *limit);
+
+/*
+ * Directives of an endpoint: NULL, or what is allowed instead of *bad, which
+ * is set.
+ */
+char *ngx_http_webhook_disable_line(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
+char *ngx_http_webhook_disable_while(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
+char *ngx_http_webhook_disable_probe(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
+
+/*
+ * The endpoint's state as of "now" (ms since the epoch): a ban that is over
+ * has ended.  No lock, no system call.
+ */
+void ngx_http_webhook_disable_state(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now, wh_state_t *s);
+
+/*
+ * What has become of an attempt; "first": it was the first of its delivery;
+ * "probe": it was one.  Makes the transitions that follow, and logs them.
+ */
+void ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_outcome_e outcome, ngx_uint_t first, ngx_uint_t probe,
+    uint64_t now);
+
+/* operators' commands: NGX_OK, or NGX_DECLINED: it was so already */
+ngx_int_t ngx_http_webhook_disable_by_operator(
+    ngx_http_webhook_endpoint_t *ep, uint64_t now);
+ngx_int_t ngx_http_webhook_enable_by_operator(
+    ngx_http_webhook_endpoint_t *ep, uint64_t now);
+
+/* NGX_OK: a probe is due, and this worker has to send it */
+ngx_int_t ngx_http_webhook_disable_probe_begin(
+    ngx_http_webhook_endpoint_t *ep, uint64_t now, ngx_msec_t lease);
+
+/* true when the store has the endpoint's state and its windows */
+ngx_uint_t ngx_http_webhook_disable_stored(ngx_http_webhook_endpoint_t *ep);
+
+/* "window", "operator" and so on; "enabled" */
+char *ngx_http_webhook_disable_reason(wh_state_e reason);
+
+/*
+ * The state and the windows of an endpoint for the store, or of a zone when
+ * "ep" is NULL: octets needed at most; octets written; and back.
+ */
+size_t ngx_http_webhook_disable_size(ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_zone_t *zone);
+size_t ngx_http_webhook_disable_pack(ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_zone_t *zone, u_char *p);
+ngx_int_t ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_zone_t *zone, u_char *p, size_t len);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_DISABLE_H_INCLUDED_ */
