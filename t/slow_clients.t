@@ -375,8 +375,10 @@ SKIP: {
 
 	# what malloc() once had it keeps, and zlib does not use all at first
 
-	cmp_ok($left[4] - $left[3], '<=', $memory * 1048576 / 16,
-		'the last round takes no more than the one before: '
+	my ($most) = sort { $b <=> $a } @left[0 .. 3];
+
+	cmp_ok($left[4] - $most, '<=', $memory * 1048576 / 16,
+		'the last round takes no more than those before: '
 		. join ', ', map { mb($_) } @left);
 }
 

@@ -59,6 +59,8 @@ static ngx_int_t ngx_http_webhook_delivery_refuse(
 static void ngx_http_webhook_delivery_probe(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, uint64_t now);
 static void ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_delivery_release(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep);
 static void ngx_http_webhook_delivery_unhold(ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_held_timer(
     ngx_http_webhook_delivery_t *d, wh_state_t *s, uint64_t now);
@@ -608,7 +610,7 @@ ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
     /* delays of this delivery add to a clock that has stood still so far */
 
     ngx_http_webhook_disable_state(a->endpoint, now, &s);
-    ngx_http_webhook_item_shift(item, wh_state_held(&s, now));
+    (void) ngx_http_webhook_item_shift(item, wh_state_held(&s, now));
 
     ngx_http_webhook_disable_report(a->endpoint, outcome,
                                     item->progress.attempts == 0, a->probe,
@@ -637,7 +639,10 @@ ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
     now = ngx_http_webhook_store_now();
     next = now;
 
-    if (a->probe) {
+    if (a->probe
+        && !(a->class == NGX_HTTP_WEBHOOK_STATUS
+             && ngx_http_webhook_statuses_has(&ep->permanent, a->status)))
+    {
 
         /* it tells of the endpoint, and takes nothing from the delivery */
 
@@ -736,7 +741,7 @@ ngx_http_webhook_delivery_hold(ngx_http_webhook_store_t *st,
 
         if (item) {
             lane->held = wh_state_held(s, now);
-            ngx_http_webhook_item_shift(item, lane->held);
+            (void) ngx_http_webhook_item_shift(item, lane->held);
 
             (void) ngx_http_webhook_delivery_send(st, lane, item);
             return;
@@ -870,8 +875,6 @@ ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st)
     uint64_t                       now;
     wh_state_t                     s;
     ngx_uint_t                     i, generation;
-    ngx_queue_t                   *q;
-    ngx_http_webhook_lane_t       *lane;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_main_conf_t  *wmcf;
     ngx_http_webhook_endpoint_t  **ep;
@@ -907,13 +910,24 @@ ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st)
             continue;
         }
 
-        while (!ngx_queue_empty(&ep[i]->held)) {
-            q = ngx_queue_head(&ep[i]->held);
-            lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+        ngx_http_webhook_delivery_release(st, ep[i]);
+    }
+}
 
-            ngx_http_webhook_delivery_unhold(lane);
-            ngx_http_webhook_lane_ready(st, lane);
-        }
+
+static void
+ngx_http_webhook_delivery_release(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_lane_t  *lane;
+
+    while (!ngx_queue_empty(&ep->held)) {
+        q = ngx_queue_head(&ep->held);
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+
+        ngx_http_webhook_delivery_unhold(lane);
+        ngx_http_webhook_lane_ready(st, lane);
     }
 }
 
@@ -989,6 +1003,13 @@ ngx_http_webhook_delivery_held_handler(ngx_event_t *ev)
         ngx_http_webhook_disable_state(ep[i], now, &s);
 
         if (s.reason == WH_STATE_ENABLED) {
+
+            /*
+             * not by the counter of transitions: another worker may have
+             * ended the ban, and not have counted that yet
+             */
+
+            ngx_http_webhook_delivery_release(st, ep[i]);
             continue;
         }
 

@@ -23,9 +23,11 @@ static ngx_http_webhook_limit_t *ngx_http_webhook_disable_limits(
     ngx_uint_t *n);
 static size_t ngx_http_webhook_disable_window_size(
     ngx_http_webhook_limit_t *limit);
+static ngx_uint_t ngx_http_webhook_disable_counts(
+    ngx_http_webhook_endpoint_t *ep);
 static ngx_uint_t ngx_http_webhook_disable_enabled(
     ngx_http_webhook_endpoint_t *ep, wh_state_t *s, wh_state_t *next,
-    char *why);
+    ngx_uint_t forget, char *why);
 
 
 /*
@@ -251,9 +253,23 @@ ngx_http_webhook_disable_state(ngx_http_webhook_endpoint_t *ep, uint64_t now,
             return;
         }
 
-        (void) ngx_http_webhook_disable_enabled(ep, s, &next,
+        /* nothing has succeeded yet: what else is counted goes on */
+
+        (void) ngx_http_webhook_disable_enabled(ep, s, &next, 0,
                                                 "its ban is over");
     }
+}
+
+
+/* true if failures may lead to something, and so are worth to be stored */
+
+static ngx_uint_t
+ngx_http_webhook_disable_counts(ngx_http_webhook_endpoint_t *ep)
+{
+    return ep->nlimits
+           || ep->consecutive
+           || ep->after
+           || ngx_http_webhook_zone_limit(ep->zone)->n;
 }
 
 
@@ -266,7 +282,7 @@ ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
     wh_state_t                    s, next;
     ngx_uint_t                    i;
     wh_state_cause_t              cause;
-    ngx_http_webhook_limit_t     *limit;
+    ngx_http_webhook_limit_t     *limit, *longest;
     ngx_http_webhook_counters_t  *c;
 
     c = ep->counters;
@@ -279,7 +295,7 @@ ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
            == WH_OK)
     {
         if (next.reason == WH_STATE_ENABLED) {
-            (void) ngx_http_webhook_disable_enabled(ep, &s, &next,
+            (void) ngx_http_webhook_disable_enabled(ep, &s, &next, 1,
                                                     "a probe has succeeded");
 
         } else if (wh_cell_write(&c->cell, &s, &next) == WH_OK) {
@@ -295,7 +311,7 @@ ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
 
     case NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS:
 
-        if (c->cell.row) {
+        if (c->cell.row && ngx_http_webhook_disable_counts(ep)) {
             (void) ngx_atomic_fetch_add(&c->changes, 1);
         }
 
@@ -332,6 +348,8 @@ ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
         ngx_http_webhook_disable_zone(ep, now);
     }
 
+    longest = NULL;
+
     for (i = 0; i < ep->nlimits; i++) {
         limit = &ep->limits[i];
 
@@ -341,14 +359,27 @@ ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
             continue;
         }
 
-        cause.reason = WH_STATE_WINDOW;
-        cause.count = limit->n + 1;
-        cause.ban = limit->ban;
+        /* without a ban it is for good */
 
-        (void) ngx_http_webhook_disable_by(ep, &cause, limit, now);
+        if (longest == NULL
+            || (longest->ban && (limit->ban == 0
+                                 || limit->ban > longest->ban)))
+        {
+            longest = limit;
+        }
     }
 
-    (void) ngx_atomic_fetch_add(&c->changes, 1);
+    if (longest) {
+        cause.reason = WH_STATE_WINDOW;
+        cause.count = longest->n + 1;
+        cause.ban = longest->ban;
+
+        (void) ngx_http_webhook_disable_by(ep, &cause, longest, now);
+    }
+
+    if (ngx_http_webhook_disable_counts(ep)) {
+        (void) ngx_atomic_fetch_add(&c->changes, 1);
+    }
 
     cause.count = (uint32_t) ngx_min(row, NGX_MAX_UINT32_VALUE);
     cause.ban = 0;
@@ -463,7 +494,7 @@ ngx_http_webhook_disable_zone(ngx_http_webhook_endpoint_t *ep, uint64_t now)
 
 static ngx_uint_t
 ngx_http_webhook_disable_enabled(ngx_http_webhook_endpoint_t *ep,
-    wh_state_t *s, wh_state_t *next, char *why)
+    wh_state_t *s, wh_state_t *next, ngx_uint_t forget, char *why)
 {
     ngx_uint_t                    i;
     ngx_http_webhook_counters_t  *c;
@@ -474,11 +505,14 @@ ngx_http_webhook_disable_enabled(ngx_http_webhook_endpoint_t *ep,
         return 0;
     }
 
-    for (i = 0; i < ep->nlimits; i++) {
-        wh_window_reset(ep->limits[i].window);
-    }
+    if (forget) {
 
-    wh_cell_succeeded(&c->cell);
+        for (i = 0; i < ep->nlimits; i++) {
+            wh_window_reset(ep->limits[i].window);
+        }
+
+        wh_cell_succeeded(&c->cell);
+    }
 
     ngx_http_webhook_zone_changed(ep->zone);
 
@@ -521,7 +555,7 @@ ngx_http_webhook_enable_by_operator(ngx_http_webhook_endpoint_t *ep,
             return NGX_DECLINED;
         }
 
-    } while (!ngx_http_webhook_disable_enabled(ep, &s, &next,
+    } while (!ngx_http_webhook_disable_enabled(ep, &s, &next, 1,
                                                "by an operator"));
 
     return NGX_OK;

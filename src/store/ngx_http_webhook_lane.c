@@ -384,9 +384,9 @@ ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane, uint64_t held,
     {
         item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
 
-        ngx_http_webhook_item_shift(item, held);
-
-        if (item->ready || item->later) {
+        if (ngx_http_webhook_item_shift(item, held)
+            && (item->ready || item->later))
+        {
             ngx_http_webhook_lane_unlist(lane, item);
             ngx_http_webhook_lane_list(lane, item, now);
         }
@@ -394,19 +394,26 @@ ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane, uint64_t held,
 }
 
 
-void
+ngx_uint_t
 ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item, uint64_t held)
 {
-    uint64_t  ms;
+    uint64_t    ms;
+    ngx_uint_t  shifted;
+
+    shifted = 0;
 
     if (item->progress.first && held > item->progress.held) {
         ms = held - item->progress.held;
 
         item->progress.first += ms;
         item->progress.planned += ms;
+
+        shifted = 1;
     }
 
     item->progress.held = held;
+
+    return shifted;
 }
 
 

@@ -141,7 +141,7 @@ ngx_http_webhook_item_t *ngx_http_webhook_lane_tail(
  */
 void ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane,
     uint64_t held, uint64_t now);
-void ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item,
+ngx_uint_t ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item,
     uint64_t held);
 
 /*

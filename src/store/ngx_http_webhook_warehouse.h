@@ -34,7 +34,7 @@
 
 #define NGX_HTTP_WEBHOOK_KEY_SIZE       (1 + 2 + 1 + WH_NAME_MAX + 1          \
                                          + WH_KEY_MAX + 8 + 2)
-#define NGX_HTTP_WEBHOOK_VALUE_VERSION  2
+#define NGX_HTTP_WEBHOOK_VALUE_VERSION  3
 #define NGX_HTTP_WEBHOOK_STORE_VERSION  1
 
 
@@ -229,7 +229,7 @@ void ngx_http_webhook_strays_free(ngx_http_webhook_stray_t *strays);
 
 /*
  * Before a record, in the machine's order; all integers are checked on use.
- * Version 1 ended before progress.throttled.
+ * Version 1 ended before progress.throttled, version 2 before progress.held.
  */
 
 typedef struct {

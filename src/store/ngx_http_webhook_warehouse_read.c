@@ -456,10 +456,21 @@ ngx_http_webhook_warehouse_head(MDB_val *value,
         return n;
     }
 
-    n = sizeof(ngx_http_webhook_stored_t);
+    switch (head->version) {
 
-    if (head->version != NGX_HTTP_WEBHOOK_VALUE_VERSION || value->mv_size < n)
-    {
+    case 2:
+        n = offsetof(ngx_http_webhook_stored_t, progress.held);
+        break;
+
+    case NGX_HTTP_WEBHOOK_VALUE_VERSION:
+        n = sizeof(ngx_http_webhook_stored_t);
+        break;
+
+    default:
+        return 0;
+    }
+
+    if (value->mv_size < n) {
         return 0;
     }
 
