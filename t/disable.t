@@ -46,6 +46,10 @@ my %endpoint = (
 	dead => 'while_disabled dead; retry 10ms;',
 	probe => 'disable consecutive=1; probe 100ms; retry 1h;',
 	next => 'disable consecutive=1; probe 100ms; retry off;',
+	both => 'disable 1/1s for=100ms; disable consecutive=6; retry '
+		. '10ms ' x 12 . ';',
+	longest => 'disable 1/1h for=50ms; disable 1/1h for=1h; retry 10ms 10ms;',
+	poison => 'disable consecutive=1; probe 100ms; retry 1h; permanent 400;',
 	gate => '',
 );
 
@@ -305,6 +309,34 @@ is(post('/api/endpoints/a/disable', '')->status(), 200,
 	'a command may be repeated');
 is(scalar(() = $t->find_in_log(qr/"a" is disabled: by an operator/)), 1,
 	'without another transition');
+
+# windows beside a ban: its end is no success
+
+$rx->set(rules => { '/both' => 500, '/longest' => 500, '/poison' => [500, 400],
+	'*' => 200 });
+$rx->forget();
+
+get('/both?n=1');
+ok($t->wait_log(qr/"both" is disabled: 6 failures in a row/, 10),
+	'failures in a row go on through bans');
+ok($t->find_in_log(qr/"both" is enabled: its ban is over/), 'there were some');
+
+get('/longest?n=1');
+ok($t->wait_log(qr/"longest" is disabled: 2 failures in 3600000 ms, for 3600000 ms/,
+	10), 'of two bans the longer counts');
+
+# a probe with an event that is refused for good
+
+get('/poison?n=1');
+ok($t->wait_log(qr/"poison" is disabled/, 10), 'an endpoint is disabled');
+get('/poison?n=2');
+ok($t->wait_log(qr/(?:probe failed: status, status 400|failed: status, status 400, it is dead, endpoint: "poison")/, 10),
+	'a probe is refused for good');
+ok($t->wait_log(qr/status 400, it is dead, endpoint: "poison"/, 10),
+	'that ends its event');
+$rx->set(200);
+ok($t->wait_log(qr/"poison" is enabled: a probe has succeeded/, 10),
+	'the next one enables');
 
 done_testing();
 
