@@ -98,6 +98,7 @@ wh_window_add(wh_window_t *w, uint32_t n, uint64_t time, uint64_t now)
                                           value, 0, __ATOMIC_SEQ_CST,
                                           __ATOMIC_SEQ_CST));
 
+    first = 0;
     base = __atomic_load_n(&w->base, __ATOMIC_SEQ_CST);
 
     do {
