@@ -106,13 +106,7 @@ static char *ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
 static char *ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
-static char *ngx_http_webhook_endpoint_disable(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_cmd_t *cmd,
-    ngx_http_webhook_endpoint_conf_t *ec);
-static char *ngx_http_webhook_endpoint_while_disabled(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_cmd_t *cmd,
-    ngx_http_webhook_endpoint_conf_t *ec);
-static char *ngx_http_webhook_endpoint_probe(ngx_conf_t *cf,
+static char *ngx_http_webhook_endpoint_policy(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_flag(ngx_conf_t *cf,
@@ -147,6 +141,15 @@ static char *ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
 
 #define ngx_http_webhook_tls_offset(field)                                    \
     offsetof(ngx_http_webhook_endpoint_conf_t, tls.field)
+
+
+static char *(*ngx_http_webhook_policies[])(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad) =
+{
+    ngx_http_webhook_disable_line,
+    ngx_http_webhook_disable_while,
+    ngx_http_webhook_disable_probe
+};
 
 
 static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
@@ -208,13 +211,13 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
       ngx_http_webhook_endpoint_concurrency, 0, 0 },
 
     { ngx_string("disable"), 1, 3,
-      ngx_http_webhook_endpoint_disable, 0, 1 },
+      ngx_http_webhook_endpoint_policy, 0, 1 },
 
     { ngx_string("while_disabled"), 1, 1,
-      ngx_http_webhook_endpoint_while_disabled, 0, 0 },
+      ngx_http_webhook_endpoint_policy, 1, 0 },
 
     { ngx_string("probe"), 1, 1,
-      ngx_http_webhook_endpoint_probe, 0, 0 },
+      ngx_http_webhook_endpoint_policy, 2, 0 },
 
     { ngx_string("zone"), 1, 1,
       ngx_http_webhook_endpoint_zone, 0, 0 },
@@ -1103,47 +1106,17 @@ ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
 }
 
 
+/* lines that are of the policy's room */
+
 static char *
-ngx_http_webhook_endpoint_disable(ngx_conf_t *cf,
+ngx_http_webhook_endpoint_policy(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
     char       *allowed;
     ngx_str_t  *bad;
 
-    allowed = ngx_http_webhook_disable_line(cf, &ec->endpoint, &bad);
-
-    return allowed ? ngx_http_webhook_endpoint_invalid(cf, bad, &cmd->name,
-                                                       allowed)
-                   : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_webhook_endpoint_while_disabled(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_cmd_t *cmd,
-    ngx_http_webhook_endpoint_conf_t *ec)
-{
-    char       *allowed;
-    ngx_str_t  *bad;
-
-    allowed = ngx_http_webhook_disable_while(cf, &ec->endpoint, &bad);
-
-    return allowed ? ngx_http_webhook_endpoint_invalid(cf, bad, &cmd->name,
-                                                       allowed)
-                   : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_webhook_endpoint_probe(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_cmd_t *cmd,
-    ngx_http_webhook_endpoint_conf_t *ec)
-{
-    char       *allowed;
-    ngx_str_t  *bad;
-
-    allowed = ngx_http_webhook_disable_probe(cf, &ec->endpoint, &bad);
+    allowed = ngx_http_webhook_policies[cmd->offset](cf, &ec->endpoint, &bad);
 
     return allowed ? ngx_http_webhook_endpoint_invalid(cf, bad, &cmd->name,
                                                        allowed)
