@@ -395,7 +395,21 @@ static void
 ngx_http_webhook_body_queue(ngx_http_webhook_body_t *body, u_char *p,
     size_t n)
 {
+    size_t                     rest;
     ngx_http_webhook_block_t  *block;
+
+    if (body->coding == NGX_HTTP_WEBHOOK_IDENTITY) {
+
+        /* an octet beyond what will be parsed tells that there are more */
+
+        rest = body->max_size - body->size;
+
+        if (body->queued > rest) {
+            return;
+        }
+
+        n = ngx_min(n, rest - body->queued + 1);
+    }
 
     block = ngx_http_webhook_body_alloc(body,
                                    sizeof(ngx_http_webhook_block_t) + n);
@@ -403,6 +417,8 @@ ngx_http_webhook_body_queue(ngx_http_webhook_body_t *body, u_char *p,
         ngx_http_webhook_body_starve(body);
         return;
     }
+
+    body->queued += n;
 
     block->next = NULL;
     block->pos = (u_char *) block + sizeof(ngx_http_webhook_block_t);
@@ -435,6 +451,7 @@ ngx_http_webhook_body_drain(ngx_http_webhook_body_t *body)
         }
 
         block->pos += size;
+        body->queued -= size;
 
         if (block->pos != block->last) {
             continue;
@@ -467,6 +484,7 @@ ngx_http_webhook_body_stop(ngx_http_webhook_body_t *body,
         ngx_http_webhook_body_free(body, block);
     }
 
+    body->queued = 0;
     body->backlog = NULL;
     body->last = &body->backlog;
 

@@ -79,6 +79,7 @@ typedef struct {
     size_t                         taken;        /* octets before decoding */
     size_t                         size;         /* and after */
     size_t                         allowance;    /* in this turn */
+    size_t                         queued;       /* octets in the backlog */
     ngx_http_webhook_block_t      *backlog;
     ngx_http_webhook_block_t     **last;
     ngx_event_t                    event;
