@@ -28,6 +28,10 @@
 #define WH_LOST     -6    /* what was referred to is not there any more */
 
 
+/* ms between the clocks of processes: each keeps the time of its loop */
+#define WH_SKEW      1000
+
+
 typedef struct {
     size_t       len;
     const char  *data;

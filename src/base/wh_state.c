@@ -23,14 +23,17 @@ wh_state_rank(uint32_t reason, uint64_t until)
     case WH_STATE_ENABLED:
         return 0;
 
-    case WH_STATE_GONE:
-        return 3;
+    case WH_STATE_QUOTA:
+        return 1;
 
-    case WH_STATE_OPERATOR:
+    case WH_STATE_GONE:
         return 4;
 
+    case WH_STATE_OPERATOR:
+        return 5;
+
     default:
-        return until ? 1 : 2;
+        return until ? 2 : 3;
     }
 }
 
@@ -58,7 +61,10 @@ wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
 
     *next = *s;
 
-    if (s->reason == WH_STATE_ENABLED) {
+    /* what was captured during a pause was not captured while disabled */
+
+    if (s->reason == WH_STATE_ENABLED || s->reason == WH_STATE_QUOTA) {
+        next->held = wh_state_held(s, now);
         next->since = now;
     }
 
@@ -68,9 +74,7 @@ wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
     next->probe = 0;
     next->probing = 0;
 
-    if (cause->probe && cause->reason != WH_STATE_GONE
-        && cause->reason != WH_STATE_OPERATOR)
-    {
+    if (cause->probe && wh_state_probeable(next)) {
         next->probe = wh_state_add(now, cause->probe);
     }
 
@@ -115,6 +119,23 @@ wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next)
 
 
 int
+wh_state_probeable(const wh_state_t *s)
+{
+    switch (s->reason) {
+
+    case WH_STATE_ENABLED:
+    case WH_STATE_GONE:
+    case WH_STATE_OPERATOR:
+    case WH_STATE_QUOTA:
+        return 0;
+
+    default:
+        return 1;
+    }
+}
+
+
+int
 wh_state_probe(const wh_state_t *s, uint64_t now, uint64_t lease,
     wh_state_t *next)
 {
@@ -124,6 +145,21 @@ wh_state_probe(const wh_state_t *s, uint64_t now, uint64_t lease,
 
     *next = *s;
     next->probing = 1;
+    next->probe = wh_state_add(now, lease);
+
+    return WH_OK;
+}
+
+
+int
+wh_state_probe_renew(const wh_state_t *s, uint64_t now, uint64_t lease,
+    wh_state_t *next)
+{
+    if (s->reason == WH_STATE_ENABLED || !s->probing) {
+        return WH_AGAIN;
+    }
+
+    *next = *s;
     next->probe = wh_state_add(now, lease);
 
     return WH_OK;

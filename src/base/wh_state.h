@@ -24,6 +24,7 @@ typedef enum {
     WH_STATE_AFTER,              /* disable after= */
     WH_STATE_GONE,               /* 410 */
     WH_STATE_OPERATOR,
+    WH_STATE_QUOTA,              /* it is only paused, until its window ends */
     WH_STATE_NREASON
 } wh_state_e;
 
@@ -66,8 +67,15 @@ int wh_state_enable(const wh_state_t *s, uint64_t now, wh_state_t *next);
 /* a ban is over */
 int wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next);
 
+/* may an endpoint that is disabled by this be probed? */
+int wh_state_probeable(const wh_state_t *s);
+
 /* may a probe be sent?  Should it never end, the next one is due in "lease" */
 int wh_state_probe(const wh_state_t *s, uint64_t now, uint64_t lease,
+    wh_state_t *next);
+
+/* it is sent only now, "lease" begins anew */
+int wh_state_probe_renew(const wh_state_t *s, uint64_t now, uint64_t lease,
     wh_state_t *next);
 
 /* its end: enabled, or the next one in "interval" */

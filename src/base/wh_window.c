@@ -71,7 +71,7 @@ wh_window_time(const wh_window_t *w, uint64_t seq, uint64_t *time)
 static int
 wh_window_within(uint64_t first, uint64_t time, uint64_t now)
 {
-    return now >= first ? now - first <= time : first - now <= WH_WINDOW_SKEW;
+    return now >= first ? now - first <= time : first - now <= WH_SKEW;
 }
 
 

@@ -19,7 +19,6 @@
 
 #define WH_WINDOW_MAX    10000   /* failures that can be tolerated */
 #define WH_WINDOW_SLACK  64      /* places for processes beside each other */
-#define WH_WINDOW_SKEW   1000    /* ms between the clocks of processes */
 
 
 typedef struct {

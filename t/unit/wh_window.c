@@ -264,7 +264,7 @@ random_sequences(void)
                 m = i - n;
                 first = t[m];
                 expected = now >= first ? now - first <= period
-                                        : first - now <= WH_WINDOW_SKEW;
+                                        : first - now <= WH_SKEW;
             }
 
             got = wh_window_add(w, n, period, now);
