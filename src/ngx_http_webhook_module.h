@@ -38,6 +38,7 @@ typedef struct {
     ngx_http_webhook_store_t   *store;        /* NULL: no webhook_store */
     void                       *peers;        /* ..._peer.h */
     void                       *delivery;
+    void                       *waiting;
     void                       *states;       /* an event, ..._states.c */
     void                       *capture;
     ngx_http_webhook_random_t  *random;       /* made at first use */

@@ -30,7 +30,7 @@ static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_endpoint(u_char *p,
     ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_window(u_char *p,
-    ngx_http_webhook_limit_t *limit, uint64_t now);
+    wh_limit_t *limit, uint64_t now);
 static ngx_int_t ngx_http_webhook_api_send(ngx_http_request_t *r,
     ngx_buf_t *b);
 
@@ -354,7 +354,7 @@ static size_t
 ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep)
 {
     return NGX_HTTP_WEBHOOK_API_ENDPOINT
-           + (ep->nlimits + 1) * NGX_HTTP_WEBHOOK_API_WINDOW
+           + (ep->policy.nlimits + 1) * NGX_HTTP_WEBHOOK_API_WINDOW
            + ep->name.len
            + ngx_http_webhook_zone_name(ep->zone)->len * 6;
 }
@@ -367,7 +367,7 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
     ngx_str_t                    *zone;
     wh_state_t                    s;
     ngx_uint_t                    i;
-    ngx_http_webhook_limit_t     *limit;
+    wh_limit_t                   *limit;
     ngx_http_webhook_counters_t  *c;
 
     c = ep->counters;
@@ -383,6 +383,7 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
 
     p = ngx_sprintf(p, "\",\"state\":\"%s\"",
                     s.reason == WH_STATE_ENABLED ? "enabled"
+                    : s.reason == WH_STATE_QUOTA ? "paused"
                     : s.probing ? "probing" : "disabled");
 
     if (s.reason != WH_STATE_ENABLED) {
@@ -405,17 +406,17 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
                     ngx_http_webhook_disable_stored(ep) ? "true" : "false",
                     (uint64_t) c->cell.row);
 
-    for (i = 0; i < ep->nlimits; i++) {
+    for (i = 0; i < ep->policy.nlimits; i++) {
         if (i) {
             *p++ = ',';
         }
 
-        p = ngx_http_webhook_api_window(p, &ep->limits[i], now);
+        p = ngx_http_webhook_api_window(p, &ep->policy.limits[i], now);
     }
 
     *p++ = ']';
 
-    limit = ngx_http_webhook_zone_limit(ep->zone);
+    limit = &ngx_http_webhook_zone_policy(ep->zone)->limit;
 
     if (limit->n) {
         p = ngx_sprintf(p, ",\"zone_window\":");
@@ -424,7 +425,7 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
 
     p = ngx_sprintf(p, ",\"ends\":{");
 
-    for (i = 0; i < NGX_HTTP_WEBHOOK_NEND; i++) {
+    for (i = 0; i < WH_NEND; i++) {
         p = ngx_sprintf(p, "%s\"%s\":%uA", i ? "," : "",
                         ngx_http_webhook_api_ends[i], c->ends[i]);
     }
@@ -434,10 +435,9 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
 
 
 static u_char *
-ngx_http_webhook_api_window(u_char *p, ngx_http_webhook_limit_t *limit,
-    uint64_t now)
+ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit, uint64_t now)
 {
-    return ngx_sprintf(p, "{\"tolerated\":%uD,\"time\":%M,\"failures\":%uD}",
+    return ngx_sprintf(p, "{\"tolerated\":%uD,\"time\":%uL,\"failures\":%uD}",
                        limit->n, limit->time,
                        wh_window_count(limit->window, limit->n, limit->time,
                                        now));

@@ -70,7 +70,6 @@ typedef struct {
     uint32_t       loaded_index;
     unsigned       more:1;       /* deliveries that are not here */
     unsigned       unordered:1;
-    unsigned       paid:1;       /* its turn by the endpoint's rate */
     unsigned       probe:1;      /* is to send one, whose number is: */
     uint64_t       number;
 } wh_lane_t;

@@ -11,7 +11,7 @@
 
 
 static int wh_policy_enabled(const wh_policy_t *p, const wh_state_t *s,
-    wh_state_t *next, wh_change_t *change);
+    wh_state_t *next, wh_by_e by, wh_change_t *change);
 static void wh_policy_forget(const wh_policy_t *p);
 static int wh_policy_by(const wh_policy_t *p, const wh_state_cause_t *cause,
     uint64_t now, wh_change_t *change);
@@ -39,7 +39,7 @@ wh_policy_state(const wh_policy_t *p, uint64_t now, wh_state_t *s,
 
         /* nothing has succeeded yet: what else is counted goes on */
 
-        rc = wh_policy_enabled(p, s, &next, change);
+        rc = wh_policy_enabled(p, s, &next, WH_BY_TIME, change);
     }
 
     if (s->reason != WH_STATE_ENABLED) {
@@ -60,7 +60,7 @@ wh_policy_state(const wh_policy_t *p, uint64_t now, wh_state_t *s,
 
 static int
 wh_policy_enabled(const wh_policy_t *p, const wh_state_t *s, wh_state_t *next,
-    wh_change_t *change)
+    wh_by_e by, wh_change_t *change)
 {
     if (wh_cell_write(p->cell, s, next) != WH_OK) {
         return WH_AGAIN;
@@ -70,6 +70,7 @@ wh_policy_enabled(const wh_policy_t *p, const wh_state_t *s, wh_state_t *next,
 
     change->from = *s;
     change->to = *next;
+    change->by = by;
 
     return WH_OK;
 }
@@ -149,7 +150,8 @@ wh_policy_report(const wh_policy_t *p, const wh_outcome_t *o, uint64_t now,
             if (next.reason != WH_STATE_ENABLED) {
                 r->probed = (wh_cell_write(p->cell, &s, &next) == WH_OK);
 
-            } else if (wh_policy_enabled(p, &s, &next, &r->changes[r->n])
+            } else if (wh_policy_enabled(p, &s, &next, WH_BY_PROBE,
+                                         &r->changes[r->n])
                        == WH_OK)
             {
                 r->n++;
@@ -328,7 +330,8 @@ wh_policy_enable(const wh_policy_t *p, uint64_t now, wh_change_t *change)
             return WH_AGAIN;
         }
 
-    } while (wh_policy_enabled(p, &s, &next, change) != WH_OK);
+    } while (wh_policy_enabled(p, &s, &next, WH_BY_OPERATOR, change)
+             != WH_OK);
 
     wh_policy_forget(p);
 

@@ -97,11 +97,20 @@ typedef struct {
 } wh_outcome_t;
 
 
-/* a transition that was made; to.reason tells which */
+/* a transition that was made; to.reason tells which, and by whom if none */
+
+typedef enum {
+    WH_BY_NONE = 0,              /* it was disabled, or paused */
+    WH_BY_TIME,
+    WH_BY_PROBE,
+    WH_BY_OPERATOR
+} wh_by_e;
+
 
 typedef struct {
     wh_state_t          from;
     wh_state_t          to;
+    wh_by_e             by;          /* what has enabled it */
     uint32_t            count;       /* of the failures, or the quota */
     uint64_t            time;        /* ms, of the window that has tripped */
     uint64_t            ban;         /* ms; 0: none */

@@ -16,6 +16,8 @@
 #define WH_QUOTA_TIMES    (UINT64_MAX >> WH_QUOTA_BITS)
 
 
+static uint64_t wh_rate_from(const wh_rate_t *r, uint64_t word, uint64_t now,
+    uint64_t *ns);
 static uint64_t wh_quota_until(const wh_quota_t *q, uint64_t word,
     uint64_t now);
 
@@ -40,29 +42,33 @@ wh_rate_init(wh_rate_t *r, uint32_t n, uint64_t time, uint32_t burst)
 }
 
 
+/* the word's time, or the earliest it can be, and "now", in ns */
+
+static uint64_t
+wh_rate_from(const wh_rate_t *r, uint64_t word, uint64_t now, uint64_t *ns)
+{
+    *ns = now < WH_RATE_LAST / WH_RATE_MS ? now * WH_RATE_MS : WH_RATE_LAST;
+
+    if (word < *ns) {
+        return *ns;
+    }
+
+    /* no further than that, unless the clock was set back */
+
+    return word > *ns + r->burst + WH_SKEW * WH_RATE_MS ? *ns + r->burst
+                                                        : word;
+}
+
+
 int
 wh_rate_take(const wh_rate_t *r, uint64_t now, uint64_t *when)
 {
     uint64_t  old, next, ns;
 
-    ns = now < WH_RATE_LAST / WH_RATE_MS ? now * WH_RATE_MS : WH_RATE_LAST;
-
     old = __atomic_load_n(r->word, __ATOMIC_SEQ_CST);
 
     do {
-        next = old;
-
-        if (next < ns) {
-            next = ns;
-
-        } else if (next > ns + r->burst + WH_SKEW * WH_RATE_MS) {
-
-            /* the clock was set back */
-
-            next = ns + r->burst;
-        }
-
-        next += r->interval;
+        next = wh_rate_from(r, old, now, &ns) + r->interval;
 
         if (next > ns + r->burst) {
             *when = (next - r->burst + WH_RATE_MS - 1) / WH_RATE_MS;
@@ -74,6 +80,23 @@ wh_rate_take(const wh_rate_t *r, uint64_t now, uint64_t *when)
                                           __ATOMIC_SEQ_CST));
 
     return WH_OK;
+}
+
+
+uint64_t
+wh_rate_room(const wh_rate_t *r, uint64_t now, uint64_t *when)
+{
+    uint64_t  from, ns;
+
+    from = wh_rate_from(r, __atomic_load_n(r->word, __ATOMIC_SEQ_CST), now,
+                        &ns);
+
+    if (from + r->interval > ns + r->burst) {
+        *when = (from + r->interval - r->burst + WH_RATE_MS - 1) / WH_RATE_MS;
+        return 0;
+    }
+
+    return (ns + r->burst - from) / r->interval;
 }
 
 

@@ -43,6 +43,9 @@ void wh_rate_init(wh_rate_t *r, uint32_t n, uint64_t time, uint32_t burst);
 /* WH_OK: one may come now; WH_AGAIN: not before *when */
 int wh_rate_take(const wh_rate_t *r, uint64_t now, uint64_t *when);
 
+/* how many may come now; when it is 0, one may come at *when */
+uint64_t wh_rate_room(const wh_rate_t *r, uint64_t now, uint64_t *when);
+
 /*
  * The window begins with the first one that is counted.  WH_OK: this one is
  * counted; WH_AGAIN: there were n, the window ends at *until.

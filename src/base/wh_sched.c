@@ -126,50 +126,64 @@ wh_take_e
 wh_sched_take(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
     uint32_t slot, uint64_t lease, uint64_t now, wh_take_t *take)
 {
+    wh_take_e  rc;
+
     take->permit = -1;
     take->probe = lane->probe;
+    take->wake = 0;
     take->when = 0;
     take->change.to.number = 0;
+
+    /* a turn of the rate that waited for a permit would come too late */
+
+    if (p->order != WH_ORDER_STRICT) {
+
+        take->permit = wh_permit_take(p->permits, slot, p->concurrency);
+
+        if (take->permit == -1) {
+            return WH_TAKE_PERMIT;
+        }
+    }
 
     if (lane->probe) {
 
         /* it tells of the endpoint, no rate and no quota counts it */
 
-        if (wh_policy_probe_begin(p, now, lease, &lane->number) != WH_OK) {
-            lane->probe = 0;
-            return WH_TAKE_AGAIN;
+        if (wh_policy_probe_begin(p, now, lease, &lane->number) == WH_OK) {
+            return WH_TAKE_OK;
         }
 
-        goto permit;
+        lane->probe = 0;
+        rc = WH_TAKE_AGAIN;
+
+        goto failed;
     }
 
-    if (p->rate.interval && !lane->paid) {
-
-        if (wh_rate_take(&p->rate, now, &take->when) != WH_OK) {
-            return WH_TAKE_RATE;
-        }
-
-        lane->paid = 1;
+    if (p->rate.interval && wh_rate_take(&p->rate, now, &take->when) != WH_OK)
+    {
+        rc = WH_TAKE_RATE;
+        goto failed;
     }
 
-    if (item->progress.attempts == 0 && !item->counted) {
-
-        if (wh_policy_quota(p, now, &take->change) != WH_OK) {
-            return WH_TAKE_AGAIN;
-        }
-
-        item->counted = 1;
-    }
-
-permit:
-
-    if (p->order == WH_ORDER_STRICT) {
+    if (item->progress.attempts || item->counted) {
         return WH_TAKE_OK;
     }
 
-    take->permit = wh_permit_take(p->permits, slot, p->concurrency);
+    if (wh_policy_quota(p, now, &take->change) == WH_OK) {
+        item->counted = 1;
+        return WH_TAKE_OK;
+    }
 
-    return take->permit == -1 ? WH_TAKE_PERMIT : WH_TAKE_OK;
+    rc = WH_TAKE_AGAIN;
+
+failed:
+
+    if (take->permit != -1) {
+        take->wake = wh_permit_give(p->permits, slot, take->permit) ? 1 : 0;
+        take->permit = -1;
+    }
+
+    return rc;
 }
 
 
@@ -188,7 +202,6 @@ wh_sched_begin(wh_lane_t *lane, wh_item_t *item, uint64_t now)
     }
 
     lane->probe = 0;
-    lane->paid = 0;
 
     wh_item_begin(lane, item);
 }

@@ -411,7 +411,7 @@ ngx_http_webhook_batch_render(ngx_http_webhook_batch_t *b,
 
     ngx_str_null(&p->key);
 
-    if (ep->order == NGX_HTTP_WEBHOOK_ORDER_KEY) {
+    if (ep->policy.order == WH_ORDER_KEY) {
 
         key = t->order_key ? t->order_key : ep->order_key;
 
@@ -717,7 +717,7 @@ ngx_http_webhook_drop_count(ngx_http_webhook_endpoint_t *ep)
     c = ep->counters;
 
     if (c) {
-        (void) ngx_atomic_fetch_add(&c->ends[NGX_HTTP_WEBHOOK_LOST_DROPPED],
+        (void) ngx_atomic_fetch_add(&c->ends[WH_END_DROPPED],
                                     1);
     }
 }

@@ -10,73 +10,54 @@
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
 #include "ngx_http_webhook_states.h"
+#include "ngx_http_webhook_waiting.h"
 
 #include "wh_delivery.h"
 
 
-#define NGX_HTTP_WEBHOOK_LOCAL_DELAY  100      /* ms, without resources */
-#define NGX_HTTP_WEBHOOK_MARGIN       2000     /* ms behind a deadline */
-#define NGX_HTTP_WEBHOOK_HELD_DELAY   1000     /* ms, should a wake-up be lost */
+#define NGX_HTTP_WEBHOOK_DRIVE_ENDS  64    /* without an attempt, in a turn */
 
 
 /* per worker */
 
 typedef struct {
-    ngx_queue_t   waiting;                     /* lanes */
-    ngx_event_t   event;                       /* looks after them again */
     ngx_queue_t   attempts;                    /* in flight */
     ngx_event_t   shutdown;                    /* worker_shutdown_timeout */
-    ngx_event_t   held;                        /* lanes that are held */
-    ngx_uint_t    generation;                  /* of transitions, as seen */
 } ngx_http_webhook_delivery_t;
 
 
 static void ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
-static ngx_uint_t ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item);
+static void ngx_http_webhook_delivery_timer(ngx_http_webhook_lane_t *lane,
+    uint64_t when, uint64_t now);
+static ngx_int_t ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item,
+    uint64_t now);
 static ngx_http_webhook_attempt_t *ngx_http_webhook_delivery_attempt(
     ngx_http_webhook_store_t *st, ngx_http_webhook_item_t *item,
     ngx_int_t *rc);
 static void ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a);
-static void ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item);
-static wh_retry_e ngx_http_webhook_delivery_next(ngx_http_webhook_item_t *item,
-    ngx_http_webhook_attempt_t *a, uint64_t now, uint64_t *next);
-static void ngx_http_webhook_delivery_expire(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item);
+static void ngx_http_webhook_delivery_outcome(ngx_http_webhook_item_t *item,
+    ngx_http_webhook_attempt_t *a, wh_outcome_t *o);
 static void ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a);
-static void ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a);
+    ngx_http_webhook_attempt_t *a, wh_outcome_t *o, uint64_t now,
+    wh_report_t *r);
+static void ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a,
+    wh_outcome_t *o, uint64_t now, wh_report_t *r);
+static void ngx_http_webhook_delivery_log(ngx_http_webhook_attempt_t *a,
+    char *what, ngx_msec_t ms);
 static void ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
-static void ngx_http_webhook_delivery_hold(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, wh_state_t *s, uint64_t now);
-static ngx_int_t ngx_http_webhook_delivery_refuse(
-    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
-    wh_state_t *s);
-static void ngx_http_webhook_delivery_probe(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep, uint64_t now);
-static void ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st);
-static void ngx_http_webhook_delivery_release(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep);
-static void ngx_http_webhook_delivery_unhold(ngx_http_webhook_lane_t *lane);
-static void ngx_http_webhook_delivery_held_timer(
-    ngx_http_webhook_delivery_t *d, wh_state_t *s, uint64_t now);
-static void ngx_http_webhook_delivery_held_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_http_webhook_delivery_generation(
-    ngx_http_webhook_main_conf_t *wmcf);
-static void ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane);
-static void ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st);
+    ngx_http_webhook_item_t *item, wh_end_e end);
+static ngx_int_t ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+static void ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep);
 static void ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st,
     unsigned slot);
 static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
-static void ngx_http_webhook_delivery_event_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_permit_give(
     ngx_http_webhook_store_t *st, ngx_http_webhook_endpoint_t *ep,
     ngx_int_t permit);
@@ -85,7 +66,7 @@ static void ngx_http_webhook_delivery_permit_give(
 ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver = {
     ngx_http_webhook_delivery_drive,
     ngx_http_webhook_delivery_forget,
-    ngx_http_webhook_delivery_wake,
+    ngx_http_webhook_waiting_wake,
     ngx_http_webhook_delivery_leave,
     ngx_http_webhook_states_stored,
     ngx_http_webhook_delivery_bury
@@ -106,23 +87,12 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    ngx_queue_init(&d->waiting);
     ngx_queue_init(&d->attempts);
-
-    d->event.handler = ngx_http_webhook_delivery_event_handler;
-    d->event.data = wmcf;
-    d->event.log = wmcf->worker->log;
-    d->event.cancelable = 1;
 
     d->shutdown.handler = ngx_http_webhook_delivery_shutdown_handler;
     d->shutdown.data = wmcf;
     d->shutdown.log = wmcf->worker->log;
     d->shutdown.cancelable = 1;
-
-    d->held.handler = ngx_http_webhook_delivery_held_handler;
-    d->held.data = wmcf;
-    d->held.log = wmcf->worker->log;
-    d->held.cancelable = 1;
 
     wmcf->worker->delivery = d;
 
@@ -152,9 +122,13 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
             }
         }
 
-        if (ngx_http_webhook_zone_windows(cycle, ep[i]) != NGX_OK) {
+        if (ngx_http_webhook_zone_attach(cycle, ep[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+    }
+
+    if (ngx_http_webhook_waiting_init_process(cycle, wmcf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_webhook_states_init_process(cycle, wmcf);
@@ -165,9 +139,10 @@ static void
 ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane)
 {
-    uint64_t                      now, planned;
-    wh_state_t                    s;
-    ngx_uint_t                    most;
+    uint64_t                      now;
+    wh_next_e                     rc;
+    wh_next_t                     next;
+    ngx_uint_t                    n;
     ngx_http_webhook_item_t      *item;
     ngx_http_webhook_endpoint_t  *ep;
 
@@ -178,68 +153,119 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     }
 
     now = ngx_http_webhook_store_now();
+    n = 0;
 
-    ngx_http_webhook_disable_state(ep, now, &s);
+    for ( ;; ) {
 
-    if (s.reason != WH_STATE_ENABLED) {
-        ngx_http_webhook_delivery_hold(st, lane, &s, now);
-        return;
-    }
-
-    ngx_http_webhook_delivery_unhold(lane);
-
-    if (lane->waiting) {
-        return;
-    }
-
-    ngx_http_webhook_lane_shift(lane, s.held, now);
-
-    most = (ep->order == NGX_HTTP_WEBHOOK_ORDER_NONE) ? ep->concurrency : 1;
-    planned = 0;
-
-    while (lane->inflight < most) {
-
-        item = ngx_http_webhook_lane_next(st, lane, now, &planned);
-
-        if (item == NULL) {
-            break;
+        if (!ngx_http_webhook_lane_usable(st, lane)) {
+            return;
         }
 
-        if (!ngx_http_webhook_delivery_send(st, lane, item)) {
+        rc = wh_sched_next(&ep->policy, &lane->core, now, &next);
+
+        if (next.change.to.number) {
+            ngx_http_webhook_disable_changed(ep, &next.change);
+            ngx_http_webhook_states_later(ep->main);
+        }
+
+        if (next.state.reason == WH_STATE_ENABLED
+            ? lane->waiting == NGX_HTTP_WEBHOOK_WAIT_ENABLED
+            : lane->waiting == NGX_HTTP_WEBHOOK_WAIT_RATE)
+        {
+            ngx_http_webhook_waiting_forget(lane);
+        }
+
+        item = next.item ? ngx_http_webhook_item(next.item) : NULL;
+
+        switch (rc) {
+
+        case WH_NEXT_SEND:
+
+            if (lane->waiting
+                || ngx_http_webhook_delivery_send(st, lane, item, now)
+                   != NGX_OK)
+            {
+                return;
+            }
+
+            break;
+
+        case WH_NEXT_END:
+
+            if (n++ == NGX_HTTP_WEBHOOK_DRIVE_ENDS) {
+                ngx_http_webhook_lane_ready(st, lane);
+                return;
+            }
+
+            if (next.state.reason != WH_STATE_ENABLED) {
+                ngx_http_webhook_delivery_refused(ep);
+
+            } else if (ngx_http_webhook_delivery_aged(st, item) != NGX_OK) {
+                return;
+            }
+
+            ngx_http_webhook_delivery_end(st, item, next.end);
+
+            if (!ngx_http_webhook_lane_alive(st, lane)) {
+                return;
+            }
+
+            break;
+
+        case WH_NEXT_WAIT:
+            ngx_http_webhook_delivery_timer(lane, next.when, now);
+            ngx_http_webhook_lane_fill(st, lane);
+            return;
+
+        case WH_NEXT_HOLD:
+            ngx_http_webhook_waiting_enabled(st, lane, &next.state, now);
+            return;
+
+        case WH_NEXT_READ:
+            ngx_http_webhook_lane_read(st, lane);
+            return;
+
+        default: /* WH_NEXT_NOTHING */
+            ngx_http_webhook_lane_fill(st, lane);
             return;
         }
     }
-
-    /* "planned" tells of a lane that is still there */
-
-    if (planned == 0) {
-        return;
-    }
-
-    if (lane->timer.timer_set) {
-        ngx_del_timer(&lane->timer);
-    }
-
-    lane->timer.handler = ngx_http_webhook_delivery_timer_handler;
-    lane->timer.data = lane;
-    lane->timer.log = ngx_cycle->log;
-    lane->timer.cancelable = 1;
-
-    /* a clock that was set is met again within a minute */
-
-    ngx_add_timer(&lane->timer, ngx_min(planned - now, 60000));
 }
 
 
-/* 0: no more of this lane now */
-
-static ngx_uint_t
-ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item)
+static void
+ngx_http_webhook_delivery_timer(ngx_http_webhook_lane_t *lane, uint64_t when,
+    uint64_t now)
 {
-    ngx_int_t                      rc, permit;
+    ngx_event_t  *ev;
+
+    ev = &lane->timer;
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    ev->handler = ngx_http_webhook_delivery_timer_handler;
+    ev->data = lane;
+    ev->log = ngx_cycle->log;
+    ev->cancelable = 1;
+
+    /* a clock that was set is met again within a minute */
+
+    ngx_add_timer(ev, ngx_min(when - now, 60000));
+}
+
+
+/* NGX_OK, or NGX_DECLINED: no more of this lane now, which may be gone */
+
+static ngx_int_t
+ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item, uint64_t now)
+{
+    ngx_int_t                      rc;
+    wh_take_e                      taken;
+    wh_take_t                      take;
     ngx_http_webhook_attempt_t    *a;
-    ngx_http_webhook_counters_t   *counters;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_endpoint_t   *ep;
     ngx_http_webhook_main_conf_t  *wmcf;
@@ -247,56 +273,71 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ep = lane->endpoint;
     wmcf = ep->main;
 
-    if (wh_retry_aged(&ep->retry, item->progress.time,
-                      ngx_http_webhook_store_now()))
-    {
-        ngx_http_webhook_lane_ready(st, lane);
-        ngx_http_webhook_delivery_aged(st, item);
-        return 0;
-    }
-
     if (!ngx_http_webhook_attempt_room(wmcf)) {
-        ngx_http_webhook_delivery_wait(st, lane);
-        return 0;
+        ngx_http_webhook_waiting_room(st, lane);
+        return NGX_DECLINED;
     }
 
-    permit = NGX_DECLINED;
+    if (ngx_http_webhook_waiting_paced(lane)) {
+        ngx_http_webhook_waiting_rate(st, lane, now);
+        return NGX_DECLINED;
+    }
 
-    if (ep->order != NGX_HTTP_WEBHOOK_ORDER_STRICT) {
+    taken = wh_sched_take(&ep->policy, &lane->core, &item->core,
+                          ngx_http_webhook_store_slot(st),
+                          ep->timeout + NGX_HTTP_WEBHOOK_MARGIN, now, &take);
 
-        counters = ep->counters;
-        permit = ngx_http_webhook_permit_take(counters,
-                                              ngx_http_webhook_store_slot(st),
-                                              ep->concurrency);
-        if (permit == NGX_DECLINED) {
-            counters->wanted = 1;
+    if (take.change.to.number) {
+        ngx_http_webhook_disable_changed(ep, &take.change);
+    }
 
-            ngx_http_webhook_delivery_wait(st, lane);
-            return 0;
-        }
+    if (!ngx_http_webhook_disable_stored(ep)) {
+        ngx_http_webhook_states_later(wmcf);
+    }
+
+    if (take.wake) {
+        ngx_http_webhook_store_wake_all(st);
+    }
+
+    switch (taken) {
+
+    case WH_TAKE_PERMIT:
+        ngx_http_webhook_waiting_room(st, lane);
+        return NGX_DECLINED;
+
+    case WH_TAKE_RATE:
+        ngx_http_webhook_waiting_rate(st, lane, take.when);
+        return NGX_DECLINED;
+
+    case WH_TAKE_AGAIN:
+        return NGX_OK;
+
+    default: /* WH_TAKE_OK */
+        break;
     }
 
     a = ngx_http_webhook_delivery_attempt(st, item, &rc);
 
     if (a == NULL) {
 
-        ngx_http_webhook_delivery_permit_give(st, ep, permit);
+        ngx_http_webhook_delivery_permit_give(st, ep, take.permit);
 
         if (rc == NGX_ERROR) {
-            ngx_http_webhook_delivery_wait(st, lane);
+            ngx_http_webhook_waiting_room(st, lane);
         }
 
         if (rc == NGX_ABORT) {
             ngx_http_webhook_lane_ready(st, lane);
-            ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DEAD);
+            ngx_http_webhook_delivery_end(st, item, WH_END_DEAD);
         }
 
-        return 0;
+        return NGX_DECLINED;
     }
 
-    a->permit = permit;
-    a->probe = lane->probe;
-    lane->probe = 0;
+    a->permit = take.permit;
+    a->probe = take.probe;
+
+    wh_sched_begin(&lane->core, &item->core, now);
 
     ngx_http_webhook_item_begin(st, item, ngx_current_msec + ep->timeout
                                           + NGX_HTTP_WEBHOOK_MARGIN);
@@ -305,15 +346,15 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
                   "webhook attempt begin: slot %ui fence %uD lane \"%V\" "
                   "key \"%V\" seq %uL.%uD id %V attempt %ui",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
-                  &lane->name, &lane->key, item->seq, item->index, &a->id,
-                  a->number);
+                  &lane->name, &lane->key, item->core.seq, item->core.index,
+                  &a->id, a->number);
 
     d = wmcf->worker->delivery;
     ngx_queue_insert_tail(&d->attempts, &a->queue);
 
     ngx_http_webhook_attempt_start(a);
 
-    return 1;
+    return NGX_OK;
 }
 
 
@@ -351,7 +392,7 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
 
     now = ngx_http_webhook_store_now();
 
-    v.number = item->progress.attempts + 1;
+    v.number = item->core.progress.attempts + 1;
     v.time = now;
 
     ngx_http_webhook_random(ep->main->worker, v.span, sizeof(v.span));
@@ -385,12 +426,6 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
     a->handler = ngx_http_webhook_delivery_handler;
     a->data = item;
 
-    if (item->progress.first == 0) {
-        item->progress.first = now;
-        item->progress.planned = now;
-        item->progress.held = item->lane->held;
-    }
-
     return a;
 }
 
@@ -398,6 +433,9 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
 static void
 ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
 {
+    uint64_t                       now;
+    wh_report_t                    report;
+    wh_outcome_t                   outcome;
     ngx_http_webhook_item_t       *item;
     ngx_http_webhook_lane_t       *lane;
     ngx_http_webhook_store_t      *st;
@@ -408,6 +446,7 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
     wmcf = a->endpoint->main;
     st = wmcf->worker->store;
     counters = a->endpoint->counters;
+    now = ngx_http_webhook_store_now();
 
     ngx_queue_remove(&a->queue);
 
@@ -416,8 +455,8 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
                   "seq %uL.%uD id %V attempt %ui class %s status %ui "
                   "failure %ui ms %M",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
-                  &a->endpoint->name, item->seq, item->index, &a->id,
-                  a->number, ngx_http_webhook_class_name(a->class),
+                  &a->endpoint->name, item->core.seq, item->core.index,
+                  &a->id, a->number, ngx_http_webhook_class_name(a->class),
                   a->status, (ngx_uint_t) a->failure, a->duration);
 
     if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
@@ -426,54 +465,197 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
 
     ngx_http_webhook_delivery_permit_give(st, a->endpoint, a->permit);
 
-    ngx_http_webhook_delivery_report(st, item, a);
+    ngx_http_webhook_delivery_outcome(item, a, &outcome);
+    ngx_http_webhook_delivery_report(st, a, &outcome, now, &report);
 
     lane = item->lane;
 
     if (lane == NULL) {
         ngx_http_webhook_item_lost(item);
-        goto done;
+
+    } else {
+        ngx_http_webhook_item_finish(st, item);
+        ngx_http_webhook_lane_ready(st, lane);
+        ngx_http_webhook_delivery_done(st, item, a, &outcome, now, &report);
     }
 
-    ngx_http_webhook_item_finish(st, item);
+    /* a socket, or a permit, may be free now */
 
-    ngx_http_webhook_lane_ready(st, lane);
+    ngx_http_webhook_waiting_wake(st);
+}
+
+
+static void
+ngx_http_webhook_delivery_outcome(ngx_http_webhook_item_t *item,
+    ngx_http_webhook_attempt_t *a, wh_outcome_t *o)
+{
+    ngx_memzero(o, sizeof(wh_outcome_t));
+
+    o->after = a->retry_after == -1 ? 0 : (uint64_t) a->retry_after;
+    o->counts = a->failure;
+    o->first = (item->core.progress.attempts == 0);
+    o->probe = a->probe;
 
     switch (a->class) {
 
     case NGX_HTTP_WEBHOOK_SUCCESS:
-        ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DELIVERED);
+        o->outcome = WH_OUTCOME_SUCCESS;
         break;
 
     case NGX_HTTP_WEBHOOK_LOCAL:
+        o->outcome = WH_OUTCOME_NONE;
+        break;
 
-        /* it was none: the schedule begins with the next one */
+    case NGX_HTTP_WEBHOOK_THROTTLED:
+        o->outcome = WH_OUTCOME_THROTTLED;
+        break;
 
-        item->progress.planned = ngx_http_webhook_store_now()
-                                 + NGX_HTTP_WEBHOOK_LOCAL_DELAY;
-
-        if (item->progress.attempts == 0) {
-            item->progress.first = 0;
-        }
-
-        ngx_http_webhook_item_wait(item);
+    case NGX_HTTP_WEBHOOK_STATUS:
+        o->outcome = (a->status == 410) ? WH_OUTCOME_GONE : WH_OUTCOME_FAILURE;
+        o->permanent = ngx_http_webhook_statuses_has(&a->endpoint->permanent,
+                                                     a->status)
+                       ? 1 : 0;
         break;
 
     default:
-        ngx_http_webhook_delivery_failed(st, item, a);
+        o->outcome = WH_OUTCOME_FAILURE;
+        break;
     }
-
-done:
-
-    /* a socket, or a permit, may be free now */
-
-    ngx_http_webhook_delivery_wake(st);
 }
 
 
-/* too old before its attempt */
+/* windows, and what follows for the endpoint */
 
 static void
+ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_attempt_t *a, wh_outcome_t *o, uint64_t now,
+    wh_report_t *r)
+{
+    ngx_uint_t                     before;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = a->endpoint->main;
+    before = ngx_http_webhook_waiting_generation(wmcf);
+
+    ngx_http_webhook_disable_report(a->endpoint, o, now, r);
+
+    if (ngx_http_webhook_waiting_generation(wmcf) != before) {
+        ngx_http_webhook_states_save(wmcf);
+        ngx_http_webhook_store_wake_all(st);
+
+    } else if (!ngx_http_webhook_disable_stored(a->endpoint)) {
+        ngx_http_webhook_states_later(wmcf);
+    }
+}
+
+
+static void
+ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a,
+    wh_outcome_t *o, uint64_t now, wh_report_t *r)
+{
+    uint32_t        random;
+    uint64_t        next;
+    wh_end_e        end;
+    wh_done_e       rc;
+    wh_progress_t  *progress;
+
+    progress = &item->core.progress;
+
+    ngx_http_webhook_random(a->endpoint->main->worker, (u_char *) &random,
+                            sizeof(random));
+
+    rc = wh_sched_done(&a->endpoint->policy, &item->lane->core, &item->core,
+                       o, r, random, now, &end);
+
+    if (rc == WH_DONE_WAIT) {
+
+        if (a->probe && o->outcome != WH_OUTCOME_NONE) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "webhook probe failed: %s, status %ui, endpoint: "
+                          "\"%V\", event: \"%V\", id: %V, attempt: %ui",
+                          ngx_http_webhook_class_name(a->class), a->status,
+                          &a->endpoint->name, &a->event, &a->id, a->number);
+        }
+
+        return;
+    }
+
+    if (o->outcome != WH_OUTCOME_SUCCESS) {
+        progress->status = (uint16_t) a->status;
+        progress->class = (uint8_t) a->class;
+    }
+
+    if (rc == WH_DONE_RETRY) {
+        next = progress->planned;
+
+        ngx_http_webhook_delivery_log(a, "next in %M ms",
+                                      next > now ? (ngx_msec_t) (next - now)
+                                                 : 0);
+        ngx_http_webhook_item_keep(st, item);
+        return;
+    }
+
+    switch (end) {
+
+    case WH_END_DEAD:
+        ngx_http_webhook_delivery_log(a, "it is dead", 0);
+        break;
+
+    case WH_END_EXPIRED:
+        ngx_http_webhook_delivery_log(a, "it has expired", 0);
+        break;
+
+    default:
+        break;
+    }
+
+    ngx_http_webhook_delivery_end(st, item, end);
+}
+
+
+static void
+ngx_http_webhook_delivery_log(ngx_http_webhook_attempt_t *a, char *what,
+    ngx_msec_t ms)
+{
+    u_char  *p, text[64];
+
+    p = ngx_snprintf(text, sizeof(text), what, ms);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "webhook attempt failed: %s, status %ui, %*s, endpoint: "
+                  "\"%V\", event: \"%V\", id: %V, attempt: %ui",
+                  ngx_http_webhook_class_name(a->class), a->status,
+                  (size_t) (p - text), text, &a->endpoint->name, &a->event,
+                  &a->id, a->number);
+}
+
+
+static void
+ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, wh_end_e end)
+{
+    ngx_http_webhook_counters_t  *counters;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = item->lane->endpoint;
+    counters = ep->counters;
+
+    if (end == WH_END_EXPIRED && ep->expire_drop) {
+        end = WH_END_DROPPED;
+    }
+
+    item->core.progress.ended = ngx_http_webhook_store_now();
+
+    if (ngx_http_webhook_item_end(st, item, end) == NGX_OK) {
+        (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
+    }
+}
+
+
+/* too old before its attempt; NGX_DECLINED: it is not there any more */
+
+static ngx_int_t
 ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item)
 {
@@ -496,7 +678,7 @@ ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
 
         if (rc == NGX_DECLINED) {
             ngx_destroy_pool(pool);
-            return;
+            return NGX_DECLINED;
         }
 
         if (rc == NGX_OK) {
@@ -509,535 +691,35 @@ ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
                   "webhook delivery is older than \"max_age\", it has "
                   "expired, endpoint: \"%V\", event: \"%*s\", id: %*s, "
                   "attempts: %uD", &ep->name, event.len, event.data, id.len,
-                  id.data, item->progress.attempts);
+                  id.data, item->core.progress.attempts);
 
     if (pool) {
         ngx_destroy_pool(pool);
-    }
-
-    ngx_http_webhook_delivery_expire(st, item);
-}
-
-
-static wh_retry_e
-ngx_http_webhook_delivery_next(ngx_http_webhook_item_t *item,
-    ngx_http_webhook_attempt_t *a, uint64_t now, uint64_t *next)
-{
-    wh_retry_failure_t            f;
-    ngx_http_webhook_endpoint_t  *ep;
-    ngx_http_webhook_progress_t  *progress;
-
-    ep = a->endpoint;
-    progress = &item->progress;
-
-    f.commit = progress->time;
-    f.first = progress->first;
-    f.planned = progress->planned;
-    f.now = now;
-    f.after = a->retry_after == -1 ? 0 : (uint64_t) a->retry_after;
-    f.used = progress->attempts - progress->throttled;
-    f.throttled = (a->class == NGX_HTTP_WEBHOOK_THROTTLED);
-
-    ngx_http_webhook_random(ep->main->worker, (u_char *) &f.random,
-                            sizeof(f.random));
-
-    progress->attempts++;
-    progress->throttled += f.throttled;
-
-    if (a->class == NGX_HTTP_WEBHOOK_STATUS
-        && ngx_http_webhook_statuses_has(&ep->permanent, a->status))
-    {
-        return WH_RETRY_DEAD;
-    }
-
-    return wh_retry_next(&ep->retry, &f, next);
-}
-
-
-static void
-ngx_http_webhook_delivery_expire(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item)
-{
-    ngx_http_webhook_endpoint_t  *ep;
-
-    ep = item->lane->endpoint;
-
-    ngx_http_webhook_delivery_end(st, item,
-                                  ep->expire_drop
-                                      ? NGX_HTTP_WEBHOOK_LOST_DROPPED
-                                      : NGX_HTTP_WEBHOOK_EXPIRED);
-}
-
-
-/* windows, and what follows for the endpoint */
-
-static void
-ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a)
-{
-    uint64_t                       now;
-    wh_state_t                     s;
-    ngx_uint_t                     before;
-    ngx_http_webhook_outcome_e     outcome;
-    ngx_http_webhook_main_conf_t  *wmcf;
-
-    wmcf = a->endpoint->main;
-    now = ngx_http_webhook_store_now();
-    before = ngx_http_webhook_delivery_generation(wmcf);
-
-    switch (a->class) {
-
-    case NGX_HTTP_WEBHOOK_SUCCESS:
-        outcome = NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS;
-        break;
-
-    case NGX_HTTP_WEBHOOK_LOCAL:
-        outcome = NGX_HTTP_WEBHOOK_OUTCOME_NONE;
-        break;
-
-    case NGX_HTTP_WEBHOOK_STATUS:
-        outcome = (a->status == 410) ? NGX_HTTP_WEBHOOK_OUTCOME_GONE
-                                     : NGX_HTTP_WEBHOOK_OUTCOME_FAILURE;
-        break;
-
-    default:
-        /* a throttled one may be none */
-        outcome = a->failure ? NGX_HTTP_WEBHOOK_OUTCOME_FAILURE
-                             : NGX_HTTP_WEBHOOK_OUTCOME_NONE;
-        break;
-    }
-
-    /* delays of this delivery add to a clock that has stood still so far */
-
-    ngx_http_webhook_disable_state(a->endpoint, now, &s);
-    (void) ngx_http_webhook_item_shift(item, wh_state_held(&s, now));
-
-    ngx_http_webhook_disable_report(a->endpoint, outcome,
-                                    item->progress.attempts == 0, a->probe,
-                                    now);
-
-    if (ngx_http_webhook_delivery_generation(wmcf) != before) {
-        ngx_http_webhook_states_save(wmcf);
-        ngx_http_webhook_store_wake_all(st);
-
-    } else if (!ngx_http_webhook_disable_stored(a->endpoint)) {
-        ngx_http_webhook_states_later(wmcf);
-    }
-}
-
-
-static void
-ngx_http_webhook_delivery_failed(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a)
-{
-    u_char                       *p, what[64];
-    uint64_t                      now, next;
-    wh_retry_e                    rc;
-    ngx_http_webhook_endpoint_t  *ep;
-
-    ep = a->endpoint;
-    now = ngx_http_webhook_store_now();
-    next = now;
-
-    if (a->probe
-        && !(a->class == NGX_HTTP_WEBHOOK_STATUS
-             && ngx_http_webhook_statuses_has(&ep->permanent, a->status)))
-    {
-
-        /* it tells of the endpoint, and takes nothing from the delivery */
-
-        if (item->progress.attempts == 0) {
-            item->progress.first = 0;
-        }
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "webhook probe failed: %s, status %ui, endpoint: "
-                      "\"%V\", event: \"%V\", id: %V, attempt: %ui",
-                      ngx_http_webhook_class_name(a->class), a->status,
-                      &ep->name, &a->event, &a->id, a->number);
-
-        ngx_http_webhook_item_wait(item);
-        return;
-    }
-
-    item->progress.status = (uint16_t) a->status;
-    item->progress.class = (uint8_t) a->class;
-
-    rc = ngx_http_webhook_delivery_next(item, a, now, &next);
-
-    switch (rc) {
-
-    case WH_RETRY_AGAIN:
-        p = ngx_snprintf(what, sizeof(what), "next in %uL ms",
-                         next > now ? next - now : 0);
-        break;
-
-    case WH_RETRY_DEAD:
-        p = ngx_snprintf(what, sizeof(what), "it is dead");
-        break;
-
-    default:
-        p = ngx_snprintf(what, sizeof(what), "it has expired");
-    }
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "webhook attempt failed: %s, status %ui, %*s, endpoint: "
-                  "\"%V\", event: \"%V\", id: %V, attempt: %ui",
-                  ngx_http_webhook_class_name(a->class), a->status,
-                  (size_t) (p - what), what, &ep->name, &a->event, &a->id,
-                  a->number);
-
-    if (rc == WH_RETRY_AGAIN) {
-        item->progress.planned = next;
-        ngx_http_webhook_item_retry(st, item);
-        return;
-    }
-
-    if (rc == WH_RETRY_DEAD) {
-        ngx_http_webhook_delivery_end(st, item, NGX_HTTP_WEBHOOK_DEAD);
-        return;
-    }
-
-    ngx_http_webhook_delivery_expire(st, item);
-}
-
-
-static void
-ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end)
-{
-    ngx_http_webhook_counters_t  *counters;
-
-    counters = item->lane->endpoint->counters;
-
-    item->progress.ended = ngx_http_webhook_store_now();
-
-    if (ngx_http_webhook_item_end(st, item, end) == NGX_OK) {
-        (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
-    }
-}
-
-
-/* the endpoint is disabled: its lanes wait for that to change */
-
-static void
-ngx_http_webhook_delivery_hold(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, wh_state_t *s, uint64_t now)
-{
-    ngx_http_webhook_item_t      *item;
-    ngx_http_webhook_delivery_t  *d;
-    ngx_http_webhook_endpoint_t  *ep;
-
-    ep = lane->endpoint;
-    d = ep->main->worker->delivery;
-
-    if (lane->probe) {
-
-        if (lane->waiting) {
-            return;
-        }
-
-        item = ngx_http_webhook_lane_head(st, lane);
-
-        if (item) {
-            lane->held = wh_state_held(s, now);
-            (void) ngx_http_webhook_item_shift(item, lane->held);
-
-            (void) ngx_http_webhook_delivery_send(st, lane, item);
-            return;
-        }
-
-        lane->probe = 0;
-    }
-
-    if (!lane->waiting) {
-        lane->waiting = 1;
-        lane->holding = 1;
-        ngx_queue_insert_tail(&ep->held, &lane->wait);
-    }
-
-    if (s->probe && now >= s->probe) {
-        ngx_http_webhook_delivery_probe(st, ep, now);
-    }
-
-    if (!lane->probe
-        && ep->while_disabled != NGX_HTTP_WEBHOOK_HOLD
-        && ngx_http_webhook_delivery_refuse(st, lane, s) != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_http_webhook_delivery_held_timer(d, s, now);
-}
-
-
-/* what was captured since it is disabled; NGX_DECLINED: the lane is lost */
-
-static ngx_int_t
-ngx_http_webhook_delivery_refuse(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, wh_state_t *s)
-{
-    ngx_uint_t                    n;
-    ngx_http_webhook_item_t      *item;
-    ngx_http_webhook_endpoint_t  *ep;
-
-    ep = lane->endpoint;
-
-    for (n = 0; /* void */ ; n++) {
-
-        item = ngx_http_webhook_lane_tail(st, lane);
-
-        /* of the very millisecond: it may have been there before */
-
-        if (item == NULL || item->progress.attempts
-            || item->progress.time <= s->since)
-        {
-            break;
-        }
-
-        ngx_http_webhook_delivery_end(st, item,
-                                      ep->while_disabled
-                                      == NGX_HTTP_WEBHOOK_DROP
-                                          ? NGX_HTTP_WEBHOOK_LOST_DROPPED
-                                          : NGX_HTTP_WEBHOOK_DEAD);
-
-        if (!ngx_http_webhook_lane_alive(st, lane)) {
-            return NGX_DECLINED;
-        }
-    }
-
-    ep->skipped += n;
-
-    if (ep->skipped && ep->quiet != ngx_time()) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "webhook endpoint \"%V\" is disabled, %ui events are %s",
-                      &ep->name, ep->skipped,
-                      ep->while_disabled == NGX_HTTP_WEBHOOK_DROP
-                          ? "dropped" : "dead");
-
-        ep->quiet = ngx_time();
-        ep->skipped = 0;
     }
 
     return NGX_OK;
 }
 
 
-/* the oldest head of the lanes that are here, if nobody is faster */
+/* captured while its endpoint is disabled: told once a second */
 
 static void
-ngx_http_webhook_delivery_probe(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep, uint64_t now)
+ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep)
 {
-    uint64_t                  seq;
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-    ngx_http_webhook_lane_t  *lane, *oldest;
+    ep->skipped++;
 
-    oldest = NULL;
-    seq = 0;
-
-    for (q = ngx_queue_head(&ep->held);
-         q != ngx_queue_sentinel(&ep->held);
-         q = ngx_queue_next(q))
-    {
-        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
-        item = ngx_http_webhook_lane_head(st, lane);
-
-        if (item && (oldest == NULL || item->seq < seq)) {
-            oldest = lane;
-            seq = item->seq;
-        }
-    }
-
-    if (oldest == NULL
-        || ngx_http_webhook_disable_probe_begin(ep, now,
-                                                ep->timeout
-                                                + NGX_HTTP_WEBHOOK_MARGIN)
-           != NGX_OK)
-    {
+    if (ep->quiet == ngx_time()) {
         return;
     }
 
-    ngx_http_webhook_delivery_unhold(oldest);
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "webhook endpoint \"%V\" is disabled, %ui events are %s",
+                  &ep->name, ep->skipped,
+                  ep->policy.while_disabled == WH_WHILE_DROP ? "dropped"
+                                                             : "dead");
 
-    oldest->probe = 1;
-
-    ngx_http_webhook_lane_ready(st, oldest);
-}
-
-
-/* lanes whose endpoints were enabled, by whomsoever */
-
-static void
-ngx_http_webhook_delivery_resume(ngx_http_webhook_store_t *st)
-{
-    uint64_t                       now;
-    wh_state_t                     s;
-    ngx_uint_t                     i, generation;
-    ngx_http_webhook_delivery_t   *d;
-    ngx_http_webhook_main_conf_t  *wmcf;
-    ngx_http_webhook_endpoint_t  **ep;
-
-    wmcf = ngx_http_webhook_store_main(st);
-    d = wmcf->worker->delivery;
-
-    generation = ngx_http_webhook_delivery_generation(wmcf);
-
-    if (generation == d->generation) {
-        return;
-    }
-
-    d->generation = generation;
-
-    /* whoever has made the transition may not live to store it */
-
-    ngx_http_webhook_states_later(wmcf);
-
-    now = ngx_http_webhook_store_now();
-    ep = wmcf->endpoints.elts;
-
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
-
-        if (ngx_queue_empty(&ep[i]->held)) {
-            continue;
-        }
-
-        ngx_http_webhook_disable_state(ep[i], now, &s);
-
-        if (s.reason != WH_STATE_ENABLED) {
-            ngx_http_webhook_delivery_held_timer(d, &s, now);
-            continue;
-        }
-
-        ngx_http_webhook_delivery_release(st, ep[i]);
-    }
-}
-
-
-static void
-ngx_http_webhook_delivery_release(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_lane_t  *lane;
-
-    while (!ngx_queue_empty(&ep->held)) {
-        q = ngx_queue_head(&ep->held);
-        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
-
-        ngx_http_webhook_delivery_unhold(lane);
-        ngx_http_webhook_lane_ready(st, lane);
-    }
-}
-
-
-static void
-ngx_http_webhook_delivery_unhold(ngx_http_webhook_lane_t *lane)
-{
-    lane->probe = 0;
-
-    if (lane->holding) {
-        ngx_queue_remove(&lane->wait);
-        lane->holding = 0;
-        lane->waiting = 0;
-    }
-}
-
-
-static void
-ngx_http_webhook_delivery_held_timer(ngx_http_webhook_delivery_t *d,
-    wh_state_t *s, uint64_t now)
-{
-    uint64_t  next;
-
-    next = now + NGX_HTTP_WEBHOOK_HELD_DELAY;
-
-    if (s->until) {
-        next = ngx_min(next, s->until);
-    }
-
-    if (s->probe && s->probe > now) {
-        next = ngx_min(next, s->probe);
-    }
-
-    next = next > now ? next - now : 1;
-
-    if (!d->held.timer_set
-        || (ngx_msec_int_t) (d->held.timer.key - ngx_current_msec)
-           > (ngx_msec_int_t) next)
-    {
-        if (d->held.timer_set) {
-            ngx_del_timer(&d->held);
-        }
-
-        ngx_add_timer(&d->held, (ngx_msec_t) next);
-    }
-}
-
-
-static void
-ngx_http_webhook_delivery_held_handler(ngx_event_t *ev)
-{
-    uint64_t                       now;
-    wh_state_t                     s;
-    ngx_uint_t                     i;
-    ngx_http_webhook_store_t      *st;
-    ngx_http_webhook_delivery_t   *d;
-    ngx_http_webhook_main_conf_t  *wmcf;
-    ngx_http_webhook_endpoint_t  **ep;
-
-    wmcf = ev->data;
-    st = wmcf->worker->store;
-    d = wmcf->worker->delivery;
-
-    now = ngx_http_webhook_store_now();
-    ep = wmcf->endpoints.elts;
-
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
-
-        if (ngx_queue_empty(&ep[i]->held)) {
-            continue;
-        }
-
-        ngx_http_webhook_disable_state(ep[i], now, &s);
-
-        if (s.reason == WH_STATE_ENABLED) {
-
-            /*
-             * not by the counter of transitions: another worker may have
-             * ended the ban, and not have counted that yet
-             */
-
-            ngx_http_webhook_delivery_release(st, ep[i]);
-            continue;
-        }
-
-        if (s.probe && now >= s.probe) {
-            ngx_http_webhook_delivery_probe(st, ep[i], now);
-        }
-
-        ngx_http_webhook_delivery_held_timer(d, &s, now);
-    }
-
-    ngx_http_webhook_delivery_resume(st);
-}
-
-
-static ngx_uint_t
-ngx_http_webhook_delivery_generation(ngx_http_webhook_main_conf_t *wmcf)
-{
-    ngx_uint_t                 i, n;
-    ngx_http_webhook_zone_t  **zone;
-
-    n = 0;
-    zone = wmcf->zones.elts;
-
-    for (i = 0; i < wmcf->zones.nelts; i++) {
-        n += ngx_http_webhook_zone_generation(zone[i]);
-    }
-
-    return n;
+    ep->quiet = ngx_time();
+    ep->skipped = 0;
 }
 
 
@@ -1046,59 +728,7 @@ ngx_http_webhook_delivery_changed(ngx_http_webhook_main_conf_t *wmcf)
 {
     ngx_http_webhook_states_save(wmcf);
     ngx_http_webhook_store_wake_all(wmcf->worker->store);
-    ngx_http_webhook_delivery_resume(wmcf->worker->store);
-}
-
-
-/* until a permit or a socket is free */
-
-static void
-ngx_http_webhook_delivery_wait(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane)
-{
-    ngx_http_webhook_delivery_t   *d;
-    ngx_http_webhook_main_conf_t  *wmcf;
-
-    wmcf = ngx_http_webhook_store_main(st);
-    d = wmcf->worker->delivery;
-
-    if (!lane->waiting) {
-        lane->waiting = 1;
-        ngx_queue_insert_tail(&d->waiting, &lane->wait);
-    }
-
-    if (!d->event.timer_set) {
-        ngx_add_timer(&d->event, NGX_HTTP_WEBHOOK_LOCAL_DELAY);
-    }
-}
-
-
-static void
-ngx_http_webhook_delivery_wake(ngx_http_webhook_store_t *st)
-{
-    ngx_uint_t                     n;
-    ngx_queue_t                   *q;
-    ngx_http_webhook_lane_t       *lane;
-    ngx_http_webhook_delivery_t   *d;
-    ngx_http_webhook_main_conf_t  *wmcf;
-
-    wmcf = ngx_http_webhook_store_main(st);
-    d = wmcf->worker->delivery;
-
-    ngx_http_webhook_delivery_resume(st);
-
-    /* a few at a time, in turn: none is to be served twice before another */
-
-    for (n = 0; n < 8 && !ngx_queue_empty(&d->waiting); n++) {
-
-        q = ngx_queue_head(&d->waiting);
-        ngx_queue_remove(q);
-
-        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
-        lane->waiting = 0;
-
-        ngx_http_webhook_lane_ready(st, lane);
-    }
+    ngx_http_webhook_waiting_wake(wmcf->worker->store);
 }
 
 
@@ -1109,11 +739,7 @@ ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
         ngx_del_timer(&lane->timer);
     }
 
-    if (lane->waiting) {
-        ngx_queue_remove(&lane->wait);
-        lane->waiting = 0;
-        lane->holding = 0;
-    }
+    ngx_http_webhook_waiting_forget(lane);
 }
 
 
@@ -1173,6 +799,7 @@ ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev)
 
         shard = item->lane->shard;
 
+        wh_item_finish(&item->lane->core, &item->core);
         ngx_http_webhook_item_finish(st, item);
         ngx_http_webhook_lane_settle(st, shard);
     }
@@ -1190,8 +817,8 @@ ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st, unsigned slot)
     ep = wmcf->endpoints.elts;
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
-        if (ep[i]->counters) {
-            ngx_http_webhook_permit_void(ep[i]->counters, slot);
+        if (ep[i]->policy.permits) {
+            (void) wh_permit_void(ep[i]->policy.permits, slot);
         }
     }
 }
@@ -1209,38 +836,13 @@ ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev)
 
 
 static void
-ngx_http_webhook_delivery_event_handler(ngx_event_t *ev)
-{
-    ngx_http_webhook_delivery_t   *d;
-    ngx_http_webhook_main_conf_t  *wmcf;
-
-    wmcf = ev->data;
-    d = wmcf->worker->delivery;
-
-    ngx_http_webhook_delivery_wake(wmcf->worker->store);
-
-    if (!ngx_queue_empty(&d->waiting)) {
-        ngx_add_timer(ev, NGX_HTTP_WEBHOOK_LOCAL_DELAY);
-    }
-}
-
-
-static void
 ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, ngx_int_t permit)
 {
-    ngx_http_webhook_counters_t  *counters;
-
-    if (permit == NGX_DECLINED) {
-        return;
-    }
-
-    counters = ep->counters;
-
-    ngx_http_webhook_permit_give(counters, ngx_http_webhook_store_slot(st),
-                                 permit);
-
-    if (counters->wanted && ngx_atomic_cmp_set(&counters->wanted, 1, 0)) {
+    if (permit != -1
+        && wh_permit_give(ep->policy.permits, ngx_http_webhook_store_slot(st),
+                          (int) permit))
+    {
         ngx_http_webhook_store_wake_all(st);
     }
 }

@@ -190,11 +190,11 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("max_age"), 1, 1,
       ngx_http_webhook_endpoint_limit,
-      ngx_http_webhook_endpoint_offset(retry.max_age), 0 },
+      ngx_http_webhook_endpoint_offset(policy.retry.max_age), 0 },
 
     { ngx_string("retry_after_max"), 1, 1,
       ngx_http_webhook_endpoint_limit,
-      ngx_http_webhook_endpoint_offset(retry.after_max), 0 },
+      ngx_http_webhook_endpoint_offset(policy.retry.after_max), 0 },
 
     { ngx_string("count_throttled"), 1, 1,
       ngx_http_webhook_endpoint_flag,
@@ -350,6 +350,7 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
     ep = &ec->endpoint;
 
     ngx_queue_init(&ep->held);
+    ngx_queue_init(&ep->paced);
 
     ep->main = wmcf;
     ep->name = value[1];
@@ -359,9 +360,10 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
     ep->event_headers = NGX_CONF_UNSET;
     ep->allow_http = NGX_CONF_UNSET;
     ep->timeout = 10000;
-    ep->retry.delays = ngx_http_webhook_retry_default;
-    ep->retry.n = sizeof(ngx_http_webhook_retry_default) / sizeof(uint64_t);
-    ep->retry.after_max = 3600000;
+    ep->policy.retry.delays = ngx_http_webhook_retry_default;
+    ep->policy.retry.n = sizeof(ngx_http_webhook_retry_default)
+                         / sizeof(uint64_t);
+    ep->policy.retry.after_max = 3600000;
     ep->count_throttled = NGX_CONF_UNSET;
 
     if (ngx_array_init(&ep->headers, cf->pool, 4,
@@ -513,17 +515,17 @@ ngx_http_webhook_endpoint_check(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ep->concurrency == 0) {
-        ep->concurrency = ep->order == NGX_HTTP_WEBHOOK_ORDER_STRICT
-                          ? 1 : NGX_HTTP_WEBHOOK_CONCURRENCY;
+    if (ep->policy.concurrency == 0) {
+        ep->policy.concurrency = ep->policy.order == WH_ORDER_STRICT
+                                 ? 1 : NGX_HTTP_WEBHOOK_CONCURRENCY;
 
-    } else if (ep->order == NGX_HTTP_WEBHOOK_ORDER_STRICT
-               && ep->concurrency > 1)
+    } else if (ep->policy.order == WH_ORDER_STRICT
+               && ep->policy.concurrency > 1)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"concurrency %ui\" in webhook_endpoint \"%V\" "
+                           "\"concurrency %uD\" in webhook_endpoint \"%V\" "
                            "needs \"order key\" or \"order none\"",
-                           ep->concurrency, &ep->name);
+                           ep->policy.concurrency, &ep->name);
         return NGX_CONF_ERROR;
     }
 
@@ -977,7 +979,7 @@ ngx_http_webhook_endpoint_retry(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
-    return ngx_http_webhook_retry_parse(cf, &ec->endpoint.retry);
+    return ngx_http_webhook_retry_parse(cf, &ec->endpoint.policy.retry);
 }
 
 
@@ -998,7 +1000,7 @@ ngx_http_webhook_endpoint_expire(ngx_conf_t *cf,
                                "a time, or 0 for never, at most 3650d");
     }
 
-    ec->endpoint.retry.expire = t;
+    ec->endpoint.policy.retry.expire = t;
 
     if (cf->args->nelts == 3) {
 
@@ -1061,13 +1063,13 @@ ngx_http_webhook_endpoint_order(ngx_conf_t *cf,
                                          "\"strict\", \"key\" or \"none\"");
     }
 
-    ec->endpoint.order = i;
+    ec->endpoint.policy.order = i;
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;
     }
 
-    if (i != NGX_HTTP_WEBHOOK_ORDER_KEY) {
+    if (i != WH_ORDER_KEY) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" in \"order\" has no value \"%V\", "
                            "only \"key\" may have one",
@@ -1095,12 +1097,12 @@ ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
 
     n = ngx_atoi(value[1].data, value[1].len);
 
-    if (n < 1 || n > NGX_HTTP_WEBHOOK_PERMITS) {
+    if (n < 1 || n > WH_PERMITS) {
         return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
                                                  "a number of 1 to 256");
     }
 
-    ec->endpoint.concurrency = n;
+    ec->endpoint.policy.concurrency = (uint32_t) n;
 
     return NGX_CONF_OK;
 }

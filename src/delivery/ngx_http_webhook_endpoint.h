@@ -9,19 +9,9 @@
 
 
 #include "ngx_http_webhook_text.h"
-#include "wh_retry.h"
-#include "wh_window.h"
+#include "wh_policy.h"
 
 
-#define NGX_HTTP_WEBHOOK_ORDER_STRICT  0
-#define NGX_HTTP_WEBHOOK_ORDER_KEY     1
-#define NGX_HTTP_WEBHOOK_ORDER_NONE    2
-
-#define NGX_HTTP_WEBHOOK_HOLD          0      /* while_disabled */
-#define NGX_HTTP_WEBHOOK_DROP          1
-#define NGX_HTTP_WEBHOOK_BURY          2
-
-#define NGX_HTTP_WEBHOOK_LIMITS        4      /* windows of an endpoint */
 #define NGX_HTTP_WEBHOOK_RETRIES_MAX   64     /* delays of a list */
 #define NGX_HTTP_WEBHOOK_COUNT_MAX     10000  /* exponential delays */
 #define NGX_HTTP_WEBHOOK_NAME_MAX      64     /* octets of an endpoint's name */
@@ -50,17 +40,6 @@ typedef struct {
     ngx_http_webhook_text_t    *text;     /* evaluated at capture */
     unsigned                    secret:1; /* literal filled at the attempt */
 } ngx_http_webhook_header_t;
-
-
-/* "disable N/TIME", of an endpoint or of a zone */
-
-typedef struct {
-    uint32_t                    n;        /* failures tolerated; 0: none set */
-    ngx_msec_t                  time;
-    ngx_msec_t                  ban;      /* 0: until an operator enables it */
-    unsigned                    first:1;  /* only first attempts count */
-    wh_window_t                *window;   /* in the zone, per worker set */
-} ngx_http_webhook_limit_t;
 
 
 struct ngx_http_webhook_endpoint_s {
@@ -97,21 +76,15 @@ struct ngx_http_webhook_endpoint_s {
     ngx_http_webhook_statuses_t   success;
     ngx_http_webhook_statuses_t   permanent;
 
-    wh_retry_t                    retry;
+    wh_policy_t                   policy;
     unsigned                      expire_drop:1;
     ngx_flag_t                    count_throttled;
-
-    ngx_uint_t                    order;
     ngx_http_webhook_text_t      *order_key;
-    ngx_uint_t                    concurrency;
 
-    ngx_uint_t                    nlimits;
-    ngx_http_webhook_limit_t      limits[NGX_HTTP_WEBHOOK_LIMITS];
-    uint32_t                      consecutive;  /* failures; 0: no matter */
-    ngx_msec_t                    after;      /* without a success; likewise */
-    ngx_uint_t                    while_disabled;
-    ngx_msec_t                    probe;      /* 0: none */
     ngx_queue_t                   held;       /* lanes, while it is disabled */
+    ngx_queue_t                   disabled;   /* among those with such lanes */
+    ngx_queue_t                   paced;      /* lanes that wait for its rate */
+    ngx_event_t                   pace;
     time_t                        quiet;      /* of the last line on drops */
     ngx_uint_t                    skipped;
     ngx_uint_t                    changes;    /* that are being stored */

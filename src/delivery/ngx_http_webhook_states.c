@@ -68,7 +68,7 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
 
         ep[i]->counters = c;
 
-        if (ngx_http_webhook_zone_windows(cycle, ep[i]) != NGX_OK) {
+        if (ngx_http_webhook_zone_attach(cycle, ep[i]) != NGX_OK) {
             goto failed;
         }
 
@@ -145,7 +145,7 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
     ngx_uint_t                     i, z, again;
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_store_t      *st;
-    ngx_http_webhook_limit_t      *limit;
+    wh_limit_t                    *limit;
     ngx_http_webhook_counters_t   *c;
     ngx_http_webhook_endpoint_t  **ep;
 
@@ -156,7 +156,7 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 
     for (z = 0; z < wmcf->zones.nelts; z++) {
 
-        limit = ngx_http_webhook_zone_limit(zone[z]);
+        limit = &ngx_http_webhook_zone_policy(zone[z])->limit;
 
         for (i = 0; limit->n && i < wmcf->endpoints.nelts; i++) {
 

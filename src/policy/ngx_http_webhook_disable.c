@@ -12,22 +12,18 @@
 
 
 static ngx_int_t ngx_http_webhook_disable_time(u_char *p, size_t len,
-    ngx_msec_t *time);
-static ngx_uint_t ngx_http_webhook_disable_by(
-    ngx_http_webhook_endpoint_t *ep, wh_state_cause_t *cause,
-    ngx_http_webhook_limit_t *limit, uint64_t now);
+    uint64_t *time);
 static void ngx_http_webhook_disable_zone(ngx_http_webhook_endpoint_t *ep,
     uint64_t now);
-static ngx_http_webhook_limit_t *ngx_http_webhook_disable_limits(
+static wh_limit_t *ngx_http_webhook_disable_limits(
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_zone_t *zone,
     ngx_uint_t *n);
 static size_t ngx_http_webhook_disable_window_size(
-    ngx_http_webhook_limit_t *limit);
-static ngx_uint_t ngx_http_webhook_disable_counts(
-    ngx_http_webhook_endpoint_t *ep);
-static ngx_uint_t ngx_http_webhook_disable_enabled(
-    ngx_http_webhook_endpoint_t *ep, wh_state_t *s, wh_state_t *next,
-    ngx_uint_t forget, char *why);
+    wh_limit_t *limit);
+static void ngx_http_webhook_disable_log_enabled(
+    ngx_http_webhook_endpoint_t *ep, wh_change_t *change);
+static void ngx_http_webhook_disable_log_disabled(
+    ngx_http_webhook_endpoint_t *ep, wh_change_t *change);
 
 
 /*
@@ -52,7 +48,18 @@ static char  *ngx_http_webhook_disable_reasons[] = {
     "consecutive",
     "after",
     "gone",
-    "operator"
+    "operator",
+    "quota"
+};
+
+
+/* by wh_by_e */
+
+static char  *ngx_http_webhook_disable_by[] = {
+    "",
+    "its ban is over",
+    "a probe has succeeded",
+    "by an operator"
 };
 
 
@@ -65,7 +72,7 @@ static ngx_str_t  ngx_http_webhook_while_disabled[] = {
 
 
 static ngx_int_t
-ngx_http_webhook_disable_time(u_char *p, size_t len, ngx_msec_t *time)
+ngx_http_webhook_disable_time(u_char *p, size_t len, uint64_t *time)
 {
     ngx_int_t  t;
     ngx_str_t  value;
@@ -87,7 +94,7 @@ ngx_http_webhook_disable_time(u_char *p, size_t len, ngx_msec_t *time)
 
 ngx_int_t
 ngx_http_webhook_disable_rate(ngx_str_t *value,
-    ngx_http_webhook_limit_t *limit)
+    wh_limit_t *limit)
 {
     u_char     *slash;
     ngx_int_t   n;
@@ -119,7 +126,7 @@ ngx_http_webhook_disable_line(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     ngx_int_t                  n;
     ngx_str_t                 *value;
     ngx_uint_t                 i;
-    ngx_http_webhook_limit_t  *limit;
+    wh_limit_t                *limit;
 
     value = cf->args->elts;
     *bad = &value[1];
@@ -127,12 +134,13 @@ ngx_http_webhook_disable_line(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     if (cf->args->nelts == 2
         && ngx_strncmp(value[1].data, "after=", 6) == 0)
     {
-        if (ep->after) {
+        if (ep->policy.after) {
             return "\"after=\" once only";
         }
 
         return ngx_http_webhook_disable_time(value[1].data + 6,
-                                             value[1].len - 6, &ep->after)
+                                             value[1].len - 6,
+                                             &ep->policy.after)
                == NGX_OK
                ? NULL : "\"after=TIME\" with a time above 0, at most 3650d";
     }
@@ -140,7 +148,7 @@ ngx_http_webhook_disable_line(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     if (cf->args->nelts == 2
         && ngx_strncmp(value[1].data, "consecutive=", 12) == 0)
     {
-        if (ep->consecutive) {
+        if (ep->policy.consecutive) {
             return "\"consecutive=\" once only";
         }
 
@@ -150,16 +158,16 @@ ngx_http_webhook_disable_line(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
             return "\"consecutive=N\" with a number of 1 to 1000000";
         }
 
-        ep->consecutive = (uint32_t) n;
+        ep->policy.consecutive = (uint32_t) n;
 
         return NULL;
     }
 
-    if (ep->nlimits == NGX_HTTP_WEBHOOK_LIMITS) {
+    if (ep->policy.nlimits == WH_LIMITS) {
         return "one of four windows at most";
     }
 
-    limit = &ep->limits[ep->nlimits++];
+    limit = &ep->policy.limits[ep->policy.nlimits++];
 
     if (ngx_http_webhook_disable_rate(&value[1], limit) != NGX_OK) {
         return "\"N/TIME\" with a number of 1 to 10000 and a time above 0, at "
@@ -210,7 +218,7 @@ ngx_http_webhook_disable_while(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
         if (ngx_strcmp(ngx_http_webhook_while_disabled[i].data, value[1].data)
             == 0)
         {
-            ep->while_disabled = i;
+            ep->policy.while_disabled = i;
             return NULL;
         }
     }
@@ -231,7 +239,7 @@ ngx_http_webhook_disable_probe(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     *bad = &value[1];
 
     return ngx_http_webhook_disable_time(value[1].data, value[1].len,
-                                         &ep->probe)
+                                         &ep->policy.probe)
            == NGX_OK
            ? NULL : "a time above 0, at most 3650d";
 }
@@ -241,226 +249,40 @@ void
 ngx_http_webhook_disable_state(ngx_http_webhook_endpoint_t *ep, uint64_t now,
     wh_state_t *s)
 {
-    wh_state_t                    next;
-    ngx_http_webhook_counters_t  *c;
+    wh_change_t  change;
 
-    c = ep->counters;
-
-    for ( ;; ) {
-        wh_cell_read(&c->cell, s);
-
-        if (wh_state_due(s, now, &next) != WH_OK) {
-            return;
-        }
-
-        /* nothing has succeeded yet: what else is counted goes on */
-
-        (void) ngx_http_webhook_disable_enabled(ep, s, &next, 0,
-                                                "its ban is over");
+    if (wh_policy_state(&ep->policy, now, s, &change) == WH_OK) {
+        ngx_http_webhook_disable_changed(ep, &change);
     }
-}
-
-
-/* true if failures may lead to something, and so are worth to be stored */
-
-static ngx_uint_t
-ngx_http_webhook_disable_counts(ngx_http_webhook_endpoint_t *ep)
-{
-    return ep->nlimits
-           || ep->consecutive
-           || ep->after
-           || ngx_http_webhook_zone_limit(ep->zone)->n;
 }
 
 
 void
 ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_outcome_e outcome, ngx_uint_t first, ngx_uint_t probe,
-    uint64_t now)
+    wh_outcome_t *outcome, uint64_t now, wh_report_t *r)
 {
-    uint64_t                      row, time;
-    wh_state_t                    s, next;
-    ngx_uint_t                    i;
-    wh_state_cause_t              cause;
-    ngx_http_webhook_limit_t     *limit, *longest;
+    uint32_t                      i;
     ngx_http_webhook_counters_t  *c;
 
     c = ep->counters;
 
-    ngx_http_webhook_disable_state(ep, now, &s);
+    wh_policy_report(&ep->policy, outcome, now, r);
 
-    if (probe
-        && wh_state_probed(&s, outcome == NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS,
-                           now, ep->probe, &next)
-           == WH_OK)
-    {
-        if (next.reason == WH_STATE_ENABLED) {
-            (void) ngx_http_webhook_disable_enabled(ep, &s, &next, 1,
-                                                    "a probe has succeeded");
-
-        } else if (wh_cell_write(&c->cell, &s, &next) == WH_OK) {
-            ngx_http_webhook_zone_changed(ep->zone);
-        }
+    for (i = 0; i < r->n; i++) {
+        ngx_http_webhook_disable_changed(ep, &r->changes[i]);
     }
 
-    ngx_memzero(&cause, sizeof(wh_state_cause_t));
-
-    cause.probe = ep->probe;
-
-    switch (outcome) {
-
-    case NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS:
-
-        if (c->cell.row && ngx_http_webhook_disable_counts(ep)) {
-            (void) ngx_atomic_fetch_add(&c->changes, 1);
-        }
-
-        wh_cell_succeeded(&c->cell);
-        return;
-
-    case NGX_HTTP_WEBHOOK_OUTCOME_NONE:
-        return;
-
-    case NGX_HTTP_WEBHOOK_OUTCOME_GONE:
-        cause.reason = WH_STATE_GONE;
-        cause.count = 1;
-
-        (void) ngx_http_webhook_disable_by(ep, &cause, NULL, now);
-        break;
-
-    default: /* NGX_HTTP_WEBHOOK_OUTCOME_FAILURE */
-        break;
-    }
-
-    /* attempts that were on their way when it was disabled do not count */
-
-    if (s.reason != WH_STATE_ENABLED) {
-        return;
-    }
-
-    row = wh_cell_failed(&c->cell, now, &time);
-
-    limit = ngx_http_webhook_zone_limit(ep->zone);
-
-    if (limit->n
-        && wh_window_add(limit->window, limit->n, limit->time, now))
-    {
+    if (r->tripped) {
         ngx_http_webhook_disable_zone(ep, now);
     }
 
-    longest = NULL;
-
-    for (i = 0; i < ep->nlimits; i++) {
-        limit = &ep->limits[i];
-
-        if ((limit->first && !first)
-            || !wh_window_add(limit->window, limit->n, limit->time, now))
-        {
-            continue;
-        }
-
-        /* without a ban it is for good */
-
-        if (longest == NULL
-            || (longest->ban && (limit->ban == 0
-                                 || limit->ban > longest->ban)))
-        {
-            longest = limit;
-        }
+    if (r->probed) {
+        ngx_http_webhook_zone_changed(ep->zone);
     }
 
-    if (longest) {
-        cause.reason = WH_STATE_WINDOW;
-        cause.count = longest->n + 1;
-        cause.ban = longest->ban;
-
-        (void) ngx_http_webhook_disable_by(ep, &cause, longest, now);
-    }
-
-    if (ngx_http_webhook_disable_counts(ep)) {
+    if (r->counted && wh_policy_counts(&ep->policy)) {
         (void) ngx_atomic_fetch_add(&c->changes, 1);
     }
-
-    cause.count = (uint32_t) ngx_min(row, NGX_MAX_UINT32_VALUE);
-    cause.ban = 0;
-
-    if (ep->consecutive && row >= ep->consecutive) {
-        cause.reason = WH_STATE_CONSECUTIVE;
-        (void) ngx_http_webhook_disable_by(ep, &cause, NULL, now);
-    }
-
-    if (ep->after && time >= ep->after) {
-        cause.reason = WH_STATE_AFTER;
-        (void) ngx_http_webhook_disable_by(ep, &cause, NULL, now);
-    }
-}
-
-
-static ngx_uint_t
-ngx_http_webhook_disable_by(ngx_http_webhook_endpoint_t *ep,
-    wh_state_cause_t *cause, ngx_http_webhook_limit_t *limit, uint64_t now)
-{
-    u_char                       *p, text[NGX_MAX_ERROR_STR];
-    wh_state_t                    s, next;
-    ngx_http_webhook_counters_t  *c;
-
-    c = ep->counters;
-
-    do {
-        wh_cell_read(&c->cell, &s);
-
-        if (wh_state_disable(&s, cause, now, &next) != WH_OK) {
-            return 0;
-        }
-
-    } while (wh_cell_write(&c->cell, &s, &next) != WH_OK);
-
-    ngx_http_webhook_zone_changed(ep->zone);
-
-    p = text;
-
-    switch (cause->reason) {
-
-    case WH_STATE_WINDOW:
-        p = ngx_slprintf(p, text + sizeof(text), "%uD failures in %M ms",
-                         cause->count, limit->time);
-        break;
-
-    case WH_STATE_ZONE:
-        p = ngx_slprintf(p, text + sizeof(text), "%uD failures in %M ms of "
-                         "the endpoints of zone \"%V\"", cause->count,
-                         limit->time, ngx_http_webhook_zone_name(ep->zone));
-        break;
-
-    case WH_STATE_CONSECUTIVE:
-        p = ngx_slprintf(p, text + sizeof(text), "%uD failures in a row",
-                         cause->count);
-        break;
-
-    case WH_STATE_AFTER:
-        p = ngx_slprintf(p, text + sizeof(text), "no success for %M ms, %uD "
-                         "failures in a row", ep->after, cause->count);
-        break;
-
-    case WH_STATE_GONE:
-        p = ngx_slprintf(p, text + sizeof(text), "it has answered 410, only "
-                         "an operator enables it");
-        break;
-
-    default: /* WH_STATE_OPERATOR */
-        p = ngx_slprintf(p, text + sizeof(text), "by an operator");
-    }
-
-    if (next.until) {
-        p = ngx_slprintf(p, text + sizeof(text), ", for %M ms",
-                         (ngx_msec_t) cause->ban);
-    }
-
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "webhook endpoint \"%V\" is disabled: %*s", &ep->name,
-                  (size_t) (p - text), text);
-
-    return 1;
 }
 
 
@@ -470,57 +292,113 @@ static void
 ngx_http_webhook_disable_zone(ngx_http_webhook_endpoint_t *ep, uint64_t now)
 {
     ngx_uint_t                     i;
-    wh_state_cause_t               cause;
-    ngx_http_webhook_limit_t      *limit;
+    wh_change_t                    change;
     ngx_http_webhook_endpoint_t  **all;
 
-    limit = ngx_http_webhook_zone_limit(ep->zone);
     all = ep->main->endpoints.elts;
-
-    ngx_memzero(&cause, sizeof(wh_state_cause_t));
-
-    cause.reason = WH_STATE_ZONE;
-    cause.count = limit->n + 1;
 
     for (i = 0; i < ep->main->endpoints.nelts; i++) {
 
-        if (all[i]->zone == ep->zone) {
-            cause.probe = all[i]->probe;
-            (void) ngx_http_webhook_disable_by(all[i], &cause, limit, now);
+        if (all[i]->zone == ep->zone
+            && wh_policy_trip(&all[i]->policy, now, &change) == WH_OK)
+        {
+            ngx_http_webhook_disable_changed(all[i], &change);
         }
     }
 }
 
 
-static ngx_uint_t
-ngx_http_webhook_disable_enabled(ngx_http_webhook_endpoint_t *ep,
-    wh_state_t *s, wh_state_t *next, ngx_uint_t forget, char *why)
+void
+ngx_http_webhook_disable_changed(ngx_http_webhook_endpoint_t *ep,
+    wh_change_t *change)
 {
-    ngx_uint_t                    i;
-    ngx_http_webhook_counters_t  *c;
-
-    c = ep->counters;
-
-    if (wh_cell_write(&c->cell, s, next) != WH_OK) {
-        return 0;
-    }
-
-    if (forget) {
-
-        for (i = 0; i < ep->nlimits; i++) {
-            wh_window_reset(ep->limits[i].window);
-        }
-
-        wh_cell_succeeded(&c->cell);
-    }
-
     ngx_http_webhook_zone_changed(ep->zone);
+
+    if (change->to.reason == WH_STATE_ENABLED) {
+        ngx_http_webhook_disable_log_enabled(ep, change);
+        return;
+    }
+
+    ngx_http_webhook_disable_log_disabled(ep, change);
+}
+
+
+static void
+ngx_http_webhook_disable_log_enabled(ngx_http_webhook_endpoint_t *ep,
+    wh_change_t *change)
+{
+    uint64_t  ms;
+
+    ms = change->to.held - change->from.held;
+
+    if (change->from.reason == WH_STATE_QUOTA) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "webhook endpoint \"%V\" is resumed after %uL ms",
+                      &ep->name, ms);
+        return;
+    }
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "webhook endpoint \"%V\" is enabled: %s, it was disabled "
-                  "for %uL ms", &ep->name, why, next->held - s->held);
+                  "for %uL ms", &ep->name,
+                  ngx_http_webhook_disable_by[change->by], ms);
+}
 
-    return 1;
+
+static void
+ngx_http_webhook_disable_log_disabled(ngx_http_webhook_endpoint_t *ep,
+    wh_change_t *change)
+{
+    u_char  *p, *last, text[NGX_MAX_ERROR_STR];
+
+    p = text;
+    last = text + sizeof(text);
+
+    switch (change->to.reason) {
+
+    case WH_STATE_QUOTA:
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "webhook endpoint \"%V\" is paused for %uL ms: its "
+                      "quota of %uD in %uL ms is used up", &ep->name,
+                      change->ban, change->count, change->time);
+        return;
+
+    case WH_STATE_WINDOW:
+        p = ngx_slprintf(p, last, "%uD failures in %uL ms",
+                         change->count, change->time);
+        break;
+
+    case WH_STATE_ZONE:
+        p = ngx_slprintf(p, last, "%uD failures in %uL ms of the endpoints of "
+                         "zone \"%V\"", change->count, change->time,
+                         ngx_http_webhook_zone_name(ep->zone));
+        break;
+
+    case WH_STATE_CONSECUTIVE:
+        p = ngx_slprintf(p, last, "%uD failures in a row", change->count);
+        break;
+
+    case WH_STATE_AFTER:
+        p = ngx_slprintf(p, last, "no success for %uL ms, %uD failures in a "
+                         "row", ep->policy.after, change->count);
+        break;
+
+    case WH_STATE_GONE:
+        p = ngx_slprintf(p, last, "it has answered 410, only an operator "
+                         "enables it");
+        break;
+
+    default: /* WH_STATE_OPERATOR */
+        p = ngx_slprintf(p, last, "by an operator");
+    }
+
+    if (change->to.until) {
+        p = ngx_slprintf(p, last, ", for %uL ms", change->ban);
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "webhook endpoint \"%V\" is disabled: %*s", &ep->name,
+                  (size_t) (p - text), text);
 }
 
 
@@ -528,14 +406,15 @@ ngx_int_t
 ngx_http_webhook_disable_by_operator(ngx_http_webhook_endpoint_t *ep,
     uint64_t now)
 {
-    wh_state_cause_t  cause;
+    wh_change_t  change;
 
-    ngx_memzero(&cause, sizeof(wh_state_cause_t));
+    if (wh_policy_disable(&ep->policy, now, &change) != WH_OK) {
+        return NGX_DECLINED;
+    }
 
-    cause.reason = WH_STATE_OPERATOR;
+    ngx_http_webhook_disable_changed(ep, &change);
 
-    return ngx_http_webhook_disable_by(ep, &cause, NULL, now) ? NGX_OK
-                                                              : NGX_DECLINED;
+    return NGX_OK;
 }
 
 
@@ -543,41 +422,13 @@ ngx_int_t
 ngx_http_webhook_enable_by_operator(ngx_http_webhook_endpoint_t *ep,
     uint64_t now)
 {
-    wh_state_t                    s, next;
-    ngx_http_webhook_counters_t  *c;
+    wh_change_t  change;
 
-    c = ep->counters;
-
-    do {
-        wh_cell_read(&c->cell, &s);
-
-        if (wh_state_enable(&s, now, &next) != WH_OK) {
-            return NGX_DECLINED;
-        }
-
-    } while (!ngx_http_webhook_disable_enabled(ep, &s, &next, 1,
-                                               "by an operator"));
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_webhook_disable_probe_begin(ngx_http_webhook_endpoint_t *ep,
-    uint64_t now, ngx_msec_t lease)
-{
-    wh_state_t                    s, next;
-    ngx_http_webhook_counters_t  *c;
-
-    c = ep->counters;
-
-    ngx_http_webhook_disable_state(ep, now, &s);
-
-    if (wh_state_probe(&s, now, lease, &next) != WH_OK
-        || wh_cell_write(&c->cell, &s, &next) != WH_OK)
-    {
+    if (wh_policy_enable(&ep->policy, now, &change) != WH_OK) {
         return NGX_DECLINED;
     }
+
+    ngx_http_webhook_disable_changed(ep, &change);
 
     return NGX_OK;
 }
@@ -601,18 +452,18 @@ ngx_http_webhook_disable_reason(wh_state_e reason)
 }
 
 
-static ngx_http_webhook_limit_t *
+static wh_limit_t *
 ngx_http_webhook_disable_limits(ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_zone_t *zone, ngx_uint_t *n)
 {
-    ngx_http_webhook_limit_t  *limit;
+    wh_limit_t  *limit;
 
     if (ep) {
-        *n = ep->nlimits;
-        return ep->limits;
+        *n = ep->policy.nlimits;
+        return ep->policy.limits;
     }
 
-    limit = ngx_http_webhook_zone_limit(zone);
+    limit = &ngx_http_webhook_zone_policy(zone)->limit;
     *n = limit->n ? 1 : 0;
 
     return limit;
@@ -622,7 +473,7 @@ ngx_http_webhook_disable_limits(ngx_http_webhook_endpoint_t *ep,
 /* one that was made for more failures is larger than is needed */
 
 static size_t
-ngx_http_webhook_disable_window_size(ngx_http_webhook_limit_t *limit)
+ngx_http_webhook_disable_window_size(wh_limit_t *limit)
 {
     return offsetof(wh_window_t, slots)
            + (size_t) limit->window->size * sizeof(uint64_t);
@@ -635,7 +486,7 @@ ngx_http_webhook_disable_size(ngx_http_webhook_endpoint_t *ep,
 {
     size_t                     size;
     ngx_uint_t                 i, n;
-    ngx_http_webhook_limit_t  *limit;
+    wh_limit_t                *limit;
 
     size = sizeof(ngx_http_webhook_packed_t);
 
@@ -657,7 +508,7 @@ ngx_http_webhook_disable_pack(ngx_http_webhook_endpoint_t *ep,
     u_char                       *start;
     uint64_t                      len;
     ngx_uint_t                    i, n;
-    ngx_http_webhook_limit_t     *limit;
+    wh_limit_t                   *limit;
     ngx_http_webhook_packed_t     head;
     ngx_http_webhook_counters_t  *c;
 
@@ -699,7 +550,7 @@ ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
 {
     uint64_t                      len;
     ngx_uint_t                    i, n;
-    ngx_http_webhook_limit_t     *limit;
+    wh_limit_t                   *limit;
     ngx_http_webhook_packed_t     head;
     ngx_http_webhook_counters_t  *c;
 

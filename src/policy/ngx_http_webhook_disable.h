@@ -14,20 +14,12 @@
 #include "ngx_http_webhook_zone.h"
 
 
-typedef enum {
-    NGX_HTTP_WEBHOOK_OUTCOME_SUCCESS = 0,
-    NGX_HTTP_WEBHOOK_OUTCOME_FAILURE,
-    NGX_HTTP_WEBHOOK_OUTCOME_GONE,     /* 410 */
-    NGX_HTTP_WEBHOOK_OUTCOME_NONE      /* not an attempt */
-} ngx_http_webhook_outcome_e;
-
-
 #define NGX_HTTP_WEBHOOK_STATE_VERSION  1
 
 
 /* "N/TIME" into limit->n, limit->time; NGX_ERROR: it is none */
 ngx_int_t ngx_http_webhook_disable_rate(ngx_str_t *value,
-    ngx_http_webhook_limit_t *limit);
+    wh_limit_t *limit);
 
 /*
  * Directives of an endpoint: NULL, or what is allowed instead of *bad, which
@@ -47,23 +39,19 @@ char *ngx_http_webhook_disable_probe(ngx_conf_t *cf,
 void ngx_http_webhook_disable_state(ngx_http_webhook_endpoint_t *ep,
     uint64_t now, wh_state_t *s);
 
-/*
- * What has become of an attempt; "first": it was the first of its delivery;
- * "probe": it was one.  Makes the transitions that follow, and logs them.
- */
+/* what has become of an attempt; transitions that follow are logged */
 void ngx_http_webhook_disable_report(ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_outcome_e outcome, ngx_uint_t first, ngx_uint_t probe,
-    uint64_t now);
+    wh_outcome_t *outcome, uint64_t now, wh_report_t *r);
+
+/* a transition was made: it is logged, and others are to see it */
+void ngx_http_webhook_disable_changed(ngx_http_webhook_endpoint_t *ep,
+    wh_change_t *change);
 
 /* operators' commands: NGX_OK, or NGX_DECLINED: it was so already */
 ngx_int_t ngx_http_webhook_disable_by_operator(
     ngx_http_webhook_endpoint_t *ep, uint64_t now);
 ngx_int_t ngx_http_webhook_enable_by_operator(
     ngx_http_webhook_endpoint_t *ep, uint64_t now);
-
-/* NGX_OK: a probe is due, and this worker has to send it */
-ngx_int_t ngx_http_webhook_disable_probe_begin(
-    ngx_http_webhook_endpoint_t *ep, uint64_t now, ngx_msec_t lease);
 
 /* true when the store has the endpoint's state and its windows */
 ngx_uint_t ngx_http_webhook_disable_stored(ngx_http_webhook_endpoint_t *ep);

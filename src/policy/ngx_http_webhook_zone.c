@@ -8,7 +8,7 @@
 #include "ngx_http_webhook_disable.h"
 
 
-#define NGX_HTTP_WEBHOOK_ZONE_VERSION  2
+#define NGX_HTTP_WEBHOOK_ZONE_VERSION  3
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE     (1024 * 1024)
 
 
@@ -33,6 +33,7 @@ typedef struct {
     ngx_atomic_t                  window;    /* the zone's own; 0: none */
     ngx_atomic_t                  restored;  /* out of the store */
     ngx_atomic_t                  generation;
+    uint64_t                      quota;
     ngx_atomic_t                  n;
     ngx_atomic_t                  full;      /* was logged */
     ngx_atomic_t                  results[NGX_HTTP_WEBHOOK_NRESULT];
@@ -45,7 +46,7 @@ struct ngx_http_webhook_zone_s {
     size_t                        size;
     u_char                       *file;      /* NULL: it is the implicit one */
     ngx_uint_t                    line;
-    ngx_http_webhook_limit_t      limit;
+    wh_zone_t                     policy;
     ngx_slab_pool_t              *shpool;
     ngx_http_webhook_zone_sh_t   *sh;
 };
@@ -55,10 +56,10 @@ static ngx_http_webhook_zone_t *ngx_http_webhook_zone_add(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_str_t *name, size_t size);
 static ngx_int_t ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static size_t ngx_http_webhook_zone_need(ngx_http_webhook_limit_t *limit);
+static size_t ngx_http_webhook_zone_need(wh_limit_t *limit);
 static ngx_int_t ngx_http_webhook_zone_place(ngx_cycle_t *cycle,
     ngx_http_webhook_zone_t *zone, ngx_atomic_t *offset,
-    ngx_http_webhook_limit_t *limit, ngx_str_t *endpoint);
+    wh_limit_t *limit, ngx_str_t *endpoint);
 static ngx_uint_t ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh);
 static ngx_http_webhook_counters_t *ngx_http_webhook_zone_lookup(
     ngx_http_webhook_zone_sh_t *sh, ngx_str_t *endpoint);
@@ -84,10 +85,10 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                 *value, rate;
     ngx_uint_t                 i;
     ngx_http_webhook_zone_t   *zone;
-    ngx_http_webhook_limit_t   limit;
+    wh_limit_t                 limit;
 
     value = cf->args->elts;
-    ngx_memzero(&limit, sizeof(ngx_http_webhook_limit_t));
+    ngx_memzero(&limit, sizeof(wh_limit_t));
 
     if (cf->args->nelts < 3) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -141,7 +142,7 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone->limit = limit;
+    zone->policy.limit = limit;
     zone->file = cf->conf_file->file.name.data;
     zone->line = cf->conf_file->line;
 
@@ -191,8 +192,8 @@ ngx_http_webhook_zone_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
     ep = wmcf->endpoints.elts;
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
-        for (k = 0; k < ep[i]->nlimits; k++) {
-            size += 2 * ngx_http_webhook_zone_need(&ep[i]->limits[k]);
+        for (k = 0; k < ep[i]->policy.nlimits; k++) {
+            size += 2 * ngx_http_webhook_zone_need(&ep[i]->policy.limits[k]);
         }
     }
 
@@ -366,7 +367,7 @@ ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh)
 
 
 static size_t
-ngx_http_webhook_zone_need(ngx_http_webhook_limit_t *limit)
+ngx_http_webhook_zone_need(wh_limit_t *limit)
 {
     return limit->n ? wh_window_size(limit->n) : 0;
 }
@@ -389,7 +390,7 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 
         room = zone[z]->size - 4 * ngx_pagesize - zone[z]->size / 64;
 
-        windows = ngx_http_webhook_zone_need(&zone[z]->limit);
+        windows = ngx_http_webhook_zone_need(&zone[z]->policy.limit);
         need = sizeof(ngx_http_webhook_zone_sh_t);
 
         for (i = 0; i < wmcf->endpoints.nelts; i++) {
@@ -400,8 +401,8 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 
             need += sizeof(ngx_http_webhook_zone_entry_t);
 
-            for (k = 0; k < ep[i]->nlimits; k++) {
-                windows += ngx_http_webhook_zone_need(&ep[i]->limits[k]);
+            for (k = 0; k < ep[i]->policy.nlimits; k++) {
+                windows += ngx_http_webhook_zone_need(&ep[i]->policy.limits[k]);
             }
         }
 
@@ -424,7 +425,7 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 
 
 ngx_int_t
-ngx_http_webhook_zone_windows(ngx_cycle_t *cycle,
+ngx_http_webhook_zone_attach(ngx_cycle_t *cycle,
     ngx_http_webhook_endpoint_t *ep)
 {
     ngx_uint_t                    i, shared;
@@ -434,15 +435,23 @@ ngx_http_webhook_zone_windows(ngx_cycle_t *cycle,
     c = ep->counters;
     sh = ep->zone->sh;
 
+    ep->policy.zone = &ep->zone->policy;
+    ep->policy.zone->quota.word = &sh->quota;
+
+    ep->policy.cell = &c->cell;
+    ep->policy.permits = &c->permits;
+    ep->policy.rate.word = &c->rate;
+    ep->policy.quota.word = &c->quota;
+
     /* an endpoint that has found no room is the worker's own */
 
     shared = ((u_char *) c > (u_char *) sh
               && (u_char *) c < (u_char *) sh + sh->bottom);
 
-    for (i = 0; i < ep->nlimits; i++) {
+    for (i = 0; i < ep->policy.nlimits; i++) {
         if (ngx_http_webhook_zone_place(cycle, ep->zone,
                                         shared ? &c->windows[i] : NULL,
-                                        &ep->limits[i], &ep->name)
+                                        &ep->policy.limits[i], &ep->name)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -456,18 +465,18 @@ ngx_http_webhook_zone_windows(ngx_cycle_t *cycle,
 ngx_int_t
 ngx_http_webhook_zone_window(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone)
 {
-    if (zone->limit.n == 0) {
+    if (zone->policy.limit.n == 0) {
         return NGX_OK;
     }
 
     return ngx_http_webhook_zone_place(cycle, zone, &zone->sh->window,
-                                       &zone->limit, &zone->name);
+                                       &zone->policy.limit, &zone->name);
 }
 
 
 static ngx_int_t
 ngx_http_webhook_zone_place(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone,
-    ngx_atomic_t *offset, ngx_http_webhook_limit_t *limit, ngx_str_t *name)
+    ngx_atomic_t *offset, wh_limit_t *limit, ngx_str_t *name)
 {
     size_t                       size, old, used;
     wh_window_t                 *w;
@@ -541,10 +550,10 @@ own:
 }
 
 
-ngx_http_webhook_limit_t *
-ngx_http_webhook_zone_limit(ngx_http_webhook_zone_t *zone)
+wh_zone_t *
+ngx_http_webhook_zone_policy(ngx_http_webhook_zone_t *zone)
 {
-    return &zone->limit;
+    return &zone->policy;
 }
 
 
@@ -614,55 +623,6 @@ ngx_http_webhook_zone_counted(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_result_e result)
 {
     return zone->sh->results[result];
-}
-
-
-ngx_int_t
-ngx_http_webhook_permit_take(ngx_http_webhook_counters_t *c, ngx_uint_t slot,
-    ngx_uint_t max)
-{
-    ngx_uint_t  i;
-
-    max = ngx_min(max, NGX_HTTP_WEBHOOK_PERMITS);
-
-    for (i = 0; i < max; i++) {
-        if (c->permits[i] == 0
-            && ngx_atomic_cmp_set(&c->permits[i], 0, slot + 1))
-        {
-            return (ngx_int_t) i;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-void
-ngx_http_webhook_permit_give(ngx_http_webhook_counters_t *c, ngx_uint_t slot,
-    ngx_int_t permit)
-{
-    /* it may be void, and another one's by now */
-
-    (void) ngx_atomic_cmp_set(&c->permits[permit], slot + 1, 0);
-}
-
-
-ngx_uint_t
-ngx_http_webhook_permit_void(ngx_http_webhook_counters_t *c, ngx_uint_t slot)
-{
-    ngx_uint_t  i, n;
-
-    n = 0;
-
-    for (i = 0; i < NGX_HTTP_WEBHOOK_PERMITS; i++) {
-        if (c->permits[i] == slot + 1
-            && ngx_atomic_cmp_set(&c->permits[i], slot + 1, 0))
-        {
-            n++;
-        }
-    }
-
-    return n;
 }
 
 

@@ -11,12 +11,12 @@
 
 static ngx_http_webhook_item_t *ngx_http_webhook_item_create(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
-    ngx_queue_t *behind, uint64_t seq, uint32_t index);
+    wh_queue_t *behind, uint64_t seq, uint32_t index);
 
 
 static ngx_http_webhook_item_t *
 ngx_http_webhook_item_create(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, ngx_queue_t *behind, uint64_t seq,
+    ngx_http_webhook_lane_t *lane, wh_queue_t *behind, uint64_t seq,
     uint32_t index)
 {
     ngx_http_webhook_item_t  *item;
@@ -27,14 +27,13 @@ ngx_http_webhook_item_create(ngx_http_webhook_store_t *st,
     }
 
     item->lane = lane;
-    item->seq = seq;
-    item->index = index;
+    item->core.seq = seq;
+    item->core.index = index;
     item->fence = st->shards[lane->shard].fence;
     item->created = ngx_current_msec;
 
-    ngx_queue_insert_after(behind, &item->queue);
+    wh_lane_insert(&lane->core, &item->core, behind);
 
-    lane->nitems++;
     st->shards[lane->shard].nitems++;
 
     return item;
@@ -50,7 +49,8 @@ void
 ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
 {
     uint64_t                  value;
-    ngx_queue_t              *behind;
+    wh_queue_t               *behind;
+    wh_item_t                *core;
     ngx_http_webhook_lane_t  *lane;
     ngx_http_webhook_item_t  *item;
 
@@ -65,8 +65,8 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
         goto failed;
     }
 
-    item = ngx_http_webhook_lane_place(lane, v->ref.seq, v->index, 0,
-                                       &behind);
+    core = wh_lane_place(&lane->core, v->ref.seq, v->index, 0, &behind);
+    item = core ? ngx_http_webhook_item(core) : NULL;
 
     if (item == NULL) {
         item = ngx_http_webhook_item_create(st, lane, behind, v->ref.seq,
@@ -78,12 +78,12 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
         item->ref = v->ref;
         item->word = v->word;
         item->value = value;
-        item->progress.time = v->time;
+        item->core.progress.time = v->time;
 
         ngx_queue_insert_tail(&st->age, &item->age);
         item->aged = 1;
 
-        ngx_http_webhook_lane_list(lane, item, 0);
+        wh_lane_list(&lane->core, &item->core, 0);
 
     } else if (item->moved && item->word == NULL) {
 
@@ -117,7 +117,8 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice)
 {
     wh_str_t                  name, key;
-    ngx_queue_t              *behind;
+    wh_queue_t               *behind;
+    wh_item_t                *core;
     ngx_http_webhook_item_t  *item;
     ngx_http_webhook_lane_t  *lane;
 
@@ -142,8 +143,8 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
         goto failed;
     }
 
-    item = ngx_http_webhook_lane_place(lane, loaded->seq, loaded->index, 1,
-                                       &behind);
+    core = wh_lane_place(&lane->core, loaded->seq, loaded->index, 1, &behind);
+    item = core ? ngx_http_webhook_item(core) : NULL;
 
     if (item == NULL) {
         item = ngx_http_webhook_item_create(st, lane, behind, loaded->seq,
@@ -170,12 +171,12 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     item->word = NULL;
     item->moved = 1;
     lane->nmoved++;
-    item->progress = loaded->progress;
-    lane->held = NGX_HTTP_WEBHOOK_HELD_UNKNOWN;
+    item->core.progress = loaded->progress;
+    lane->core.held = NGX_HTTP_WEBHOOK_HELD_UNKNOWN;
 
-    if (!item->inflight) {
-        ngx_http_webhook_lane_unlist(lane, item);
-        ngx_http_webhook_lane_list(lane, item, ngx_http_webhook_store_now());
+    if (!item->core.inflight) {
+        wh_lane_unlist(&lane->core, &item->core);
+        wh_lane_list(&lane->core, &item->core, ngx_http_webhook_store_now());
     }
 
     if (item->data == NULL) {
@@ -194,9 +195,9 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
 done:
 
     if (loaded->more) {
-        lane->more = 1;
-        lane->loaded_seq = loaded->seq;
-        lane->loaded_index = loaded->index;
+        lane->core.more = 1;
+        lane->core.loaded_seq = loaded->seq;
+        lane->core.loaded_index = loaded->index;
     }
 
     ngx_http_webhook_lane_ready(st, lane);
@@ -222,9 +223,7 @@ ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
     }
 
     if (item->lane) {
-        ngx_http_webhook_lane_unlist(item->lane, item);
-        ngx_queue_remove(&item->queue);
-        item->lane->nitems--;
+        wh_lane_remove(&item->lane->core, &item->core);
         item->lane->nmoved -= item->moved;
         st->memory -= item->charged;
         item->charged = 0;
@@ -239,7 +238,7 @@ ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
 void
 ngx_http_webhook_item_free(ngx_http_webhook_item_t *item)
 {
-    if (item->inflight || item->nops) {
+    if (item->core.inflight || item->nops) {
         return;
     }
 
@@ -254,7 +253,7 @@ ngx_http_webhook_item_free(ngx_http_webhook_item_t *item)
 void
 ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item)
 {
-    item->inflight = 0;
+    item->core.inflight = 0;
 
     ngx_http_webhook_item_free(item);
 }
@@ -285,7 +284,9 @@ ngx_http_webhook_item_copy(ngx_http_webhook_store_t *st,
 
     shard = item->lane->shard;
 
-    if (wh_journal_view(&st->journal, &item->ref, item->index, &v) != WH_OK) {
+    if (wh_journal_view(&st->journal, &item->ref, item->core.index, &v)
+        != WH_OK)
+    {
         goto lost;
     }
 
@@ -339,10 +340,6 @@ ngx_http_webhook_item_begin(ngx_http_webhook_store_t *st,
         slot->deadline = deadline;
     }
 
-    ngx_http_webhook_lane_unlist(item->lane, item);
-
-    item->inflight = 1;
-    item->lane->inflight++;
     st->shards[item->lane->shard].nbusy++;
 }
 
@@ -351,8 +348,6 @@ void
 ngx_http_webhook_item_finish(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item)
 {
-    item->inflight = 0;
-    item->lane->inflight--;
     st->shards[item->lane->shard].nbusy--;
 }
 
@@ -386,7 +381,7 @@ ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
 
 ngx_int_t
 ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end)
+    ngx_http_webhook_item_t *item, wh_end_e end)
 {
     unsigned                  shard;
     ngx_uint_t                keep;
@@ -401,7 +396,7 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
 
     ngx_http_webhook_stop_point("ack");
 
-    keep = (end == NGX_HTTP_WEBHOOK_DEAD || end == NGX_HTTP_WEBHOOK_EXPIRED);
+    keep = (end == WH_END_DEAD || end == WH_END_EXPIRED);
 
     if (!keep && !item->moved
         && ngx_http_webhook_item_word(st, item, WH_WORD_ENDED) != NGX_OK)
@@ -420,7 +415,7 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
     item->nops++;
 
     if (keep) {
-        item->progress.end = (uint8_t) end;
+        item->core.progress.end = (uint8_t) end;
         ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_BURY);
 
     } else if (item->moved) {
@@ -446,25 +441,15 @@ ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
 
 
 void
-ngx_http_webhook_item_retry(ngx_http_webhook_store_t *st,
+ngx_http_webhook_item_keep(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item)
 {
-    ngx_http_webhook_item_wait(item);
-
     if (item->moving) {
         item->changed = 1;
         return;
     }
 
     ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_PUT);
-}
-
-
-void
-ngx_http_webhook_item_wait(ngx_http_webhook_item_t *item)
-{
-    ngx_http_webhook_lane_unlist(item->lane, item);
-    ngx_http_webhook_lane_list(item->lane, item, ngx_http_webhook_store_now());
 }
 
 
@@ -478,17 +463,17 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
 
     lane = item->lane;
 
-    if (item->inflight
+    if (item->core.inflight
         || (lane->endpoint != NULL
             && lane->nmoved <= ngx_http_webhook_lane_room(lane)
-            && ngx_http_webhook_lane_known(lane, item)
+            && wh_lane_known(&lane->core, &item->core)
             && st->memory <= st->wmcf->memory))
     {
         return;
     }
 
     if (lane->endpoint) {
-        ngx_http_webhook_lane_cut(lane, item);
+        wh_lane_cut(&lane->core, &item->core);
 
     } else {
         st->shards[lane->shard].kept = 1;
@@ -497,7 +482,7 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_unlink(st, item);
     ngx_http_webhook_item_free(item);
 
-    if (lane->nitems == 0 && lane->inflight == 0 && lane->endpoint
+    if (lane->core.nitems == 0 && lane->core.inflight == 0 && lane->endpoint
         && st->memory > st->wmcf->memory)
     {
         /* the whole lane: a slice of the warehouse brings it back in time */

@@ -9,11 +9,6 @@
 #include "ngx_http_webhook_local.h"
 
 
-static ngx_http_webhook_item_t *ngx_http_webhook_lane_next_ready(
-    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
-    uint64_t now, uint64_t *planned);
-static ngx_uint_t ngx_http_webhook_lane_usable(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane);
 static ngx_http_webhook_lane_t *ngx_http_webhook_lane_find(
     ngx_http_webhook_store_t *st, ngx_str_t *id, uint32_t *hash,
     unsigned shard, wh_str_t *name, wh_str_t *key);
@@ -97,15 +92,11 @@ ngx_http_webhook_lane_get(ngx_http_webhook_store_t *st, unsigned shard,
     lane->key.len = key->len;
     lane->shard = shard;
 
-    ngx_queue_init(&lane->items);
-    ngx_queue_init(&lane->readies);
-    ngx_queue_init(&lane->laters);
-
     lane->endpoint = ngx_http_webhook_endpoint_find(st->wmcf, &lane->name);
 
-    lane->unordered = (lane->endpoint
-                       && lane->endpoint->order
-                          == NGX_HTTP_WEBHOOK_ORDER_NONE);
+    wh_lane_init(&lane->core, lane->endpoint
+                              && lane->endpoint->policy.order
+                                 == WH_ORDER_NONE);
 
     ngx_rbtree_insert(&st->lanes, &lane->node.node);
     ngx_queue_insert_tail(&st->shards[shard].lanes, &lane->queue);
@@ -114,7 +105,7 @@ ngx_http_webhook_lane_get(ngx_http_webhook_store_t *st, unsigned shard,
 
         /* it may have a past in the warehouse */
 
-        lane->more = 1;
+        lane->core.more = 1;
         ngx_http_webhook_turn_read(st, lane);
     }
 
@@ -177,180 +168,39 @@ ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
 }
 
 
-ngx_http_webhook_item_t *
-ngx_http_webhook_lane_place(ngx_http_webhook_lane_t *lane, uint64_t seq,
-    uint32_t index, ngx_uint_t front, ngx_queue_t **behind)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-
-    if (front) {
-
-        for (q = ngx_queue_head(&lane->items);
-             q != ngx_queue_sentinel(&lane->items);
-             q = ngx_queue_next(q))
-        {
-            item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-
-            if (item->seq == seq && item->index == index) {
-                return item;
-            }
-
-            if (item->seq > seq || (item->seq == seq && item->index > index)) {
-                break;
-            }
-        }
-
-        *behind = ngx_queue_prev(q);
-
-        return NULL;
-    }
-
-    for (q = ngx_queue_last(&lane->items);
-         q != ngx_queue_sentinel(&lane->items);
-         q = ngx_queue_prev(q))
-    {
-        item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-
-        if (item->seq < seq || (item->seq == seq && item->index < index)) {
-            break;
-        }
-
-        if (item->seq == seq && item->index == index) {
-            return item;
-        }
-    }
-
-    *behind = q;
-
-    return NULL;
-}
-
-
 ngx_uint_t
 ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane)
 {
-    return lane->more
-           && lane->nmoved - ngx_min(lane->nmoved, lane->nlater)
+    return lane->core.more
+           && lane->nmoved - ngx_min(lane->nmoved, lane->core.nlater)
               < NGX_HTTP_WEBHOOK_LANE_LOW
-           && lane->nlater < NGX_HTTP_WEBHOOK_LANE_LATER;
+           && lane->core.nlater < NGX_HTTP_WEBHOOK_LANE_LATER;
 }
 
 
 ngx_uint_t
 ngx_http_webhook_lane_room(ngx_http_webhook_lane_t *lane)
 {
-    return lane->unordered ? NGX_HTTP_WEBHOOK_LANE_LATER
+    return lane->core.unordered ? NGX_HTTP_WEBHOOK_LANE_LATER
                              + NGX_HTTP_WEBHOOK_LANE_LOADED
                            : NGX_HTTP_WEBHOOK_LANE_LOADED;
 }
 
 
-ngx_int_t
-ngx_http_webhook_lane_known(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item)
-{
-    return !lane->more
-           || item->seq < lane->loaded_seq
-           || (item->seq == lane->loaded_seq
-               && item->index <= lane->loaded_index);
-}
-
-
-ngx_http_webhook_item_t *
-ngx_http_webhook_lane_next(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, uint64_t now, uint64_t *planned)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-
-    *planned = 0;
-
-    if (st->leaving
-        || !ngx_http_webhook_shard_mine(st, lane->shard)
-        || st->shards[lane->shard].loading)
-    {
-        return NULL;
-    }
-
-    if (lane->unordered) {
-        return ngx_http_webhook_lane_next_ready(st, lane, now, planned);
-    }
-
-    q = ngx_queue_head(&lane->items);
-
-    if (q != ngx_queue_sentinel(&lane->items)) {
-
-        item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-
-        if (ngx_http_webhook_lane_known(lane, item)) {
-
-            if (item->inflight) {
-                return NULL;
-            }
-
-            if (item->progress.planned <= now) {
-                return item;
-            }
-
-            *planned = item->progress.planned;
-            return NULL;
-        }
-    }
-
-    if (lane->more) {
-        ngx_http_webhook_turn_read(st, lane);
-    }
-
-    return NULL;
-}
-
-
-ngx_http_webhook_item_t *
-ngx_http_webhook_lane_head(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-
-    if (ngx_queue_empty(&lane->items)
-        || !ngx_http_webhook_lane_usable(st, lane))
-    {
-        return NULL;
-    }
-
-    q = ngx_queue_head(&lane->items);
-    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-
-    return (item->inflight || !ngx_http_webhook_lane_known(lane, item)) ? NULL
-                                                                        : item;
-}
-
-
-ngx_http_webhook_item_t *
-ngx_http_webhook_lane_tail(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-
-    if (ngx_queue_empty(&lane->items)
-        || !ngx_http_webhook_lane_usable(st, lane))
-    {
-        return NULL;
-    }
-
-    q = ngx_queue_last(&lane->items);
-    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-
-    return item->inflight ? NULL : item;
-}
-
-
-/* ours, and known as far as it is in memory; a lost one is not freed here */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_lane_usable(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    return !st->leaving
+           && ngx_http_webhook_shard_mine(st, lane->shard)
+           && !st->shards[lane->shard].loading;
+}
+
+
+/* a lost one is not freed here */
+
+ngx_uint_t
+ngx_http_webhook_lane_peek(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane)
 {
     uint64_t                   word;
@@ -366,172 +216,22 @@ ngx_http_webhook_lane_usable(ngx_http_webhook_store_t *st,
 
 
 void
-ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane, uint64_t held,
-    uint64_t now)
+ngx_http_webhook_lane_read(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
 {
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-
-    if (lane->held == held) {
-        return;
-    }
-
-    lane->held = held;
-
-    for (q = ngx_queue_head(&lane->items);
-         q != ngx_queue_sentinel(&lane->items);
-         q = ngx_queue_next(q))
-    {
-        item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-
-        if (ngx_http_webhook_item_shift(item, held)
-            && (item->ready || item->later))
-        {
-            ngx_http_webhook_lane_unlist(lane, item);
-            ngx_http_webhook_lane_list(lane, item, now);
-        }
+    if (lane->core.more) {
+        ngx_http_webhook_turn_read(st, lane);
     }
 }
 
 
-ngx_uint_t
-ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item, uint64_t held)
+void
+ngx_http_webhook_lane_fill(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
 {
-    uint64_t    ms;
-    ngx_uint_t  shifted;
-
-    shifted = 0;
-
-    if (item->progress.first && held > item->progress.held) {
-        ms = held - item->progress.held;
-
-        item->progress.first += ms;
-        item->progress.planned += ms;
-
-        shifted = 1;
-    }
-
-    item->progress.held = held;
-
-    return shifted;
-}
-
-
-/* order none: whatever is in memory may be sent, those that wait aside */
-
-static ngx_http_webhook_item_t *
-ngx_http_webhook_lane_next_ready(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_lane_t *lane, uint64_t now, uint64_t *planned)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *item;
-
-    while (!ngx_queue_empty(&lane->laters)) {
-
-        q = ngx_queue_head(&lane->laters);
-        item = ngx_queue_data(q, ngx_http_webhook_item_t, due);
-
-        if (item->progress.planned > now) {
-            *planned = item->progress.planned;
-            break;
-        }
-
-        ngx_http_webhook_lane_unlist(lane, item);
-        ngx_http_webhook_lane_list(lane, item, now);
-    }
-
     if (ngx_http_webhook_lane_low(lane)) {
         ngx_http_webhook_turn_read(st, lane);
     }
-
-    if (ngx_queue_empty(&lane->readies)) {
-        return NULL;
-    }
-
-    q = ngx_queue_head(&lane->readies);
-
-    return ngx_queue_data(q, ngx_http_webhook_item_t, due);
-}
-
-
-/* order none: to the ready ones, or to those that wait, by their time */
-
-void
-ngx_http_webhook_lane_list(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item, uint64_t now)
-{
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *other;
-
-    if (!lane->unordered) {
-        return;
-    }
-
-    if (item->progress.planned <= now) {
-        ngx_queue_insert_tail(&lane->readies, &item->due);
-        item->ready = 1;
-        return;
-    }
-
-    for (q = ngx_queue_last(&lane->laters);
-         q != ngx_queue_sentinel(&lane->laters);
-         q = ngx_queue_prev(q))
-    {
-        other = ngx_queue_data(q, ngx_http_webhook_item_t, due);
-
-        if (other->progress.planned <= item->progress.planned) {
-            break;
-        }
-    }
-
-    ngx_queue_insert_after(q, &item->due);
-    item->later = 1;
-    lane->nlater++;
-}
-
-
-void
-ngx_http_webhook_lane_unlist(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item)
-{
-    if (item->ready || item->later) {
-        ngx_queue_remove(&item->due);
-        lane->nlater -= item->later;
-        item->ready = 0;
-        item->later = 0;
-    }
-}
-
-
-/* from this delivery on the lane is not in memory */
-
-void
-ngx_http_webhook_lane_cut(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item)
-{
-    uint64_t                  seq;
-    uint32_t                  index;
-    ngx_queue_t              *q;
-    ngx_http_webhook_item_t  *prev;
-
-    if (!ngx_http_webhook_lane_known(lane, item)) {
-        return;
-    }
-
-    seq = 0;
-    index = 0;
-
-    q = ngx_queue_prev(&item->queue);
-
-    if (q != ngx_queue_sentinel(&lane->items)) {
-        prev = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
-        seq = prev->seq;
-        index = prev->index;
-    }
-
-    lane->more = 1;
-    lane->loaded_seq = seq;
-    lane->loaded_index = index;
 }
 
 

@@ -17,21 +17,30 @@
 #include "ngx_http_webhook_warehouse.h"
 #include "ngx_http_webhook_zone.h"
 
+#include "wh_lane.h"
+
 
 typedef struct ngx_http_webhook_lane_s  ngx_http_webhook_lane_t;
 typedef struct ngx_http_webhook_item_s  ngx_http_webhook_item_t;
 
 
+/* what a lane may wait for, beside time */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_WAIT_NOTHING = 0,
+    NGX_HTTP_WEBHOOK_WAIT_ROOM,      /* a socket, memory, or a permit */
+    NGX_HTTP_WEBHOOK_WAIT_ENABLED,   /* its endpoint to be enabled */
+    NGX_HTTP_WEBHOOK_WAIT_RATE       /* its endpoint's rate */
+} ngx_http_webhook_wait_e;
+
+
 /* a delivery in memory */
 
 struct ngx_http_webhook_item_s {
-    ngx_queue_t                   queue;      /* in its lane, by sequence */
+    wh_item_t                     core;       /* what the scheduler knows */
     ngx_queue_t                   age;        /* not yet in the warehouse */
-    ngx_queue_t                   due;        /* order none: ready or later */
     ngx_http_webhook_lane_t      *lane;       /* NULL: lost to another owner */
 
-    uint64_t                      seq;
-    uint32_t                      index;
     uint32_t                      fence;
 
     wh_ref_t                      ref;        /* in the journal, unless moved */
@@ -41,7 +50,6 @@ struct ngx_http_webhook_item_s {
     u_char                       *data;       /* in memory, when moved */
     size_t                        len;
 
-    ngx_http_webhook_progress_t   progress;
     ngx_msec_t                    created;
     ngx_uint_t                    nops;       /* operations that refer to it */
     size_t                        charged;    /* octets of memory, when moved */
@@ -49,48 +57,38 @@ struct ngx_http_webhook_item_s {
     unsigned                      moved:1;    /* lives in the warehouse */
     unsigned                      moving:1;   /* on its way there */
     unsigned                      changed:1;  /* since then */
-    unsigned                      inflight:1;
     unsigned                      ended:1;
     unsigned                      buried:1;   /* will be a dead letter */
     unsigned                      aged:1;     /* in the age queue */
-    unsigned                      ready:1;    /* in the lane's ready queue */
-    unsigned                      later:1;    /* in the lane's later queue */
 };
+
+
+#define ngx_http_webhook_item(item)                                           \
+    wh_queue_data(item, ngx_http_webhook_item_t, core)
 
 
 struct ngx_http_webhook_lane_s {
     ngx_str_node_t                node;       /* name, NUL, key */
+    wh_lane_t                     core;       /* what the scheduler knows */
     ngx_queue_t                   queue;      /* in its shard */
-    ngx_queue_t                   items;      /* by sequence */
-    ngx_queue_t                   readies;    /* order none: to be sent */
-    ngx_queue_t                   laters;     /* ... waiting, by time */
-    ngx_uint_t                    nitems;
-    ngx_uint_t                    nlater;
-    ngx_uint_t                    nmoved;     /* of them in the warehouse */
+    ngx_uint_t                    nmoved;     /* deliveries in the warehouse */
     unsigned                      shard;
     ngx_str_t                     name;
     ngx_str_t                     key;
 
     ngx_http_webhook_endpoint_t  *endpoint;   /* NULL: not configured */
 
-    uint64_t                      loaded_seq; /* with "more": known so far */
-    uint32_t                      loaded_index;
     ngx_queue_t                   readied;    /* to be driven */
     ngx_queue_t                   reading;    /* to be read on */
-    unsigned                      more:1;     /* deliveries not in memory */
-    unsigned                      unordered:1;
     unsigned                      ready:1;
     unsigned                      read:1;     /* in the reading queue */
     ngx_uint_t                    slice;      /* that has brought it, or 0 */
 
     /* the driver's */
-    ngx_uint_t                    inflight;
     ngx_event_t                   timer;
-    ngx_queue_t                   wait;       /* for a permit or a socket */
-    uint64_t                      held;       /* ms, as its deliveries know */
-    unsigned                      waiting:1;
-    unsigned                      holding:1;  /* its endpoint is disabled */
-    unsigned                      probe:1;    /* is to send one */
+    ngx_queue_t                   wait;       /* in a list of those ... */
+    ngx_http_webhook_wait_e       waiting;    /* that wait for the same */
+    unsigned                      turn:1;     /* it has waited for the rate */
 };
 
 
@@ -104,7 +102,7 @@ struct ngx_http_webhook_driver_s {
     /* a lane goes away: its timer and its place in a waiting list, too */
     void   (*forget)(ngx_http_webhook_lane_t *lane);
 
-    /* another worker has given a permit back, perhaps */
+    /* another worker has something to tell: a permit, a transition */
     void   (*wake)(ngx_http_webhook_store_t *st);
 
     /* this worker ends gracefully */
@@ -120,29 +118,21 @@ struct ngx_http_webhook_driver_s {
 
 
 /*
- * The next delivery to be sent "now" (ms since the epoch), or NULL: then
- * *planned is when one will be, or 0.  None that is in flight.
+ * True when the lane that is driven may be sent from: it is ours, and all of
+ * it is known as far as it is in memory.  If not, it may not exist any more.
  */
-ngx_http_webhook_item_t *ngx_http_webhook_lane_next(
-    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
-    uint64_t now, uint64_t *planned);
+ngx_uint_t ngx_http_webhook_lane_usable(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
 
-/* the first one in memory, whenever it is due; NULL: none, or in flight */
-ngx_http_webhook_item_t *ngx_http_webhook_lane_head(
-    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane);
+/* the same of any other lane, which is there afterwards, too */
+ngx_uint_t ngx_http_webhook_lane_peek(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
 
-/* the last one, likewise; there may be more in front of it */
-ngx_http_webhook_item_t *ngx_http_webhook_lane_tail(
-    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane);
-
-/*
- * The endpoint was disabled for "held" ms so far: the clock of deliveries
- * stood still, their times are later by what they did not know of.
- */
-void ngx_http_webhook_lane_shift(ngx_http_webhook_lane_t *lane,
-    uint64_t held, uint64_t now);
-ngx_uint_t ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item,
-    uint64_t held);
+/* more of it is brought into memory, if it has more; or if it is short of it */
+void ngx_http_webhook_lane_read(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+void ngx_http_webhook_lane_fill(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
 
 /*
  * The delivery's record, copied into "pool".  NGX_OK; NGX_DECLINED: it is not
@@ -151,7 +141,7 @@ ngx_uint_t ngx_http_webhook_item_shift(ngx_http_webhook_item_t *item,
 ngx_int_t ngx_http_webhook_item_copy(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_pool_t *pool, wh_str_t *record);
 
-/* an attempt begins or is over; "deadline" is in monotonic ms */
+/* an attempt begins or is over, "deadline" is in monotonic ms */
 void ngx_http_webhook_item_begin(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_msec_t deadline);
 void ngx_http_webhook_item_finish(ngx_http_webhook_store_t *st,
@@ -162,14 +152,11 @@ void ngx_http_webhook_item_finish(ngx_http_webhook_store_t *st,
  * NGX_DECLINED when it had been taken over: then nothing has ended.
  */
 ngx_int_t ngx_http_webhook_item_end(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_end_e end);
+    ngx_http_webhook_item_t *item, wh_end_e end);
 
-/* an attempt is over, and another one is planned; its progress is kept */
-void ngx_http_webhook_item_retry(ngx_http_webhook_store_t *st,
+/* an attempt is over, and another one is planned: its progress is kept */
+void ngx_http_webhook_item_keep(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
-
-/* the same, without an attempt to keep */
-void ngx_http_webhook_item_wait(ngx_http_webhook_item_t *item);
 
 /* frees an item that was lost during an attempt (item->lane is NULL) */
 void ngx_http_webhook_item_lost(ngx_http_webhook_item_t *item);

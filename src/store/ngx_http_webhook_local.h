@@ -247,28 +247,10 @@ ngx_uint_t ngx_http_webhook_lane_known_by(ngx_http_webhook_store_t *st,
     ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
 void ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
-/*
- * An equal delivery, or the element to insert a new one behind; looked for
- * from the end, or from the front.
- */
-ngx_http_webhook_item_t *ngx_http_webhook_lane_place(
-    ngx_http_webhook_lane_t *lane, uint64_t seq, uint32_t index,
-    ngx_uint_t front, ngx_queue_t **behind);
 /* is it time to read on? */
 ngx_uint_t ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane);
 /* how many deliveries out of the warehouse it may keep in memory */
 ngx_uint_t ngx_http_webhook_lane_room(ngx_http_webhook_lane_t *lane);
-/* is all in front of this delivery in memory? */
-ngx_int_t ngx_http_webhook_lane_known(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item);
-/* from this delivery on the lane is not in memory */
-void ngx_http_webhook_lane_cut(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item);
-/* order none: into a queue of ready or of waiting ones, and out of it */
-void ngx_http_webhook_lane_list(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item, uint64_t now);
-void ngx_http_webhook_lane_unlist(ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_item_t *item);
 
 /* ..._item.c */
 void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v);

@@ -89,6 +89,7 @@ ngx_http_webhook_shard_lose(ngx_http_webhook_store_t *st, unsigned shard)
 static void
 ngx_http_webhook_shard_empty(ngx_http_webhook_store_t *st, unsigned shard)
 {
+    wh_queue_t                *first;
     ngx_queue_t               *q;
     ngx_http_webhook_item_t   *item;
     ngx_http_webhook_lane_t   *lane;
@@ -101,10 +102,10 @@ ngx_http_webhook_shard_empty(ngx_http_webhook_store_t *st, unsigned shard)
         q = ngx_queue_head(&sh->lanes);
         lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
 
-        while (!ngx_queue_empty(&lane->items)) {
+        while (!wh_queue_empty(&lane->core.items)) {
 
-            q = ngx_queue_head(&lane->items);
-            item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+            first = wh_queue_head(&lane->core.items);
+            item = wh_queue_data(first, ngx_http_webhook_item_t, core.queue);
 
             ngx_http_webhook_item_unlink(st, item);
             ngx_http_webhook_item_free(item);
@@ -137,7 +138,7 @@ ngx_http_webhook_shard_idle(ngx_http_webhook_shard_t *sh)
     {
         lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
 
-        if (lane->more) {
+        if (lane->core.more) {
             return 0;
         }
     }
@@ -361,8 +362,8 @@ ngx_http_webhook_drive_handler(ngx_event_t *ev)
 
         /* it may have been lost meanwhile */
 
-        if (st->driven && lane->nitems == 0 && lane->inflight == 0
-            && !lane->more)
+        if (st->driven && lane->core.nitems == 0 && lane->core.inflight == 0
+            && !lane->core.more)
         {
             ngx_http_webhook_lane_free(st, lane);
         }

@@ -73,7 +73,7 @@ ngx_http_webhook_store_append(ngx_http_webhook_store_t *st,
 
         lane = e[i].key;
 
-        if (ep->order == NGX_HTTP_WEBHOOK_ORDER_NONE) {
+        if (ep->policy.order == WH_ORDER_NONE) {
 
             /* nothing to keep in order: each worker sends its own */
 

@@ -95,12 +95,13 @@ ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
     op->type = type;
     op->shard = lane->shard;
     op->fence = st->shards[lane->shard].fence;
-    op->progress = item->progress;
+    op->progress = item->core.progress;
     op->data = item->data;
     op->len = item->len;
     op->keylen = ngx_http_webhook_warehouse_key(op->key, lane->shard,
                                                 &lane->name, &lane->key,
-                                                item->seq, item->index);
+                                                item->core.seq,
+                                                item->core.index);
 
     if (type != NGX_HTTP_WEBHOOK_OP_DELETE) {
         op->item = item;
@@ -190,7 +191,9 @@ ngx_http_webhook_turn_data(ngx_http_webhook_store_t *st,
         return NGX_OK;
     }
 
-    if (wh_journal_view(&st->journal, &item->ref, item->index, &v) != WH_OK) {
+    if (wh_journal_view(&st->journal, &item->ref, item->core.index, &v)
+        != WH_OK)
+    {
         return NGX_DECLINED;
     }
 
@@ -369,8 +372,8 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
             lane->read = 0;
 
             turn->lane = lane;
-            turn->seq = lane->loaded_seq;
-            turn->index = lane->loaded_index;
+            turn->seq = lane->core.loaded_seq;
+            turn->index = lane->core.loaded_index;
 
             v->lanelen = ngx_http_webhook_warehouse_key(v->lane, lane->shard,
                                                         &lane->name,
@@ -765,8 +768,8 @@ ngx_http_webhook_turn_ended(ngx_http_webhook_store_t *st,
     }
 
     ended = &st->ended[st->nended++];
-    ended->seq = item->seq;
-    ended->index = item->index;
+    ended->seq = item->core.seq;
+    ended->index = item->core.index;
 }
 
 

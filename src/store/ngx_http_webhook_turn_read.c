@@ -201,8 +201,8 @@ ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st, unsigned shard)
     {
         lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
 
-        if (lane->nmoved == 0 && lane->endpoint && !lane->more) {
-            lane->more = 1;
+        if (lane->nmoved == 0 && lane->endpoint && !lane->core.more) {
+            lane->core.more = 1;
             ngx_http_webhook_turn_read(st, lane);
         }
     }
@@ -224,8 +224,8 @@ ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st)
         return;
     }
 
-    if (!lane->more || lane->loaded_seq != turn->seq
-        || lane->loaded_index != turn->index || st->blind)
+    if (!lane->core.more || lane->core.loaded_seq != turn->seq
+        || lane->core.loaded_index != turn->index || st->blind)
     {
         /* the lane was cut further in front meanwhile */
 
@@ -236,7 +236,7 @@ ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st)
     v = &turn->visit;
 
     if (!v->loaded_more) {
-        lane->more = 0;
+        lane->core.more = 0;
     }
 
     for (loaded = v->loaded; loaded && turn->lane; loaded = loaded->next) {
@@ -409,7 +409,7 @@ ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st)
                 continue;
             }
 
-            while (!ngx_queue_empty(&lane->items)) {
+            while (!wh_queue_empty(&lane->core.items)) {
                 ngx_http_webhook_turn_forget(st, lane);
             }
 
@@ -427,27 +427,29 @@ ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st)
 static ngx_uint_t
 ngx_http_webhook_turn_waits(ngx_http_webhook_lane_t *lane, uint64_t due)
 {
-    ngx_queue_t              *q;
+    wh_queue_t               *q;
     ngx_http_webhook_item_t  *item;
 
-    if (lane->endpoint == NULL || lane->unordered || lane->inflight
-        || lane->nitems == 0 || lane->nitems != lane->nmoved)
+    if (lane->endpoint == NULL || lane->core.unordered || lane->core.inflight
+        || lane->core.nitems == 0 || lane->core.nitems != lane->nmoved)
     {
         return 0;
     }
 
-    q = ngx_queue_head(&lane->items);
-    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+    q = wh_queue_head(&lane->core.items);
+    item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
 
-    if (item->progress.planned <= due && !lane->holding) {
+    if (item->core.progress.planned <= due
+        && lane->waiting != NGX_HTTP_WEBHOOK_WAIT_ENABLED)
+    {
         return 0;
     }
 
     for ( /* void */ ;
-         q != ngx_queue_sentinel(&lane->items);
-         q = ngx_queue_next(q))
+         q != wh_queue_sentinel(&lane->core.items);
+         q = wh_queue_next(q))
     {
-        item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+        item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
 
         if (item->nops) {
             return 0;
@@ -462,11 +464,11 @@ static void
 ngx_http_webhook_turn_forget(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane)
 {
-    ngx_queue_t              *q;
+    wh_queue_t               *q;
     ngx_http_webhook_item_t  *item;
 
-    q = ngx_queue_head(&lane->items);
-    item = ngx_queue_data(q, ngx_http_webhook_item_t, queue);
+    q = wh_queue_head(&lane->core.items);
+    item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
 
     ngx_http_webhook_item_unlink(st, item);
     ngx_http_webhook_item_free(item);

@@ -28,6 +28,7 @@
 
 #include "ngx_http_webhook_module.h"
 #include "wh_journal.h"
+#include "wh_lane.h"
 
 #include <lmdb.h>
 
@@ -36,22 +37,6 @@
                                          + WH_KEY_MAX + 8 + 2)
 #define NGX_HTTP_WEBHOOK_VALUE_VERSION  3
 #define NGX_HTTP_WEBHOOK_STORE_VERSION  1
-
-
-/* what is known of a delivery beside its record; stored before it */
-
-typedef struct {
-    uint64_t                         time;      /* of the commit */
-    uint64_t                         first;     /* first attempt's start */
-    uint64_t                         planned;   /* of the next attempt */
-    uint64_t                         ended;     /* dead letters only */
-    uint32_t                         attempts;
-    uint16_t                         status;    /* of the last attempt */
-    uint8_t                          class;
-    uint8_t                          end;       /* dead letters only */
-    uint32_t                         throttled; /* of the attempts */
-    uint64_t                         held;      /* see wh_state_held() */
-} ngx_http_webhook_progress_t;
 
 
 typedef enum {
@@ -72,7 +57,7 @@ struct ngx_http_webhook_op_s {
     ngx_int_t                        rc;        /* out */
     size_t                           keylen;
     u_char                           key[NGX_HTTP_WEBHOOK_KEY_SIZE];
-    ngx_http_webhook_progress_t      progress;
+    wh_progress_t                    progress;
     uint64_t                         number;    /* of a state */
     u_char                          *data;      /* the record */
     size_t                           len;
@@ -98,7 +83,7 @@ struct ngx_http_webhook_loaded_s {
     uint64_t                         seq;
     uint32_t                         index;
     unsigned                         more:1;    /* the lane has more behind */
-    ngx_http_webhook_progress_t      progress;
+    wh_progress_t                    progress;
     size_t                           len;
     u_char                          *data;
 };
@@ -235,7 +220,7 @@ void ngx_http_webhook_strays_free(ngx_http_webhook_stray_t *strays);
 typedef struct {
     uint32_t                         version;
     uint32_t                         keylen;    /* of a dead letter's 'q' key */
-    ngx_http_webhook_progress_t      progress;
+    wh_progress_t                    progress;
 } ngx_http_webhook_stored_t;
 
 /* of either version; returns the size it has there, 0: it is none */
