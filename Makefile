@@ -11,6 +11,7 @@ NPROC = $(shell nproc)
 SUDO = $(shell test `id -u` = 0 || echo sudo)
 
 BASE = $(wildcard src/base/*.c)
+UNIT_BASE = $(patsubst src/base/%.c,$(OBJS)/unit/base/%.o,$(BASE))
 UNITS = $(patsubst t/unit/%.c,$(OBJS)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
 
@@ -25,6 +26,8 @@ T ?= 60
 # a checkout; the last one for versions before 1.25
 NGINX_TESTS ?= $(OBJS)/nginx-tests
 NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
+
+.SECONDARY:
 
 .PHONY: all help deps deps-test module stop-module unit test test-all asan \
 	fuzz replay nginx-tests bench instructions stalls demo clean
@@ -49,9 +52,12 @@ $(OBJS)/Makefile: config
 $(MODULE): $(OBJS)/Makefile $(shell find src -name '*.[ch]')
 	$(MAKE) -f $(OBJS)/Makefile -C "$(NGINX_SRC)" modules
 
-$(OBJS)/unit/%: t/unit/%.c $(BASE) $(wildcard src/base/*.h) t/unit/tap.h
-	@mkdir -p $(OBJS)/unit
-	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ $< $(BASE) $(UNIT_LIBS)
+$(OBJS)/unit/base/%.o: src/base/%.c $(wildcard src/base/*.h)
+	@mkdir -p $(OBJS)/unit/base
+	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(OBJS)/unit/%: t/unit/%.c $(UNIT_BASE) t/unit/tap.h
+	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ $< $(UNIT_BASE) $(UNIT_LIBS)
 
 unit: deps-test $(UNITS)		## unit tests, with sanitizers
 	prove -e '' $(UNITS)

@@ -500,6 +500,7 @@ map({ my $v = $_; ['endpoint', "$v; #!",
 	'concurrency 1 2', 'zone', 'event_headers', 'allow_http',
 	'disable', 'disable 1/1m count=all for=1m more', 'while_disabled',
 	'while_disabled hold drop', 'probe', 'probe 1s 2s',
+	'rate', 'rate 1r/s burst=1 more', 'quota', 'quota 1/1s more',
 	'ssl_verify', 'ssl_name', 'ssl_protocols', 'ssl_ciphers',
 	'ssl_certificate', 'ssl_certificate_key', 'ssl_trusted_certificate'),
 map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
@@ -612,7 +613,27 @@ map({ my $v = $_; ['endpoint', "probe $v; #!",
 	qr/invalid value "\Q$v\E" in "probe", it must be a time above 0, at most 3650d/] }
 	'0', '-1s', 'off', '3651d', '99999999999999999999'),
 map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
-	qr/"\w+" directive is duplicate/] } 'while_disabled hold', 'probe 1s'),
+	qr/"\w+" directive is duplicate/] } 'while_disabled hold', 'probe 1s',
+	'rate 1r/s', 'quota 1/1s'),
+
+# rate, quota
+
+map({ my $v = $_; ['endpoint', "rate $v; #!",
+	qr/invalid value "\Q$v\E" in "rate", it must be a number of 1 to 1000000 with "r\/s"/] }
+	'1', '0r/s', '-1r/s', '1000001r/s', 'r/s', '1r/w', '1.5r/s',
+	'99999999999999999999r/s'),
+map({ my $v = $_; ['endpoint', "rate 1r/s $v; #!",
+	qr/invalid value "\Q$v\E" in "rate", it must be "burst=N" with a number of 1 to 1000000/] }
+	'burst', 'burst=', 'burst=0', 'burst=-1', 'burst=1000001', 'nodelay'),
+map({ my $v = $_; ['endpoint', "quota $v; #!",
+	qr/invalid value "\Q$v\E" in "quota", it must be "N\/TIME" with a number of 1 to 4000000/] }
+	'1', '0/1d', '-1/1d', '4000001/1d', '1/0', '1/-1d', '1/3651d', '/1d', '1/',
+	'99999999999999999999/1d', '1/99999999999999999999', 'off'),
+map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
+	qr/invalid parameter "\Q$v\E", "webhook_zone" may have .* one "quota=N\/TIME"/] }
+	'quota=', 'quota=0/1d', 'quota=1', 'quota=4000001/1d'),
+['http', 'webhook_zone one 1m quota=1/1d quota=2/1d; #!',
+	qr/invalid parameter "quota=2\/1d"/],
 
 # webhook_api
 
@@ -978,6 +999,9 @@ my @allowed = (
 ['endpoint', "disable after=1ms;\nwhile_disabled drop;\nprobe 3650d;"],
 ['http', 'webhook_zone one 256k disable=10000/3650d;'],
 ['http', 'webhook_zone one 1m disable=1/1ms;'],
+['http', 'webhook_zone one 1m quota=4000000/3650d disable=1/1ms;'],
+['endpoint', "rate 1000000r/s burst=1000000;\nquota 4000000/3650d;"],
+['endpoint', "rate 1r/d;\nquota 1/1ms;"],
 ['server', 'location = /api { webhook_api write=off; }'],
 ['server', 'location ^~ /api/ { webhook_api write=on; }'],
 ['http', 'webhook_memory 64k;'],

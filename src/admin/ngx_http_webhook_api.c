@@ -11,7 +11,7 @@
 
 /* octets of an endpoint's JSON, without its name and its zone's */
 #define NGX_HTTP_WEBHOOK_API_ENDPOINT  1024
-#define NGX_HTTP_WEBHOOK_API_WINDOW    128
+#define NGX_HTTP_WEBHOOK_API_WINDOW    128  /* or a quota */
 
 
 typedef struct {
@@ -29,8 +29,10 @@ static ngx_int_t ngx_http_webhook_api_command(
 static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_endpoint(u_char *p,
     ngx_http_webhook_endpoint_t *ep);
-static u_char *ngx_http_webhook_api_window(u_char *p,
-    wh_limit_t *limit, uint64_t now);
+static u_char *ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit,
+    uint64_t now);
+static u_char *ngx_http_webhook_api_quota(u_char *p, char *name,
+    wh_quota_t *quota, uint64_t now);
 static ngx_int_t ngx_http_webhook_api_send(ngx_http_request_t *r,
     ngx_buf_t *b);
 
@@ -354,7 +356,7 @@ static size_t
 ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep)
 {
     return NGX_HTTP_WEBHOOK_API_ENDPOINT
-           + (ep->policy.nlimits + 1) * NGX_HTTP_WEBHOOK_API_WINDOW
+           + (ep->policy.nlimits + 3) * NGX_HTTP_WEBHOOK_API_WINDOW
            + ep->name.len
            + ngx_http_webhook_zone_name(ep->zone)->len * 6;
 }
@@ -423,6 +425,10 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
         p = ngx_http_webhook_api_window(p, limit, now);
     }
 
+    p = ngx_http_webhook_api_quota(p, "quota", &ep->policy.quota, now);
+    p = ngx_http_webhook_api_quota(p, "zone_quota", &ep->policy.zone->quota,
+                                   now);
+
     p = ngx_sprintf(p, ",\"ends\":{");
 
     for (i = 0; i < WH_NEND; i++) {
@@ -441,6 +447,25 @@ ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit, uint64_t now)
                        limit->n, limit->time,
                        wh_window_count(limit->window, limit->n, limit->time,
                                        now));
+}
+
+
+static u_char *
+ngx_http_webhook_api_quota(u_char *p, char *name, wh_quota_t *quota,
+    uint64_t now)
+{
+    uint32_t  used;
+    uint64_t  until;
+
+    if (quota->n == 0) {
+        return p;
+    }
+
+    used = wh_quota_used(quota, now, &until);
+
+    return ngx_sprintf(p, ",\"%s\":{\"limit\":%uD,\"time\":%uL,"
+                       "\"used\":%uD,\"until\":%uL}", name, quota->n,
+                       quota->time, used, until);
 }
 
 

@@ -49,14 +49,10 @@ wh_rate_from(const wh_rate_t *r, uint64_t word, uint64_t now, uint64_t *ns)
 {
     *ns = now < WH_RATE_LAST / WH_RATE_MS ? now * WH_RATE_MS : WH_RATE_LAST;
 
-    if (word < *ns) {
-        return *ns;
-    }
+    /* it is not as far ahead as that, unless the clock was set back */
 
-    /* no further than that, unless the clock was set back */
-
-    return word > *ns + r->burst + WH_SKEW * WH_RATE_MS ? *ns + r->burst
-                                                        : word;
+    return (word < *ns || word > *ns + r->burst + WH_SKEW * WH_RATE_MS) ? *ns
+                                                                        : word;
 }
 
 

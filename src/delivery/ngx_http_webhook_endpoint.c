@@ -8,6 +8,7 @@
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_fake.h"
+#include "ngx_http_webhook_flow.h"
 #include "ngx_http_webhook_peer.h"
 #include "ngx_http_webhook_secret.h"
 #include "ngx_http_webhook_tls.h"
@@ -148,7 +149,9 @@ static char *(*ngx_http_webhook_policies[])(ngx_conf_t *cf,
 {
     ngx_http_webhook_disable_line,
     ngx_http_webhook_disable_while,
-    ngx_http_webhook_disable_probe
+    ngx_http_webhook_disable_probe,
+    ngx_http_webhook_flow_rate,
+    ngx_http_webhook_flow_quota
 };
 
 
@@ -218,6 +221,12 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("probe"), 1, 1,
       ngx_http_webhook_endpoint_policy, 2, 0 },
+
+    { ngx_string("rate"), 1, 2,
+      ngx_http_webhook_endpoint_policy, 3, 0 },
+
+    { ngx_string("quota"), 1, 1,
+      ngx_http_webhook_endpoint_policy, 4, 0 },
 
     { ngx_string("zone"), 1, 1,
       ngx_http_webhook_endpoint_zone, 0, 0 },

@@ -6,6 +6,7 @@
 
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_flow.h"
 
 
 #define NGX_HTTP_WEBHOOK_ZONE_VERSION  3
@@ -81,14 +82,14 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_webhook_main_conf_t  *wmcf = conf;
 
-    ssize_t                    size;
-    ngx_str_t                 *value, rate;
-    ngx_uint_t                 i;
-    ngx_http_webhook_zone_t   *zone;
-    wh_limit_t                 limit;
+    ssize_t                   size;
+    ngx_str_t                *value, s;
+    wh_zone_t                 policy;
+    ngx_uint_t                i;
+    ngx_http_webhook_zone_t  *zone;
 
     value = cf->args->elts;
-    ngx_memzero(&limit, sizeof(wh_limit_t));
+    ngx_memzero(&policy, sizeof(wh_zone_t));
 
     if (cf->args->nelts < 3) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -120,11 +121,26 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 3; i < cf->args->nelts; i++) {
 
-        if (ngx_strncmp(value[i].data, "disable=", 8) == 0 && limit.n == 0) {
-            rate.data = value[i].data + 8;
-            rate.len = value[i].len - 8;
+        if (ngx_strncmp(value[i].data, "disable=", 8) == 0
+            && policy.limit.n == 0)
+        {
+            s.data = value[i].data + 8;
+            s.len = value[i].len - 8;
 
-            if (ngx_http_webhook_disable_rate(&rate, &limit) == NGX_OK) {
+            if (ngx_http_webhook_disable_rate(&s, &policy.limit) == NGX_OK) {
+                continue;
+            }
+        }
+
+        if (ngx_strncmp(value[i].data, "quota=", 6) == 0
+            && policy.quota.n == 0)
+        {
+            s.data = value[i].data + 6;
+            s.len = value[i].len - 6;
+
+            if (ngx_http_webhook_flow_parse_quota(&s, &policy.quota)
+                == NGX_OK)
+            {
                 continue;
             }
         }
@@ -132,8 +148,9 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\", \"webhook_zone\" may "
                            "have one \"disable=N/TIME\" with a number of 1 to "
-                           "%d and a time above 0, at most 3650d",
-                           &value[i], WH_WINDOW_MAX);
+                           "%d and one \"quota=N/TIME\" with a number of 1 "
+                           "to %d, and a time above 0, at most 3650d",
+                           &value[i], WH_WINDOW_MAX, WH_QUOTA_MAX);
         return NGX_CONF_ERROR;
     }
 
@@ -142,7 +159,7 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone->policy.limit = limit;
+    zone->policy = policy;
     zone->file = cf->conf_file->file.name.data;
     zone->line = cf->conf_file->line;
 

@@ -1,0 +1,263 @@
+#!/usr/bin/perl
+
+# Tests for rates and quotas: of endpoints and zones, over several workers.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use JSON::PP qw/ decode_json /;
+use Time::HiRes qw/ time /;
+
+use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Receiver;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Webhook->new();
+
+my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
+
+my %endpoint = (
+	rate => 'rate 20r/s;',
+	burst => 'rate 1r/h burst=3;',
+	keyed => 'rate 20r/s burst=2; order key $arg_k;',
+	none => 'rate 50r/s; order none; concurrency 2;',
+	limited => 'rate 20r/s; retry 10ms 10ms 10ms 10ms;',
+	slow => 'rate 1r/d; disable consecutive=1; probe 50ms; '
+		. 'order key $arg_k; retry off;',
+	quota => 'quota 3/2s; order key $arg_k;',
+	retries => 'quota 2/1h; retry 10ms 10ms 10ms;',
+	clock => 'quota 1/1200ms; retry 600ms; expire 900ms; order none;',
+	operator => 'quota 2/1h;',
+	kept => 'quota 2/1h;',
+	drop => 'quota 1/1h; while_disabled drop;',
+	z1 => 'zone few;',
+	z2 => 'zone few; order none;',
+	own => 'zone many; quota 1/1h;',
+	gate => '',
+);
+
+my $endpoints = join '', map { <<"EOC" } sort keys %endpoint;
+
+    webhook_endpoint $_ {
+        url http://127.0.0.1:%%PORT_rx%%/$_;
+        allow_http on;
+        payload n;
+        $endpoint{$_}
+    }
+EOC
+
+my $locations = join '', map { <<"EOC" } sort keys %endpoint;
+        location = /$_ { webhook a.$_ to=$_; return 200; }
+EOC
+
+$t->conf(<<"EOC")->run();
+%%TEST_GLOBALS%%
+
+worker_processes 2;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+    webhook_zone webhook 256k;
+    webhook_zone few 256k quota=4/1h;
+    webhook_zone many 256k quota=1000/1h;
+
+    webhook_payload n text {
+        template "\${arg_n|none}";
+        content_type text/plain;
+    }
+$endpoints
+    server {
+        listen 127.0.0.1:%%PORT_http%%;
+
+$locations
+        location /api { webhook_api write=on; }
+    }
+}
+EOC
+
+###############################################################################
+
+# rates: n attempts take n - burst intervals, and no less
+
+get("/rate?n=$_") for 1 .. 10;
+ok(wait_for(sub { n('/rate') == 10 }, 10), 'all are sent');
+is(join(' ', bodies('/rate')), join(' ', 1 .. 10), 'in their order');
+paced('/rate', 20, 1);
+
+get("/keyed?k=$_") for 1 .. 12;
+ok(wait_for(sub { n('/keyed') == 12 }, 10), 'lanes of several workers');
+paced('/keyed', 20, 2);
+
+get('/none') for 1 .. 12;
+ok(wait_for(sub { n('/none') == 12 }, 10), 'without an order');
+paced('/none', 50, 1);
+
+get("/burst?n=$_") for 1 .. 4;
+ok(wait_for(sub { n('/burst') == 3 }, 10), 'a burst');
+gate();
+is(n('/burst'), 3, 'is as large as it says');
+
+$rx->set(rules => { '/limited' => 500, '*' => 200 });
+get('/limited');
+ok(wait_for(sub { n('/limited') == 5 }, 10), 'retries');
+paced('/limited', 20, 1);
+
+# a lane that waits for the rate is of use for a probe
+
+$rx->set(rules => { '/slow' => [500, 200], '*' => 200 });
+get("/slow?k=1&n=1");
+ok($t->wait_log(qr/"slow" is disabled/, 10), 'disabled');
+get("/slow?k=$_&n=2") for 2, 3;
+ok($t->wait_log(qr/"slow" is enabled: a probe has succeeded/, 10),
+	'a probe needs no rate');
+
+# quotas
+
+get("/quota?k=$_&n=$_") for 1 .. 7;
+ok($t->wait_log(qr/"quota" is paused for \d+ ms: its quota of 3 in 2000 ms is used up/, 10),
+	'over quota');
+is(n('/quota'), 3, 'as many as it says');
+
+my $s = state('quota');
+is("$s->{state} $s->{reason}", 'paused quota', 'paused in the state');
+is($s->{quota}{used}, 3, 'used');
+is($s->{quota}{until}, $s->{until}, 'until when');
+
+ok($t->wait_log(qr/"quota" is resumed after \d+ ms/, 10), 'resumed by itself');
+ok(wait_for(sub { n('/quota') == 6 }, 10), 'the next ones');
+ok(wait_for(sub { n('/quota') == 7 }, 10), 'none is lost');
+
+my @at = map { $_->{time} } requests('/quota');
+cmp_ok($at[3] - $at[0], '>=', 1.99, 'the window begins with the first one');
+cmp_ok($at[6] - $at[3], '>=', 1.99, 'and the next one likewise');
+
+$rx->set(rules => { '/retries' => [500, 500, 500, 200], '*' => 200 });
+get("/retries?n=$_") for 1, 2;
+ok(wait_for(sub { n('/retries') == 5 }, 10), 'retries do not count');
+is(state('retries')->{quota}{used}, 2, 'first attempts do');
+
+# of the first one fails, the second one pauses: the retry comes in time
+
+$rx->set(rules => { '/clock' => [500, 200], '*' => 200 });
+get('/clock?n=1');
+ok($t->wait_log(qr/failed:.*"clock"/, 10), 'a failure');
+get('/clock?n=2');
+ok($t->wait_log(qr/"clock" is paused/, 10), 'a pause');
+ok(wait_for(sub { n('/clock') == 3 }, 10), 'does not let it expire');
+is(state('clock')->{ends}{expired}, 0, 'nothing has expired');
+
+# an operator's command begins it anew
+
+get("/operator?n=$_") for 1 .. 5;
+ok($t->wait_log(qr/"operator" is paused/, 10), 'paused');
+command('operator', 'enable');
+ok(wait_for(sub { n('/operator') == 4 }, 10), 'an operator has resumed it');
+gate();
+is(n('/operator'), 4, 'with the whole quota, and no more');
+
+command('operator', 'disable');
+is(state('operator')->{reason}, 'operator', 'what is paused may be disabled');
+command('operator', 'enable');
+gate();
+is(n('/operator'), 4, 'that is not the end of a quota');
+
+# "while_disabled" is not about pauses
+
+get("/drop?n=$_") for 1 .. 3;
+ok($t->wait_log(qr/"drop" is paused/, 10), 'paused');
+get('/drop?n=4');
+gate();
+command('drop', 'enable');
+ok(wait_for(sub { n('/drop') == 2 }, 10), 'nothing is dropped');
+is(state('drop')->{ends}{dropped}, 0, 'none');
+
+# of a zone
+
+get("/z1?n=$_") for 1 .. 3;
+ok(wait_for(sub { n('/z1') == 3 }, 10), 'of the zone');
+get("/z2?n=$_") for 1 .. 3;
+ok($t->wait_log(qr/"z2" is paused for \d+ ms: its quota of 4 in 3600000 ms/, 10),
+	'a quota of the zone');
+get('/z1?n=4');
+ok($t->wait_log(qr/"z1" is paused/, 10), 'holds for all of its endpoints');
+is(n('/z1') + n('/z2'), 4, 'taken together');
+
+get("/own?n=$_") for 1 .. 3;
+ok($t->wait_log(qr/"own" is paused for \d+ ms: its quota of 1 in/, 10),
+	'beside an own one');
+is(state('own')->{zone_quota}{used}, 1, 'which alone is counted');
+
+# it is not forgotten
+
+get("/kept?n=$_") for 1 .. 2;
+ok(wait_for(sub { n('/kept') == 2 && state('kept')->{stored} }, 10), 'used up');
+
+$t->reload();
+get('/kept?n=3');
+ok($t->wait_log(qr/"kept" is paused/, 10), 'a reload does not forget it');
+ok(wait_for(sub { state('kept')->{stored} }, 10), 'stored');
+
+command('kept', 'enable');
+ok(wait_for(sub { n('/kept') == 4 }, 10), 'what was held is sent');
+is(join(' ', bodies('/kept')), '1 2 3 4', 'in its order');
+
+done_testing();
+
+###############################################################################
+
+sub state {
+	my ($name) = @_;
+	return decode_json(get("/api/endpoints/$name")->body());
+}
+
+sub command {
+	my ($name, $verb) = @_;
+	return post("/api/endpoints/$name/$verb", '')->status() == 200;
+}
+
+sub requests {
+	my ($target) = @_;
+	return grep { $_->{target} eq $target } $rx->requests();
+}
+
+sub bodies { map { $_->{body} } requests(@_) }
+sub n { scalar(() = requests(@_)) }
+
+# whatever was to be sent before this is
+
+sub gate {
+	my $n = n('/gate');
+
+	get('/gate');
+	wait_for(sub { n('/gate') > $n }, 10) or die "gate is closed\n";
+}
+
+# a burst, and then one in each interval; the receiver may see the first one
+# late
+
+sub paced {
+	my ($target, $rate, $burst) = @_;
+
+	my @at = sort { $a <=> $b } map { $_->{time} } requests($target);
+
+	cmp_ok($at[-1] - $at[0], '>=', (@at - $burst) / $rate - 0.02,
+		"$target: the rate is kept");
+}
+
+###############################################################################
