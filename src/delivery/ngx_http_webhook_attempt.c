@@ -174,7 +174,7 @@ ngx_http_webhook_attempt_start(ngx_http_webhook_attempt_t *a)
 
     e->peer.peers = worker ? worker->peers : NULL;
 
-    if (ngx_http_webhook_peer_enter(e->peer.peers) != NGX_OK) {
+    if (ngx_http_webhook_peer_enter(e->peer.peers, ep) != NGX_OK) {
         ngx_http_webhook_attempt_finish(e, NGX_HTTP_WEBHOOK_LOCAL);
         return;
     }
@@ -459,7 +459,11 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
 
     if (e->entered) {
         e->entered = 0;
-        ngx_http_webhook_peer_leave(e->peer.peers);
+        ngx_http_webhook_peer_leave(e->peer.peers, a->endpoint);
+    }
+
+    if (class != NGX_HTTP_WEBHOOK_LOCAL) {
+        ngx_http_webhook_peer_pace(a->endpoint, a->duration);
     }
 
     /*
@@ -537,7 +541,7 @@ ngx_http_webhook_attempt_release(ngx_http_webhook_engine_t *e)
 
     if (e->entered) {
         e->entered = 0;
-        ngx_http_webhook_peer_leave(e->peer.peers);
+        ngx_http_webhook_peer_leave(e->peer.peers, e->attempt->endpoint);
     }
 }
 

@@ -93,6 +93,9 @@ struct ngx_http_webhook_endpoint_s {
     ngx_http_webhook_zone_t      *zone;
     void                         *head;       /* of requests, made at run time */
     void                         *counters;   /* in the zone, per worker set */
+
+    ngx_uint_t                    active;     /* attempts in this worker */
+    unsigned                      slow:1;     /* they are counted as such */
 };
 
 

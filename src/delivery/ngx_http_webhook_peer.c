@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_peer.h"
+#include "ngx_http_webhook_zone.h"
 
 
 #define NGX_HTTP_WEBHOOK_IDLE_MAX       64
@@ -14,6 +15,12 @@
 #define NGX_HTTP_WEBHOOK_IDLE_AGE       3600000
 
 #define NGX_HTTP_WEBHOOK_SESSIONS       128
+
+#define NGX_HTTP_WEBHOOK_SLOW           1000    /* ms of an attempt */
+
+#define NGX_HTTP_WEBHOOK_PACE_UNKNOWN   0
+#define NGX_HTTP_WEBHOOK_PACE_QUICK     1
+#define NGX_HTTP_WEBHOOK_PACE_SLOW      2
 
 
 /* where connections and sessions may be used: never anywhere else */
@@ -47,6 +54,7 @@ typedef struct {
 struct ngx_http_webhook_peers_s {
     ngx_uint_t                  max;        /* sockets, idle ones too */
     ngx_uint_t                  active;
+    ngx_uint_t                  slow;       /* of them, to slow endpoints */
     ngx_uint_t                  nidle;
 
     ngx_queue_t                 idle;       /* the latest used first */
@@ -75,6 +83,8 @@ static void ngx_http_webhook_peer_idle_handler(ngx_event_t *ev);
 static void ngx_http_webhook_peer_dummy_handler(ngx_event_t *ev);
 static void ngx_http_webhook_peer_close(ngx_connection_t *c);
 static void ngx_http_webhook_peer_aloud(ngx_http_webhook_peer_t *p);
+static ngx_uint_t ngx_http_webhook_peer_share(
+    ngx_http_webhook_peers_t *peers, ngx_http_webhook_endpoint_t *ep);
 static ngx_uint_t ngx_http_webhook_peer_spare(void);
 
 #if (NGX_HTTP_SSL)
@@ -692,25 +702,89 @@ ngx_http_webhook_peer_forget_session(ngx_http_webhook_peer_t *p,
 
 
 ngx_int_t
-ngx_http_webhook_peer_enter(ngx_http_webhook_peers_t *peers)
+ngx_http_webhook_peer_enter(ngx_http_webhook_peers_t *peers,
+    ngx_http_webhook_endpoint_t *ep)
 {
     if (peers == NULL
-        || peers->active >= peers->max
+        || !ngx_http_webhook_peer_share(peers, ep)
         || (peers->nidle == 0 && !ngx_http_webhook_peer_spare()))
     {
         return NGX_DECLINED;
     }
 
     peers->active++;
+    peers->slow += ep->slow;
+    ep->active++;
 
     return NGX_OK;
 }
 
 
 void
-ngx_http_webhook_peer_leave(ngx_http_webhook_peers_t *peers)
+ngx_http_webhook_peer_leave(ngx_http_webhook_peers_t *peers,
+    ngx_http_webhook_endpoint_t *ep)
 {
     peers->active--;
+    peers->slow -= ep->slow;
+    ep->active--;
+}
+
+
+/*
+ * Receivers that take long would have all sockets in the end.  They have a
+ * half at most, and the last quarter is for those that are known to be quick,
+ * one each: then however many hang, and whatever their concurrency is, others
+ * are delivered.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_peer_share(ngx_http_webhook_peers_t *peers,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_uint_t                    slow;
+    ngx_http_webhook_counters_t  *counters;
+
+    if (peers->active >= peers->max) {
+        return 0;
+    }
+
+    /* another worker may have been the one to find out */
+
+    counters = ep->counters;
+    slow = (counters->pace == NGX_HTTP_WEBHOOK_PACE_SLOW);
+
+    if (slow != ep->slow) {
+        peers->slow += slow ? ep->active : -ep->active;
+        ep->slow = slow;
+    }
+
+    if (slow && peers->slow >= (peers->max + 1) / 2) {
+        return 0;
+    }
+
+    return peers->active < peers->max - peers->max / 4
+           || (counters->pace == NGX_HTTP_WEBHOOK_PACE_QUICK
+               && ep->active == 0);
+}
+
+
+void
+ngx_http_webhook_peer_pace(ngx_http_webhook_endpoint_t *ep,
+    ngx_msec_t duration)
+{
+    ngx_atomic_uint_t             pace;
+    ngx_http_webhook_counters_t  *counters;
+
+    counters = ep->counters;
+
+    pace = (duration < NGX_HTTP_WEBHOOK_SLOW) ? NGX_HTTP_WEBHOOK_PACE_QUICK
+                                              : NGX_HTTP_WEBHOOK_PACE_SLOW;
+
+    /* shared memory: written when it changes, not for each attempt */
+
+    if (counters->pace != pace) {
+        counters->pace = pace;
+    }
 }
 
 

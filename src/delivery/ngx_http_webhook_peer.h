@@ -57,11 +57,17 @@ ngx_int_t ngx_http_webhook_peer_init(ngx_http_request_t *r,
 void ngx_http_webhook_peer_answers(ngx_http_webhook_peer_t *p);
 
 /*
- * An attempt begins and ends.  NGX_DECLINED: as many as may be are in flight,
- * or the worker has no connections to spare.
+ * An attempt of the endpoint begins and ends.  NGX_DECLINED: it has its share
+ * of the worker's sockets, or the worker has no connections to spare.
  */
-ngx_int_t ngx_http_webhook_peer_enter(ngx_http_webhook_peers_t *peers);
-void ngx_http_webhook_peer_leave(ngx_http_webhook_peers_t *peers);
+ngx_int_t ngx_http_webhook_peer_enter(ngx_http_webhook_peers_t *peers,
+    ngx_http_webhook_endpoint_t *ep);
+void ngx_http_webhook_peer_leave(ngx_http_webhook_peers_t *peers,
+    ngx_http_webhook_endpoint_t *ep);
+
+/* how long an attempt of it took, in ms */
+void ngx_http_webhook_peer_pace(ngx_http_webhook_endpoint_t *ep,
+    ngx_msec_t duration);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_PEER_H_INCLUDED_ */

@@ -40,6 +40,7 @@ typedef struct {
     ngx_atomic_t                  attempts[NGX_HTTP_WEBHOOK_NCLASS];
     ngx_atomic_t                  mistyped;  /* values not of their type */
     wh_permits_t                  permits;
+    ngx_atomic_t                  pace;      /* of the last attempt, see peer */
     wh_cell_t                     cell;      /* enabled or disabled */
     uint64_t                      rate;
     uint64_t                      quota;
