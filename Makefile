@@ -30,7 +30,7 @@ NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 .SECONDARY:
 
 .PHONY: all help deps deps-test module stop-module unit test test-all asan \
-	fuzz replay nginx-tests bench instructions stalls demo clean
+	fuzz replay nginx-tests bench fairness instructions stalls demo clean
 
 
 all: module				## build the module
@@ -113,6 +113,9 @@ nginx-tests: module			## nginx's tests, without the module and with it
 
 bench: deps-test module			## compare with mirror and post_action
 	perl -It/lib t/bench/bench.pl
+
+fairness: deps-test module		## what endpoints that fail do to others
+	perl -It/lib t/bench/fairness.pl
 
 demo: module				## see a webhook delivered
 	@$(MAKE) --no-print-directory deps DEPS=demo

@@ -18,7 +18,8 @@ use Time::HiRes qw/ time sleep /;
 
 use Test::Webhook ();
 
-our @EXPORT = qw/ setup peer counts front stop_front cpu log_problems load
+our @EXPORT = qw/ setup command port peer counts front stop_front cpu
+	log_problems load
 	front_mirror front_post_action front_webhook
 	wait_until slurp median quartiles /;
 
@@ -31,9 +32,11 @@ my (@user, $peer, %ports, %masters);
 
 ###############################################################################
 
-# a temporary directory, and in it the programs
+# a temporary directory, and in it the programs; others by their names
 
 sub setup {
+	my (@others) = @_;
+
 	$dir = tempdir('webhook-bench-XXXXXXXX', TMPDIR => 1);
 
 	if ($> == 0) {
@@ -46,7 +49,7 @@ sub setup {
 
 	my $cc = $ENV{CC} || 'cc';
 
-	for my $name (qw/ load peer /) {
+	for my $name (qw/ load peer /, @others) {
 		system("$cc -O2 -o $dir/$name $root/t/bench/$name.c -lm") == 0
 			or die "can't compile $name.c\n";
 	}
@@ -160,13 +163,15 @@ sub counts {
 
 # fronts; options: module, http, server, location (configuration), hook (the
 # name of its receiver), wrap (a command that runs nginx, not pinned then),
-# single (no master process)
+# single (no master process), workers, connections (of each)
 
 sub front {
 	my ($name, %o) = @_;
 
 	my $base = "$dir/$name";
 	my ($http, $port, $app) = ('', port($name), port('app'));
+	my $workers = $o{workers} || 1;
+	my $connections = $o{connections} || 2048;
 
 	mkdir $base or die "can't create $base: $!\n";
 	chown $user[2], $user[3], $base if @user;
@@ -191,10 +196,10 @@ sub front {
 daemon off;
 pid $base/nginx.pid;
 error_log $base/error.log warn;
-worker_processes 1;
+worker_processes $workers;
 
 events {
-    worker_connections 2048;
+    worker_connections $connections;
 }
 
 http {
@@ -258,7 +263,7 @@ EOC
 		my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
 			PeerPort => $port) or return 0;
 
-		return $o{single} || processes($self) > 1;
+		return $o{single} || processes($self) > $workers;
 	}) or die "can't start $name\n";
 
 	$self->{pids} = [processes($self)];
