@@ -159,6 +159,7 @@ struct ngx_http_webhook_store_s {
     ngx_event_t                      again;     /* the warehouse was taken */
     ngx_msec_t                       again_since;
     ngx_event_t                      hold;      /* of the exit: operations */
+    ngx_event_t                      gather;    /* of what is not urgent */
     ngx_uint_t                       ticks;
     ngx_http_webhook_stray_t        *strays;    /* those warned about */
 
@@ -177,6 +178,7 @@ struct ngx_http_webhook_store_s {
     ngx_uint_t                       slices;    /* number of the last one */
 
     unsigned                         busy:1;    /* a turn is in flight */
+    unsigned                         urgent:1;  /* the next one is, too */
     unsigned                         blind:1;   /* "ended" is not complete */
     unsigned                         flush_busy:1;
     unsigned                         leaving:1;

@@ -14,6 +14,7 @@
 #define NGX_HTTP_WEBHOOK_TURN_AGAIN    10     /* ms */
 #define NGX_HTTP_WEBHOOK_TURN_FAILED   1000
 #define NGX_HTTP_WEBHOOK_TURN_HOLD     5000
+#define NGX_HTTP_WEBHOOK_TURN_GATHER   200
 
 
 static void ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
@@ -34,6 +35,8 @@ static void ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st,
     ngx_msec_t delay);
 static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_hold_handler(ngx_event_t *ev);
+static void ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_gather_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st);
 
 
@@ -64,6 +67,10 @@ ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st)
     st->hold.handler = ngx_http_webhook_turn_hold_handler;
     st->hold.data = st;
     st->hold.log = st->log;
+
+    st->gather.handler = ngx_http_webhook_turn_gather_handler;
+    st->gather.data = st;
+    st->gather.log = st->log;
 
     return NGX_OK;
 }
@@ -174,6 +181,18 @@ ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
         ngx_add_timer(&st->hold, NGX_HTTP_WEBHOOK_TURN_HOLD);
     }
 
+    /*
+     * Failures come one by one, and a flush for each of them would cost more
+     * than the attempts.  What a delivery's end has to say does not wait.
+     */
+
+    if (op->type == NGX_HTTP_WEBHOOK_OP_PUT && !st->leaving
+        && st->ops_size < NGX_HTTP_WEBHOOK_VISIT_SIZE)
+    {
+        ngx_http_webhook_turn_gather(st);
+        return;
+    }
+
     ngx_http_webhook_turn_start(st);
 }
 
@@ -245,6 +264,10 @@ ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st)
 
         ngx_http_webhook_turn_op(st, item, NGX_HTTP_WEBHOOK_OP_PUT);
     }
+
+    if (age == 0) {
+        ngx_http_webhook_turn_start(st);
+    }
 }
 
 
@@ -274,7 +297,14 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     ngx_http_webhook_visit_t   *v;
 
     if (st->busy || st->again.timer_set) {
+        st->urgent = 1;
         return;
+    }
+
+    st->urgent = 0;
+
+    if (st->gather.timer_set) {
+        ngx_del_timer(&st->gather);
     }
 
     /* what is settled below may want a turn, too: it is in this one */
@@ -336,6 +366,10 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
 
         n++;
         size += op->len;
+    }
+
+    if (st->ops) {
+        st->urgent = 1;
     }
 
     if (!v->unlocked) {
@@ -562,7 +596,12 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_webhook_turn_start(st);
+    if (st->urgent) {
+        ngx_http_webhook_turn_start(st);
+
+    } else if (st->ops) {
+        ngx_http_webhook_turn_gather(st);
+    }
 
     if (!st->busy && st->ops == NULL && st->hold.timer_set) {
         ngx_del_timer(&st->hold);
@@ -830,6 +869,22 @@ ngx_http_webhook_turn_hold_handler(ngx_event_t *ev)
 
     ngx_log_error(NGX_LOG_WARN, st->log, 0,
                   "webhook_store: operations wait for the database");
+}
+
+
+static void
+ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st)
+{
+    if (!st->busy && !st->gather.timer_set) {
+        ngx_add_timer(&st->gather, NGX_HTTP_WEBHOOK_TURN_GATHER);
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_gather_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_turn_start(ev->data);
 }
 
 

@@ -585,6 +585,8 @@ ngx_http_webhook_worker_leave(ngx_http_webhook_store_t *st)
 
     st->driver->leave(st);
 
+    ngx_http_webhook_turn_start(st);
+
     for (i = 0; i < WH_SHARDS; i++) {
         ngx_http_webhook_lane_settle(st, i);
     }
