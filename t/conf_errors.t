@@ -450,7 +450,7 @@ map({ my $v = $_; ['http', "webhook_zone one $v; #!",
 ['http', 'webhook_zone one 0; #!', qr/zone "one" is too small/],
 map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
 	qr/invalid parameter "\Q$v\E", "webhook_zone" may have one "disable=N\/TIME"/] }
-	'some', 'quota=1/1d', 'disable=', 'disable=30', 'disable=0/1m',
+	'some', 'quota', 'disable=', 'disable=30', 'disable=0/1m',
 	'disable=-1/1m', 'disable=10001/1m', 'disable=99999999999999999999/1m',
 	'disable=30/', 'disable=30/0', 'disable=30/-1m', 'disable=30/1x',
 	'disable=30/3651d', 'disable=30/99999999999999999999'),

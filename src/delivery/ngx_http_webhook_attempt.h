@@ -89,8 +89,8 @@ void ngx_http_webhook_attempt_discard(ngx_http_webhook_attempt_t *a);
  */
 void ngx_http_webhook_attempt_abort(ngx_http_webhook_attempt_t *a);
 
-/* true when a further attempt may open a socket in this worker */
-ngx_uint_t ngx_http_webhook_attempt_room(ngx_http_webhook_main_conf_t *wmcf);
+/* true when a further attempt of it may open a socket in this worker */
+ngx_uint_t ngx_http_webhook_attempt_room(ngx_http_webhook_endpoint_t *ep);
 
 /* filters that swallow the output of synthetic requests; postconfiguration */
 ngx_int_t ngx_http_webhook_fake_init(ngx_conf_t *cf);

@@ -66,7 +66,7 @@ static void ngx_http_webhook_delivery_permit_give(
 ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver = {
     ngx_http_webhook_delivery_drive,
     ngx_http_webhook_delivery_forget,
-    ngx_http_webhook_waiting_wake,
+    ngx_http_webhook_waiting_others,
     ngx_http_webhook_delivery_leave,
     ngx_http_webhook_states_stored,
     ngx_http_webhook_delivery_bury
@@ -170,7 +170,8 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
 
         if (next.state.reason == WH_STATE_ENABLED
             ? lane->waiting == NGX_HTTP_WEBHOOK_WAIT_ENABLED
-            : lane->waiting == NGX_HTTP_WEBHOOK_WAIT_RATE)
+            : (lane->waiting == NGX_HTTP_WEBHOOK_WAIT_RATE
+               || lane->waiting == NGX_HTTP_WEBHOOK_WAIT_PERMIT))
         {
             ngx_http_webhook_waiting_forget(lane);
         }
@@ -219,6 +220,10 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
 
         case WH_NEXT_HOLD:
             ngx_http_webhook_waiting_enabled(st, lane, &next.state, now);
+
+            /* those that wait for a permit are to be held, too */
+
+            ngx_http_webhook_waiting_granted(st, ep);
             return;
 
         case WH_NEXT_READ:
@@ -273,7 +278,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ep = lane->endpoint;
     wmcf = ep->main;
 
-    if (!ngx_http_webhook_attempt_room(wmcf)) {
+    if (!ngx_http_webhook_attempt_room(ep)) {
         ngx_http_webhook_waiting_room(st, lane);
         return NGX_DECLINED;
     }
@@ -302,7 +307,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     switch (taken) {
 
     case WH_TAKE_PERMIT:
-        ngx_http_webhook_waiting_room(st, lane);
+        ngx_http_webhook_waiting_permit(st, lane);
         return NGX_DECLINED;
 
     case WH_TAKE_RATE:
@@ -839,10 +844,15 @@ static void
 ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, ngx_int_t permit)
 {
-    if (permit != -1
-        && wh_permit_give(ep->policy.permits, ngx_http_webhook_store_slot(st),
-                          (int) permit))
+    if (permit == -1) {
+        return;
+    }
+
+    if (wh_permit_give(ep->policy.permits, ngx_http_webhook_store_slot(st),
+                       (int) permit))
     {
         ngx_http_webhook_store_wake_all(st);
     }
+
+    ngx_http_webhook_waiting_granted(st, ep);
 }

@@ -359,6 +359,7 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
     ep = &ec->endpoint;
 
     ngx_queue_init(&ep->held);
+    ngx_queue_init(&ep->queued);
     ngx_queue_init(&ep->paced);
 
     ep->main = wmcf;

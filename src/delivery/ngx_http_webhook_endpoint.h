@@ -83,6 +83,8 @@ struct ngx_http_webhook_endpoint_s {
 
     ngx_queue_t                   held;       /* lanes, while it is disabled */
     ngx_queue_t                   disabled;   /* among those with such lanes */
+    ngx_queue_t                   queued;     /* lanes that wait for a permit */
+    ngx_queue_t                   wanting;    /* among those with such lanes */
     ngx_queue_t                   paced;      /* lanes that wait for its rate */
     ngx_event_t                   pace;
     time_t                        quiet;      /* of the last line on drops */
@@ -91,7 +93,7 @@ struct ngx_http_webhook_endpoint_s {
     unsigned                      storing:1;
 
     ngx_http_webhook_zone_t      *zone;
-    void                         *head;       /* of requests, made at run time */
+    void                         *head;       /* of requests, at run time */
     void                         *counters;   /* in the zone, per worker set */
 
     ngx_uint_t                    active;     /* attempts in this worker */

@@ -798,14 +798,14 @@ ngx_http_webhook_peer_spare(void)
 
 
 ngx_uint_t
-ngx_http_webhook_attempt_room(ngx_http_webhook_main_conf_t *wmcf)
+ngx_http_webhook_attempt_room(ngx_http_webhook_endpoint_t *ep)
 {
     ngx_http_webhook_peers_t  *peers;
 
-    peers = wmcf->worker ? wmcf->worker->peers : NULL;
+    peers = ep->main->worker ? ep->main->worker->peers : NULL;
 
     return peers
-           && peers->active < peers->max
+           && ngx_http_webhook_peer_share(peers, ep)
            && (peers->nidle || ngx_http_webhook_peer_spare());
 }
 

@@ -18,6 +18,8 @@
 
 typedef struct {
     ngx_queue_t   room;                     /* lanes, in turn */
+    ngx_queue_t   slow;                     /* ... of slow endpoints, behind */
+    ngx_queue_t   wanting;                  /* endpoints with lanes */
     ngx_event_t   event;
     ngx_queue_t   disabled;                 /* endpoints with lanes */
     ngx_event_t   state;
@@ -52,6 +54,8 @@ ngx_http_webhook_waiting_init_process(ngx_cycle_t *cycle,
     }
 
     ngx_queue_init(&w->room);
+    ngx_queue_init(&w->slow);
+    ngx_queue_init(&w->wanting);
     ngx_queue_init(&w->disabled);
 
     w->event.handler = ngx_http_webhook_waiting_room_handler;
@@ -80,12 +84,81 @@ ngx_http_webhook_waiting_room(ngx_http_webhook_store_t *st,
 
     if (!lane->waiting) {
         lane->waiting = NGX_HTTP_WEBHOOK_WAIT_ROOM;
-        ngx_queue_insert_tail(&w->room, &lane->wait);
+        ngx_queue_insert_tail(lane->endpoint->slow ? &w->slow : &w->room,
+                              &lane->wait);
     }
 
     if (!w->event.timer_set) {
         ngx_add_timer(&w->event, NGX_HTTP_WEBHOOK_ROOM_DELAY);
     }
+}
+
+
+void
+ngx_http_webhook_waiting_permit(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_http_webhook_waiting_t   *w;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = lane->endpoint;
+    w = ep->main->worker->waiting;
+
+    if (!lane->waiting) {
+
+        if (ngx_queue_empty(&ep->queued)) {
+            ngx_queue_insert_tail(&w->wanting, &ep->wanting);
+        }
+
+        lane->waiting = NGX_HTTP_WEBHOOK_WAIT_PERMIT;
+        ngx_queue_insert_tail(&ep->queued, &lane->wait);
+    }
+
+    if (!w->event.timer_set) {
+        ngx_add_timer(&w->event, NGX_HTTP_WEBHOOK_ROOM_DELAY);
+    }
+}
+
+
+void
+ngx_http_webhook_waiting_granted(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (ngx_queue_empty(&ep->queued)) {
+        return;
+    }
+
+    q = ngx_queue_head(&ep->queued);
+    lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+
+    ngx_http_webhook_waiting_forget(lane);
+    ngx_http_webhook_lane_ready(st, lane);
+}
+
+
+void
+ngx_http_webhook_waiting_others(ngx_http_webhook_store_t *st)
+{
+    ngx_queue_t                  *q, *next;
+    ngx_http_webhook_waiting_t   *w;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    w = ngx_http_webhook_store_main(st)->worker->waiting;
+
+    for (q = ngx_queue_head(&w->wanting);
+         q != ngx_queue_sentinel(&w->wanting);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ep = ngx_queue_data(q, ngx_http_webhook_endpoint_t, wanting);
+
+        ngx_http_webhook_waiting_granted(st, ep);
+    }
+
+    ngx_http_webhook_waiting_wake(st);
 }
 
 
@@ -98,9 +171,12 @@ ngx_http_webhook_waiting_room_handler(ngx_event_t *ev)
     wmcf = ev->data;
     w = wmcf->worker->waiting;
 
-    ngx_http_webhook_waiting_wake(wmcf->worker->store);
+    ngx_http_webhook_waiting_others(wmcf->worker->store);
 
-    if (!ngx_queue_empty(&w->room)) {
+    if (!ngx_queue_empty(&w->room)
+        || !ngx_queue_empty(&w->slow)
+        || !ngx_queue_empty(&w->wanting))
+    {
         ngx_add_timer(ev, NGX_HTTP_WEBHOOK_ROOM_DELAY);
     }
 }
@@ -120,11 +196,15 @@ ngx_http_webhook_waiting_wake(ngx_http_webhook_store_t *st)
 
     /* a few at a time, in turn: none is to be served twice before another */
 
-    for (n = 0;
-         n < NGX_HTTP_WEBHOOK_ROOM_TURN && !ngx_queue_empty(&w->room);
-         n++)
-    {
-        q = ngx_queue_head(&w->room);
+    for (n = 0; n < NGX_HTTP_WEBHOOK_ROOM_TURN; n++) {
+
+        q = ngx_queue_empty(&w->room) ? &w->slow : &w->room;
+
+        if (ngx_queue_empty(q)) {
+            break;
+        }
+
+        q = ngx_queue_head(q);
         lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
 
         ngx_http_webhook_waiting_forget(lane);
@@ -308,6 +388,12 @@ ngx_http_webhook_waiting_forget(ngx_http_webhook_lane_t *lane)
         && ngx_queue_empty(&lane->endpoint->held))
     {
         ngx_queue_remove(&lane->endpoint->disabled);
+    }
+
+    if (waiting == NGX_HTTP_WEBHOOK_WAIT_PERMIT
+        && ngx_queue_empty(&lane->endpoint->queued))
+    {
+        ngx_queue_remove(&lane->endpoint->wanting);
     }
 }
 

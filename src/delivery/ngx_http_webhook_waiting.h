@@ -21,9 +21,15 @@
 ngx_int_t ngx_http_webhook_waiting_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 
-/* for a socket, memory or a permit */
+/* for a socket, or memory */
 void ngx_http_webhook_waiting_room(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
+
+/* for a permit of its endpoint; one was given back, the first one is ready */
+void ngx_http_webhook_waiting_permit(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane);
+void ngx_http_webhook_waiting_granted(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep);
 
 /* for its endpoint, in the state "s"; a probe is sent if one is due */
 void ngx_http_webhook_waiting_enabled(ngx_http_webhook_store_t *st,
@@ -37,8 +43,11 @@ ngx_uint_t ngx_http_webhook_waiting_paced(ngx_http_webhook_lane_t *lane);
 /* it waits no more */
 void ngx_http_webhook_waiting_forget(ngx_http_webhook_lane_t *lane);
 
-/* something may be free, or some endpoint enabled, by whomsoever */
+/* a socket may be free, or some endpoint enabled, by whomsoever */
 void ngx_http_webhook_waiting_wake(ngx_http_webhook_store_t *st);
+
+/* the same, and another worker may have given permits back */
+void ngx_http_webhook_waiting_others(ngx_http_webhook_store_t *st);
 
 /* transitions of all endpoints so far */
 ngx_uint_t ngx_http_webhook_waiting_generation(

@@ -28,7 +28,8 @@ typedef struct ngx_http_webhook_item_s  ngx_http_webhook_item_t;
 
 typedef enum {
     NGX_HTTP_WEBHOOK_WAIT_NOTHING = 0,
-    NGX_HTTP_WEBHOOK_WAIT_ROOM,      /* a socket, memory, or a permit */
+    NGX_HTTP_WEBHOOK_WAIT_ROOM,      /* a socket, or memory */
+    NGX_HTTP_WEBHOOK_WAIT_PERMIT,    /* of its endpoint */
     NGX_HTTP_WEBHOOK_WAIT_ENABLED,   /* its endpoint to be enabled */
     NGX_HTTP_WEBHOOK_WAIT_RATE       /* its endpoint's rate */
 } ngx_http_webhook_wait_e;
