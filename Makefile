@@ -10,14 +10,21 @@ MODULE = $(OBJS)/ngx_http_webhook_module.so
 NPROC = $(shell nproc)
 SUDO = $(shell test `id -u` = 0 || echo sudo)
 
-BASE = $(wildcard src/base/*.c)
+# "make ICU=no" builds without it
+ICU ?= $(shell $(CC) -E -x c -include unicode/udat.h /dev/null \
+	>/dev/null 2>&1 && echo yes || echo no)
+
+NO_LOCALE = src/base/wh_locale$(if $(filter no,$(ICU)),,_none).c
+BASE = $(filter-out $(NO_LOCALE),$(wildcard src/base/*.c))
 UNIT_BASE = $(patsubst src/base/%.c,$(OBJS)/unit/base/%.o,$(BASE))
 UNITS = $(patsubst t/unit/%.c,$(OBJS)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
 
 UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Wshadow -Wconversion -Werror \
-	-fno-omit-frame-pointer -Isrc/base -It/unit
-UNIT_LIBS = -lyajl -lz -lpthread
+	-fno-omit-frame-pointer -Isrc/base -It/unit \
+	$(if $(filter no,$(ICU)),,-DWH_UNIT_ICU=1)
+UNIT_LIBS = -lyajl -lz -lpthread \
+	$(if $(filter no,$(ICU)),,-licui18n -licuuc -licudata)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 TESTS ?= t/*.t
@@ -46,7 +53,8 @@ module: $(MODULE)			## build objs/ngx_http_webhook_module.so
 $(OBJS)/Makefile: config
 	@$(MAKE) --no-print-directory deps DEPS=build
 	mkdir -p $(OBJS)
-	t/tools/configure.sh "$(NGINX_SRC)" "$(CURDIR)" "$(OBJS)" \
+	WEBHOOK_ICU=$(if $(filter no,$(ICU)),NO) \
+		t/tools/configure.sh "$(NGINX_SRC)" "$(CURDIR)" "$(OBJS)" \
 		"$(CC)" "$(CFLAGS_EXTRA)"
 
 $(MODULE): $(OBJS)/Makefile $(shell find src -name '*.[ch]')

@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_capture.h"
 #include "ngx_http_webhook_condition.h"
 #include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_store.h"
@@ -127,6 +128,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       0,
       NULL },
 
+    { ngx_string("webhook_translations"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_webhook_translations,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("webhook_max_event_size"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -206,6 +214,7 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
 
     if (ngx_http_webhook_references_check(cf) != NGX_OK
         || ngx_http_webhook_zone_init(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_language_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_endpoint_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_zone_check(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_trigger_init(cf, wmcf) != NGX_CONF_OK
@@ -241,6 +250,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     wmcf->languages = NULL;
      *     wmcf->store = NULL;
      *     wmcf->enters = 0;
      *     wmcf->reads = 0;

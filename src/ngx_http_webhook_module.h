@@ -24,6 +24,8 @@
 
 typedef struct ngx_http_webhook_endpoint_s  ngx_http_webhook_endpoint_t;
 typedef struct ngx_http_webhook_payload_s   ngx_http_webhook_payload_t;
+typedef struct ngx_http_webhook_language_s  ngx_http_webhook_language_t;
+typedef struct ngx_http_webhook_languages_s  ngx_http_webhook_languages_t;
 typedef struct ngx_http_webhook_trigger_s   ngx_http_webhook_trigger_t;
 typedef struct ngx_http_webhook_values_s    ngx_http_webhook_values_t;
 typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
@@ -53,6 +55,7 @@ typedef struct {
     ngx_rbtree_node_t               endpoint_sentinel;
     ngx_array_t                     payloads;   /* ..._payload_t * */
     ngx_array_t                     zones;      /* ..._zone_t * */
+    ngx_http_webhook_languages_t   *languages;  /* NULL: none */
 
     ngx_http_webhook_store_conf_t  *store;      /* NULL: no webhook_store */
 

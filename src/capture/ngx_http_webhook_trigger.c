@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_capture.h"
+#include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_payload.h"
 
 
@@ -57,6 +58,8 @@ static ngx_int_t ngx_http_webhook_trigger_word(ngx_str_t *list,
 static ngx_int_t ngx_http_webhook_event_labels(u_char *p, u_char *pend,
     u_char *e, u_char *eend);
 static ngx_int_t ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
+static char *ngx_http_webhook_trigger_languages(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
 static void ngx_http_webhook_trigger_bodies(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
@@ -702,7 +705,49 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
 
+        if (ngx_http_webhook_trigger_languages(cf, wmcf, t[i]) != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
         ngx_http_webhook_trigger_bodies(wmcf, t[i]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* the payload of the trigger may be of any endpoint that a variable names */
+
+static char *
+ngx_http_webhook_trigger_languages(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    for (i = 0; i < t->nendpoints; i++) {
+
+        if (ngx_http_webhook_language_use(cf, t->endpoints[i], t->payload, 1)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (t->nvariables == 0) {
+        return NGX_CONF_OK;
+    }
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+        if (ngx_http_webhook_language_use(cf, ep[i], t->payload, 0)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;

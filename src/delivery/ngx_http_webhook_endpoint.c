@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_flow.h"
+#include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_peer.h"
 #include "ngx_http_webhook_secret.h"
 #include "ngx_http_webhook_tls.h"
@@ -69,6 +70,9 @@ static char *ngx_http_webhook_endpoint_method(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_payload(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_language(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_zone(ngx_conf_t *cf,
@@ -165,6 +169,9 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("payload"), 1, 1,
       ngx_http_webhook_endpoint_payload, 0, 0 },
+
+    { ngx_string("language"), 1, 1,
+      ngx_http_webhook_endpoint_language, 0, 0 },
 
     { ngx_string("events"), 1, 0,
       ngx_http_webhook_endpoint_events, 0, 1 },
@@ -704,6 +711,27 @@ ngx_http_webhook_endpoint_payload(ngx_conf_t *cf,
     ec->payload_line = cf->conf_file->line;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_endpoint_language(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    ngx_int_t   rc;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    rc = ngx_http_webhook_language_set(cf, &ec->endpoint, &value[1]);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
+                                         "a language, as \"de\" or \"pt-BR\"");
+    }
+
+    return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -1326,6 +1354,12 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
                               ec->payload_line);
                 return NGX_CONF_ERROR;
             }
+        }
+
+        if (ngx_http_webhook_language_use(cf, ep, ep->payload, 1)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
         }
 
         ep->zone = ngx_http_webhook_zone_find(wmcf, &ec->zone);

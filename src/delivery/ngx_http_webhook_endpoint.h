@@ -67,6 +67,7 @@ struct ngx_http_webhook_endpoint_s {
 
     ngx_str_t                     method;
     ngx_http_webhook_payload_t   *payload;    /* NULL: the default envelope */
+    ngx_http_webhook_language_t  *language;   /* NULL: none */
     ngx_array_t                   headers;    /* ..._header_t */
     ngx_array_t                   events;     /* ngx_str_t patterns */
     ngx_flag_t                    event_headers;

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_webhook_fields.h"
+#include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_payload.h"
 #include "wh_pairs.h"
 
@@ -112,6 +112,7 @@ static char *
 ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
     ngx_http_webhook_field_t *field)
 {
+    ngx_int_t    rc;
     ngx_str_t   *value, text, fallback;
     ngx_uint_t   i, typed;
 
@@ -147,12 +148,25 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
             continue;
         }
 
+        rc = ngx_http_webhook_local_parameter(cf, field, &value[i]);
+
+        if (rc == NGX_OK) {
+            continue;
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_CONF_ERROR;
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of field \"%V\", it must "
                            "be one type (\"string\", \"number\", \"boolean\", "
                            "\"json\", \"null\", \"time\", \"time:iso\", "
-                           "\"time:unix\", \"time:ms\" or \"time:us\"), "
-                           "\"default=\" or \"omit_empty\"",
+                           "\"time:unix\", \"time:ms\", \"time:us\", "
+                           "\"number_text\", \"date_text\" or "
+                           "\"datetime_text\"), \"default=\", "
+                           "\"translate\", \"translate=\", \"map\", "
+                           "\"style=\", \"zone=\" or \"omit_empty\"",
                            &value[i], &value[1]);
         return NGX_CONF_ERROR;
     }
@@ -166,6 +180,10 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
                                       &field->value)
         != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_webhook_local_end(cf, fields, field) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -188,6 +206,12 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
             return NGX_CONF_ERROR;
         }
 
+        return NGX_CONF_OK;
+    }
+
+    /* what depends on the endpoint is rendered with the event */
+
+    if (field->local) {
         return NGX_CONF_OK;
     }
 

@@ -25,6 +25,7 @@ typedef enum {
 
 
 typedef struct ngx_http_webhook_field_s  ngx_http_webhook_field_t;
+typedef struct ngx_http_webhook_local_s  ngx_http_webhook_local_t;
 
 
 /* an object if it has a child, else a value */
@@ -44,6 +45,7 @@ struct ngx_http_webhook_field_s {
     ngx_http_webhook_text_t       value;
     ngx_http_webhook_typed_t      fixed;     /* of a constant; in a tree JSON */
     ngx_http_webhook_typed_t      fallback;  /* likewise */
+    ngx_http_webhook_local_t     *local;     /* NULL: of no language */
     unsigned                      constant:1;
     unsigned                      left_out:1;
     unsigned                      omit_empty:1;
@@ -54,6 +56,7 @@ struct ngx_http_webhook_field_s {
 typedef struct {
     ngx_http_webhook_shape_e      shape;
     ngx_http_webhook_field_t     *list;
+    ngx_http_webhook_local_t     *locals;    /* of fields in a language */
     ngx_str_t                     separator; /* data NULL: the default one */
     unsigned                      json:1;    /* names may come from data */
 } ngx_http_webhook_fields_t;

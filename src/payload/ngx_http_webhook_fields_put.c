@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_webhook_fields.h"
+#include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_zone.h"
 #include "wh_flatten.h"
@@ -307,14 +307,28 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
-        rc = ngx_http_webhook_type_value(field->type, &text, buf,
-                                         ctx->request->connection->log);
+        if (field->local) {
+            rc = ngx_http_webhook_local_value(ctx->request, ctx->endpoint,
+                                              field, &text,
+                                              out->max - out->len, buf);
 
-        if (rc != NGX_DECLINED) {
+            if (rc == NGX_BUSY) {
+                out->err = WH_LIMIT;
+                return NGX_DECLINED;
+            }
+
+        } else {
+            rc = ngx_http_webhook_type_value(field->type, &text, buf,
+                                             ctx->request->connection->log);
+        }
+
+        if (rc == NGX_OK || rc == NGX_ERROR) {
             return rc;
         }
 
-        ngx_http_webhook_field_mistyped(ctx, field);
+        if (rc == NGX_DECLINED) {
+            ngx_http_webhook_field_mistyped(ctx, field);
+        }
     }
 
     *v = &field->fallback;

@@ -47,8 +47,6 @@ static char *ngx_http_webhook_payload_set(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload, ngx_str_t *text, ngx_str_t *file);
 static char *ngx_http_webhook_payload_file(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
-static char *ngx_http_webhook_payload_read(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text);
 
 
 /* in the order of ngx_http_webhook_kind_e */
@@ -548,7 +546,7 @@ ngx_http_webhook_payload_file(ngx_conf_t *cf,
 }
 
 
-static char *
+char *
 ngx_http_webhook_payload_read(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
 {
     char        *rv;

@@ -35,4 +35,9 @@ struct ngx_http_webhook_payload_s {
 };
 
 
+/* a whole file, from cf->pool; errors are logged */
+char *ngx_http_webhook_payload_read(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *text);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_PAYLOAD_CONF_H_INCLUDED_ */

@@ -20,7 +20,6 @@ typedef struct {
 
 static ngx_int_t ngx_http_webhook_type_boolean(ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_type_json(ngx_str_t *text, ngx_log_t *log);
-static ngx_int_t ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us);
 static void *ngx_http_webhook_type_alloc(void *ctx, size_t size);
 static void ngx_http_webhook_type_free(void *ctx, void *p);
 
@@ -31,6 +30,9 @@ static ngx_http_webhook_type_name_t  ngx_http_webhook_types[] = {
     { ngx_string("boolean"), NGX_HTTP_WEBHOOK_TYPE_BOOLEAN },
     { ngx_string("json"), NGX_HTTP_WEBHOOK_TYPE_JSON },
     { ngx_string("null"), NGX_HTTP_WEBHOOK_TYPE_NULL },
+    { ngx_string("number_text"), NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT },
+    { ngx_string("date_text"), NGX_HTTP_WEBHOOK_TYPE_DATE_TEXT },
+    { ngx_string("datetime_text"), NGX_HTTP_WEBHOOK_TYPE_DATETIME_TEXT },
     { ngx_string("time"), NGX_HTTP_WEBHOOK_TYPE_ISO },
     { ngx_string("time:iso"), NGX_HTTP_WEBHOOK_TYPE_ISO },
     { ngx_string("time:unix"), NGX_HTTP_WEBHOOK_TYPE_UNIX },
@@ -83,6 +85,9 @@ ngx_http_webhook_type_value(ngx_http_webhook_type_e type, ngx_str_t *text,
     switch (type) {
 
     case NGX_HTTP_WEBHOOK_TYPE_STRING:
+    case NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT:
+    case NGX_HTTP_WEBHOOK_TYPE_DATE_TEXT:
+    case NGX_HTTP_WEBHOOK_TYPE_DATETIME_TEXT:
         v->kind = WH_JSON_STRING;
         return NGX_OK;
 
@@ -165,9 +170,7 @@ ngx_http_webhook_type_json(ngx_str_t *text, ngx_log_t *log)
 }
 
 
-/* seconds since the epoch, with a fraction or without */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us)
 {
     size_t    i;

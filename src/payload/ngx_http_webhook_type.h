@@ -20,6 +20,9 @@ typedef enum {
     NGX_HTTP_WEBHOOK_TYPE_BOOLEAN,
     NGX_HTTP_WEBHOOK_TYPE_JSON,
     NGX_HTTP_WEBHOOK_TYPE_NULL,
+    NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT,
+    NGX_HTTP_WEBHOOK_TYPE_DATE_TEXT,
+    NGX_HTTP_WEBHOOK_TYPE_DATETIME_TEXT,
     NGX_HTTP_WEBHOOK_TYPE_ISO,
     NGX_HTTP_WEBHOOK_TYPE_UNIX,
     NGX_HTTP_WEBHOOK_TYPE_MS,
@@ -29,6 +32,16 @@ typedef enum {
 
 #define ngx_http_webhook_type_is_time(type)                                   \
     ((type) >= NGX_HTTP_WEBHOOK_TYPE_ISO)
+
+#define ngx_http_webhook_type_is_date(type)                                   \
+    ((type) == NGX_HTTP_WEBHOOK_TYPE_DATE_TEXT                                \
+     || (type) == NGX_HTTP_WEBHOOK_TYPE_DATETIME_TEXT)
+
+/* in a language, see ngx_http_webhook_local.h; elsewhere it is a string */
+
+#define ngx_http_webhook_type_is_text(type)                                   \
+    ((type) == NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT                              \
+     || ngx_http_webhook_type_is_date(type))
 
 
 /* "string" and so on; NGX_OK or NGX_DECLINED */
@@ -57,6 +70,12 @@ ngx_int_t ngx_http_webhook_type_value(ngx_http_webhook_type_e type,
 /* the same for a time in microseconds since the epoch */
 void ngx_http_webhook_type_time(ngx_http_webhook_type_e type, uint64_t us,
     ngx_http_webhook_typed_t *v);
+
+/*
+ * Microseconds of a text of seconds since the epoch, with a fraction or
+ * without; NGX_OK or NGX_ERROR
+ */
+ngx_int_t ngx_http_webhook_type_seconds(ngx_str_t *text, uint64_t *us);
 
 /* memory for wh_json_create() while nothing else is done; "log" is a context */
 void ngx_http_webhook_type_memory(wh_alloc_t *mem, ngx_log_t *log);

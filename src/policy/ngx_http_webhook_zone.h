@@ -39,6 +39,7 @@ typedef struct {
     ngx_atomic_t                  ends[WH_NEND];
     ngx_atomic_t                  attempts[NGX_HTTP_WEBHOOK_NCLASS];
     ngx_atomic_t                  mistyped;  /* values not of their type */
+    ngx_atomic_t                  untranslated;  /* values */
     wh_permits_t                  permits;
     ngx_atomic_t                  pace;      /* of the last attempt, see peer */
     wh_cell_t                     cell;      /* enabled or disabled */

@@ -3,7 +3,7 @@
 # installs what is missing; usage: deps.sh build|test|demo|bench|suite
 
 build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
-       zlib1g-dev libpcre2-dev libssl-dev"
+       libicu-dev zlib1g-dev libpcre2-dev libssl-dev"
 demo="$build perl curl prometheus-alertmanager"
 test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl lmdb-utils
       libio-socket-ssl-perl nghttp2-client dnsmasq-base
