@@ -228,16 +228,23 @@ wh_locale_symbols(UNumberFormat *f, wh_decimal_t *d)
                  &d->digits[i]);
     }
 
-    if (rc != WH_OK
-        || (rc = wh_locale_symbol(f, UNUM_DECIMAL_SEPARATOR_SYMBOL, &d->point))
-           != WH_OK
-        || (rc = wh_locale_symbol(f, UNUM_GROUPING_SEPARATOR_SYMBOL,
-                                  &d->group))
-           != WH_OK
-        || (rc = wh_locale_affix(f, UNUM_NEGATIVE_PREFIX, &d->prefix)) != WH_OK
-        || (rc = wh_locale_affix(f, UNUM_NEGATIVE_SUFFIX, &d->suffix))
-           != WH_OK)
-    {
+    if (rc == WH_OK) {
+        rc = wh_locale_symbol(f, UNUM_DECIMAL_SEPARATOR_SYMBOL, &d->point);
+    }
+
+    if (rc == WH_OK) {
+        rc = wh_locale_symbol(f, UNUM_GROUPING_SEPARATOR_SYMBOL, &d->group);
+    }
+
+    if (rc == WH_OK) {
+        rc = wh_locale_affix(f, UNUM_NEGATIVE_PREFIX, &d->prefix);
+    }
+
+    if (rc == WH_OK) {
+        rc = wh_locale_affix(f, UNUM_NEGATIVE_SUFFIX, &d->suffix);
+    }
+
+    if (rc != WH_OK) {
         return rc;
     }
 

@@ -250,7 +250,9 @@ ngx_http_webhook_local_end(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
         local->format = n;
     }
 
-    for (p = &fields->locals; *p; p = &(*p)->next) { /* void */ }
+    for (p = &fields->locals; *p; p = &(*p)->next) {
+        /* void */
+    }
 
     *p = local;
 
