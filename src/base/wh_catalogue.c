@@ -285,7 +285,8 @@ wh_catalogue_sort(wh_catalogue_t *c, wh_catalogue_error_t *err)
         b = &c->list[i];
 
         if (a->name.len == b->name.len
-            && memcmp(a->name.data, b->name.data, a->name.len) == 0)
+            && (a->name.len == 0
+                || memcmp(a->name.data, b->name.data, a->name.len) == 0))
         {
             err->what = "has a name twice";
             err->name = b->name;
@@ -366,7 +367,9 @@ wh_catalogue_compare(wh_str_t a, wh_str_t group, wh_str_t name)
 
     n = a.len < group.len ? a.len : group.len;
 
-    rc = memcmp(a.data, group.data, n);
+    /* nothing may be NULL */
+
+    rc = n ? memcmp(a.data, group.data, n) : 0;
 
     if (rc || a.len < group.len) {
         return rc ? rc : -1;
@@ -377,7 +380,7 @@ wh_catalogue_compare(wh_str_t a, wh_str_t group, wh_str_t name)
 
     n = a.len < name.len ? a.len : name.len;
 
-    rc = memcmp(a.data, name.data, n);
+    rc = n ? memcmp(a.data, name.data, n) : 0;
 
     if (rc == 0 && a.len != name.len) {
         rc = a.len < name.len ? -1 : 1;

@@ -51,7 +51,7 @@ int wh_catalogue_read(wh_catalogue_t *c, wh_str_t file,
 
 /*
  * The text of the name that "group" and "name" are one after the other; NULL:
- * there is none.  "c" may be NULL.
+ * there is none.  "c" may be NULL, and so may be the data of an empty "group".
  */
 const wh_str_t *wh_catalogue_find(const wh_catalogue_t *c, wh_str_t group,
     wh_str_t name);

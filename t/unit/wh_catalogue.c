@@ -46,6 +46,10 @@ main(void)
     is_found(&c, "", "a", NULL);
     is_found(NULL, "", "a", NULL);
 
+    is_int(read_file(&c, "{\"\":\"\"}", &err), WH_OK, "an empty name");
+    is_found(&c, "", "", "");
+    is_error("{\"\":\"\",\n\"\":\"\"}", "has a name twice", 2, 0, "");
+
     is_int(read_file(&c, "{\"open\":\"offen\",\n"
                          " \"status\": {\"open\": \"ge\\u00f6ffnet\", "
                          "\"deep\": {\"er\": \"tiefer\"}, \"none\": {}},\n"
@@ -55,6 +59,7 @@ main(void)
            WH_OK, "a catalogue");
     is_int((int64_t) c.n, 7, "has its translations");
     is_found(&c, "", "open", "offen");
+    is_found(&c, NULL, "open", "offen");
     is_found(&c, "", "status.open", "ge\xc3\xb6" "ffnet");
     is_found(&c, "status.", "open", "ge\xc3\xb6" "ffnet");
     is_found(&c, "status.deep.", "er", "tiefer");
@@ -205,9 +210,17 @@ static void
 is_found(const wh_catalogue_t *c, const char *group, const char *name,
     const char *expected)
 {
+    wh_str_t         none;
     const wh_str_t  *text;
 
-    text = wh_catalogue_find(c, str(group), str(name));
+    none.len = 0;
+    none.data = NULL;
+
+    text = wh_catalogue_find(c, group ? str(group) : none, str(name));
+
+    if (group == NULL) {
+        group = "";
+    }
 
     if (expected == NULL || text == NULL) {
         ok(expected == NULL && text == NULL, "%s%s is %s", group, name,
