@@ -67,6 +67,7 @@ typedef struct {
     ngx_uint_t                      enters;     /* some location does */
     ngx_uint_t                      reads;      /* and wants its body */
     ngx_array_t                     triggers;   /* ..._trigger_t * */
+    void                           *routes;     /* see ..._route.h */
     ngx_array_t                     references;  /* ..._reference_t */
 
     ngx_http_conf_ctx_t            *ctx;        /* of synthetic requests */

@@ -8,6 +8,7 @@
 
 #include "ngx_http_webhook_batch.h"
 #include "ngx_http_webhook_claim.h"
+#include "ngx_http_webhook_route.h"
 
 
 /* a worker's buffer is not kept when it grew beyond that many events */
@@ -171,24 +172,25 @@ void
 ngx_http_webhook_batch_add(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_fired_t *f)
 {
-    ngx_uint_t                   i;
-    ngx_http_webhook_trigger_t  *t;
+    ngx_uint_t                     i, n;
+    ngx_http_webhook_trigger_t    *t;
+    ngx_http_webhook_endpoint_t  **ep;
 
     t = f->trigger;
 
     evt->type = f->type;
     evt->id = *ngx_http_webhook_event_id(b->request, f, 1);
 
-    for (i = 0; i < t->nendpoints; i++) {
+    if (t->pattern && t->to == NULL) {
+        n = ngx_http_webhook_routes_find(b->main->routes, &f->type, &ep);
 
-        if (t->pattern
-            && t->to == NULL
-            && !ngx_http_webhook_event_wanted(t->endpoints[i], &f->type))
-        {
-            continue;
-        }
+    } else {
+        n = t->nendpoints;
+        ep = t->endpoints;
+    }
 
-        ngx_http_webhook_batch_one(b, evt, f, t->endpoints[i]);
+    for (i = 0; i < n; i++) {
+        ngx_http_webhook_batch_one(b, evt, f, ep[i]);
     }
 
     if (t->nvariables) {

@@ -113,10 +113,6 @@ ngx_int_t ngx_http_webhook_event_ok(ngx_str_t *event, ngx_uint_t pattern);
 ngx_uint_t ngx_http_webhook_event_matches(ngx_str_t *pattern,
     ngx_str_t *event);
 
-/* by "events" of the endpoint */
-ngx_uint_t ngx_http_webhook_event_wanted(ngx_http_webhook_endpoint_t *ep,
-    ngx_str_t *event);
-
 /* names of endpoints and payloads to pointers; after endpoints were made */
 char *ngx_http_webhook_trigger_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf);

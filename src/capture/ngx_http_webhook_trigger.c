@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_capture.h"
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_route.h"
 
 
 #define NGX_HTTP_WEBHOOK_EVENT_MAX  128
@@ -591,25 +592,6 @@ ngx_http_webhook_event_matches(ngx_str_t *pattern, ngx_str_t *event)
 }
 
 
-ngx_uint_t
-ngx_http_webhook_event_wanted(ngx_http_webhook_endpoint_t *ep,
-    ngx_str_t *event)
-{
-    ngx_str_t   *p;
-    ngx_uint_t   i;
-
-    p = ep->events.elts;
-
-    for (i = 0; i < ep->events.nelts; i++) {
-        if (ngx_http_webhook_event_matches(&p[i], event)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static ngx_int_t
 ngx_http_webhook_event_labels(u_char *p, u_char *pend, u_char *e,
     u_char *eend)
@@ -665,6 +647,11 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
 
     t = wmcf->triggers.elts;
     zones = wmcf->zones.elts;
+
+    wmcf->routes = ngx_http_webhook_routes_create(wmcf, cf->pool);
+    if (wmcf->routes == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     for (i = 0; i < wmcf->triggers.nelts; i++) {
 
@@ -794,7 +781,20 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
     ngx_http_webhook_to_t         *to;
     ngx_http_webhook_endpoint_t   *found, **ep;
 
-    n = t->to ? t->to->nelts : wmcf->endpoints.nelts;
+    ep = wmcf->endpoints.elts;
+
+    if (t->to) {
+        n = t->to->nelts;
+
+    } else if (t->pattern) {
+
+        /* of all that have "events", when the event is known */
+
+        n = wmcf->endpoints.nelts;
+
+    } else {
+        n = ngx_http_webhook_routes_find(wmcf->routes, &t->event, &ep);
+    }
 
     if (n) {
         t->endpoints = ngx_palloc(cf->pool,
@@ -830,12 +830,8 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    ep = wmcf->endpoints.elts;
-
     for (i = 0; i < n; i++) {
-        if (t->pattern ? ep[i]->events.nelts
-                       : ngx_http_webhook_event_wanted(ep[i], &t->event))
-        {
+        if (ep[i]->events.nelts) {
             t->endpoints[t->nendpoints++] = ep[i];
         }
     }
