@@ -9,10 +9,10 @@
 
 static int wh_state_rank(uint32_t reason, uint64_t until);
 static uint64_t wh_state_add(uint64_t a, uint64_t b);
+static uint64_t wh_state_number(uint64_t now);
 static void wh_state_enabled(const wh_state_t *s, uint64_t now,
     wh_state_t *next);
 static uint32_t wh_state_sum(const wh_state_t *s);
-static int wh_state_whole(const wh_state_t *s);
 
 
 static int
@@ -45,6 +45,18 @@ wh_state_add(uint64_t a, uint64_t b)
 }
 
 
+static uint64_t
+wh_state_number(uint64_t now)
+{
+    uint64_t  most;
+
+    most = WH_STATE_NUMBER_MAX / 2;
+
+    return now < most >> WH_STATE_CLOCK_BITS ? now << WH_STATE_CLOCK_BITS
+                                             : most;
+}
+
+
 int
 wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
     uint64_t now, wh_state_t *next)
@@ -60,6 +72,7 @@ wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
     }
 
     *next = *s;
+    next->number = wh_state_number(now);
 
     /* what was captured during a pause was not captured while disabled */
 
@@ -87,6 +100,7 @@ wh_state_enabled(const wh_state_t *s, uint64_t now, wh_state_t *next)
 {
     memset(next, 0, sizeof(wh_state_t));
 
+    next->number = wh_state_number(now);
     next->since = now;
     next->held = wh_state_held(s, now);
 }
@@ -144,6 +158,7 @@ wh_state_probe(const wh_state_t *s, uint64_t now, uint64_t lease,
     }
 
     *next = *s;
+    next->number = wh_state_number(now);
     next->probing = 1;
     next->probe = wh_state_add(now, lease);
 
@@ -180,6 +195,7 @@ wh_state_probed(const wh_state_t *s, int success, uint64_t now,
     }
 
     *next = *s;
+    next->number = wh_state_number(now);
     next->probing = 0;
     next->probe = interval ? wh_state_add(now, interval) : 0;
 
@@ -216,11 +232,32 @@ wh_state_sum(const wh_state_t *s)
 }
 
 
-static int
+int
 wh_state_whole(const wh_state_t *s)
 {
-    return s->number && s->sum == wh_state_sum(s)
-           && s->reason < WH_STATE_NREASON;
+    return s->number && s->number <= WH_STATE_NUMBER_MAX
+           && s->sum == wh_state_sum(s) && s->reason < WH_STATE_NREASON;
+}
+
+
+int
+wh_state_same(const wh_state_t *s, const wh_state_t *other)
+{
+    return s->since == other->since && s->until == other->until
+           && s->probe == other->probe && s->held == other->held
+           && s->reason == other->reason && s->probing == other->probing
+           && s->count == other->count;
+}
+
+
+int
+wh_state_newer(const wh_state_t *s, const wh_state_t *other)
+{
+    if (s->number != other->number) {
+        return s->number > other->number;
+    }
+
+    return !wh_state_same(s, other);
 }
 
 
@@ -273,15 +310,30 @@ wh_cell_read(const wh_cell_t *c, wh_state_t *s)
 int
 wh_cell_write(wh_cell_t *c, const wh_state_t *s, wh_state_t *next)
 {
-    uint64_t  expected;
+    uint64_t  expected, ticket, number, least;
 
-    /* not over the one that is shown */
+    least = next->number;
+    ticket = __atomic_load_n(&c->ticket, __ATOMIC_SEQ_CST);
+
+    /* places are used in turn, and not over the one that is shown */
 
     do {
-        next->number = __atomic_add_fetch(&c->ticket, 1, __ATOMIC_SEQ_CST);
+        number = ticket + 1;
 
-    } while (next->number % WH_CELL_STATES == s->number % WH_CELL_STATES);
+        if (number < least) {
+            number += (least - number + WH_CELL_STATES - 1)
+                      / WH_CELL_STATES * WH_CELL_STATES;
+        }
 
+        if (number % WH_CELL_STATES == s->number % WH_CELL_STATES) {
+            number++;
+        }
+
+    } while (!__atomic_compare_exchange_n(&c->ticket, &ticket, number, 0,
+                                          __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
+
+    next->number = number;
     next->sum = wh_state_sum(next);
 
     memcpy(&c->states[next->number % WH_CELL_STATES], next,
@@ -314,6 +366,47 @@ wh_cell_restore(wh_cell_t *c, const wh_state_t *s)
     __atomic_store_n(&c->number, s->number, __ATOMIC_SEQ_CST);
 
     return WH_OK;
+}
+
+
+int
+wh_cell_adopt(wh_cell_t *c, const wh_state_t *s)
+{
+    wh_state_t  old, next;
+
+    if (!wh_state_whole(s)) {
+        return WH_ERROR;
+    }
+
+    do {
+        wh_cell_read(c, &old);
+
+        if (!wh_state_newer(s, &old)) {
+            return WH_AGAIN;
+        }
+
+        next = *s;
+
+    } while (wh_cell_write(c, &old, &next) != WH_OK);
+
+    return WH_OK;
+}
+
+
+void
+wh_cell_saved(wh_cell_t *c, uint64_t number)
+{
+    uint64_t  saved;
+
+    saved = __atomic_load_n(&c->saved, __ATOMIC_SEQ_CST);
+
+    while (saved < number
+           && !__atomic_compare_exchange_n(&c->saved, &saved, number, 0,
+                                           __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST))
+    {
+        /* void */
+    }
 }
 
 

@@ -29,6 +29,15 @@ typedef enum {
 } wh_state_e;
 
 
+/*
+ * Numbers of transitions follow the clock, so that of two cells' transitions
+ * the later one has the higher number; they only grow, whatever the clock does.
+ */
+
+#define WH_STATE_CLOCK_BITS  6
+#define WH_STATE_NUMBER_MAX  (UINT64_MAX / 2)
+
+
 typedef struct {
     uint64_t  number;            /* of the transition; 0: there was none */
     uint64_t  since;             /* enabled, or disabled */
@@ -53,8 +62,9 @@ typedef struct {
 
 
 /*
- * Transitions.  WH_OK: there is one, *next is the state after it; WH_AGAIN:
- * there is none.  "s" and "next" must not be the same.
+ * Transitions.  WH_OK: there is one, *next is the state after it, its number
+ * the lowest it may get; WH_AGAIN: there is none.  "s" and "next" must not be
+ * the same.
  */
 
 /* what is disabled can only be disabled for longer, and by a better reason */
@@ -85,6 +95,18 @@ int wh_state_probed(const wh_state_t *s, int success, uint64_t now,
 /* ms that the endpoint was disabled so far, all times together */
 uint64_t wh_state_held(const wh_state_t *s, uint64_t now);
 
+/* true when it is what was numbered once, octet for octet */
+int wh_state_whole(const wh_state_t *s);
+
+/* true when they are the same but for their numbers */
+int wh_state_same(const wh_state_t *s, const wh_state_t *other);
+
+/*
+ * True when "s" is not to be replaced by "other": it is a later one, or none
+ * of the two is, and they differ.  Both whole, or with the number 0.
+ */
+int wh_state_newer(const wh_state_t *s, const wh_state_t *other);
+
 
 #define WH_CELL_STATES  8
 
@@ -95,7 +117,7 @@ uint64_t wh_state_held(const wh_state_t *s, uint64_t now);
  */
 
 typedef struct {
-    uint64_t    ticket;          /* the last number given out */
+    uint64_t    ticket;          /* the highest number given out */
     uint64_t    number;          /* of the state that is the one */
     uint64_t    saved;           /* ... that the store has */
     uint64_t    row;             /* failures since the last success */
@@ -115,6 +137,15 @@ int wh_cell_write(wh_cell_t *c, const wh_state_t *s, wh_state_t *next);
 
 /* out of the store, before anybody uses it; WH_ERROR: damaged */
 int wh_cell_restore(wh_cell_t *c, const wh_state_t *s);
+
+/*
+ * A newer one out of the store, for a cell in use: it is numbered anew.  WH_OK,
+ * WH_AGAIN: the cell's own is newer, or the same; WH_ERROR: damaged.
+ */
+int wh_cell_adopt(wh_cell_t *c, const wh_state_t *s);
+
+/* the store has the transition of that number, or a later one */
+void wh_cell_saved(wh_cell_t *c, uint64_t number);
 
 /* an attempt has failed: how many in a row, and for how long, in ms */
 uint64_t wh_cell_failed(wh_cell_t *c, uint64_t now, uint64_t *time);

@@ -158,13 +158,53 @@ wh_window_reset(wh_window_t *w)
 }
 
 
-int
-wh_window_copy(wh_window_t *w, const void *p, size_t len)
+void
+wh_window_renew(wh_window_t *w, uint32_t n)
 {
-    size_t       most;
-    uint64_t     seq, first, time, value;
+    uint64_t  size;
+
+    wh_window_reset(w);
+
+    /* never 0, whoever reads it */
+
+    size = (uint64_t) n + 1 + WH_WINDOW_SLACK;
+    __atomic_store_n(&w->size, size, __ATOMIC_SEQ_CST);
+
+    memset(w->slots, 0, (size_t) size * sizeof(uint64_t));
+}
+
+
+size_t
+wh_window_octets(const wh_window_t *w)
+{
+    return offsetof(wh_window_t, slots)
+           + (size_t) w->size * sizeof(uint64_t);
+}
+
+
+size_t
+wh_window_put(const wh_window_t *w, void *p, size_t size)
+{
     wh_window_t  head;
-    const char  *slots;
+
+    /* in this order: the end is never before the beginning */
+
+    head.base = __atomic_load_n(&w->base, __ATOMIC_SEQ_CST);
+    head.head = __atomic_load_n(&w->head, __ATOMIC_SEQ_CST);
+    head.size = (size - offsetof(wh_window_t, slots)) / sizeof(uint64_t);
+
+    memcpy(p, &head, offsetof(wh_window_t, slots));
+    memcpy((char *) p + offsetof(wh_window_t, slots), w->slots,
+           (size_t) head.size * sizeof(uint64_t));
+
+    return size;
+}
+
+
+int
+wh_window_check(const void *p, size_t len)
+{
+    wh_window_t  head;
 
     if (len < offsetof(wh_window_t, slots)) {
         return WH_ERROR;
@@ -172,11 +212,29 @@ wh_window_copy(wh_window_t *w, const void *p, size_t len)
 
     memcpy(&head, p, offsetof(wh_window_t, slots));
 
-    most = (len - offsetof(wh_window_t, slots)) / sizeof(uint64_t);
-
-    if (head.size == 0 || head.size > most || head.base > head.head) {
+    if (head.size == 0 || head.base > head.head
+        || head.size > (len - offsetof(wh_window_t, slots))
+                       / sizeof(uint64_t))
+    {
         return WH_ERROR;
     }
+
+    return WH_OK;
+}
+
+
+int
+wh_window_copy(wh_window_t *w, const void *p, size_t len)
+{
+    uint64_t     seq, first, time, value;
+    wh_window_t  head;
+    const char  *slots;
+
+    if (wh_window_check(p, len) != WH_OK) {
+        return WH_ERROR;
+    }
+
+    memcpy(&head, p, offsetof(wh_window_t, slots));
 
     slots = (const char *) p + offsetof(wh_window_t, slots);
 
@@ -203,4 +261,39 @@ wh_window_copy(wh_window_t *w, const void *p, size_t len)
     w->head = head.head;
 
     return WH_OK;
+}
+
+
+void
+wh_tag_match(const wh_tag_t *lines, uint32_t n, const wh_tag_t *windows,
+    uint32_t m, int *which)
+{
+    uint32_t         i, k, pass, taken;
+    const wh_tag_t  *a, *b;
+
+    taken = 0;
+
+    for (i = 0; i < n; i++) {
+        which[i] = -1;
+    }
+
+    for (pass = 0; pass < 2; pass++) {
+
+        for (i = 0; i < n; i++) {
+
+            for (k = 0; k < m && which[i] < 0; k++) {
+
+                a = &lines[i];
+                b = &windows[k];
+
+                if ((taken & UINT32_C(1) << k) == 0
+                    && a->time == b->time && a->first == b->first
+                    && (pass || (a->n == b->n && a->ban == b->ban)))
+                {
+                    which[i] = (int) k;
+                    taken |= UINT32_C(1) << k;
+                }
+            }
+        }
+    }
 }

@@ -29,6 +29,16 @@ typedef struct {
 } wh_window_t;
 
 
+/* what a window was made for, as it is configured */
+
+typedef struct {
+    uint64_t  time;              /* ms */
+    uint64_t  ban;               /* ms, or 0 */
+    uint32_t  n;                 /* failures tolerated */
+    uint32_t  first;             /* 1: only first attempts count */
+} wh_tag_t;
+
+
 /* octets of a window that tolerates n failures, at most WH_WINDOW_MAX */
 size_t wh_window_size(uint32_t n);
 
@@ -54,10 +64,31 @@ uint32_t wh_window_count(const wh_window_t *w, uint32_t n, uint64_t time,
 void wh_window_reset(wh_window_t *w);
 
 /*
+ * The same for one that other processes may still add to; "n" is as many as it
+ * was made for, at most, or less.
+ */
+void wh_window_renew(wh_window_t *w, uint32_t n);
+
+/* octets of a copy, and the copy; other processes may add meanwhile */
+size_t wh_window_octets(const wh_window_t *w);
+size_t wh_window_put(const wh_window_t *w, void *p, size_t size);
+
+/* WH_OK: so many octets are a copy; WH_ERROR: they are damaged */
+int wh_window_check(const void *p, size_t len);
+
+/*
  * Takes over what another one, or a stored copy of it of "len" octets, holds;
  * the newest when there are more than places.  WH_OK, or WH_ERROR: damaged.
  */
 int wh_window_copy(wh_window_t *w, const void *p, size_t len);
+
+/*
+ * Which of m windows, at most 32, each of n lines goes on with: one of the
+ * same line, else one that counts the same failures in the same time.  The
+ * index, or -1: it begins empty.
+ */
+void wh_tag_match(const wh_tag_t *lines, uint32_t n, const wh_tag_t *windows,
+    uint32_t m, int *which);
 
 
 #endif /* _WH_WINDOW_H_INCLUDED_ */

@@ -218,6 +218,78 @@ cells(void)
 }
 
 
+/* two cells of one endpoint, of two zones */
+
+static void
+newer(void)
+{
+    wh_cell_t         a, b;
+    wh_state_t        s, n, m, old;
+    wh_state_cause_t  cause;
+
+    memset(&a, 0, sizeof(a));
+    memset(&b, 0, sizeof(b));
+    memset(&s, 0, sizeof(s));
+    memset(&cause, 0, sizeof(cause));
+    cause.reason = WH_STATE_OPERATOR;
+
+    (void) wh_state_disable(&s, &cause, 1000000, &n);
+    (void) wh_cell_write(&a, &s, &n);
+    old = n;
+
+    ok(wh_cell_restore(&b, &n) == WH_OK, "a cell begins with a stored state");
+
+    /* many transitions in the first one, then one in the other */
+
+    for ( ;; ) {
+        wh_cell_read(&a, &s);
+
+        if (wh_state_enable(&s, 1000001, &n) != WH_OK) {
+            (void) wh_state_disable(&s, &cause, 1000001, &n);
+        }
+
+        (void) wh_cell_write(&a, &s, &n);
+
+        if (a.number > old.number + 20 && n.reason) {
+            break;
+        }
+    }
+
+    wh_cell_read(&b, &s);
+    (void) wh_state_enable(&s, 1000002, &m);
+    (void) wh_cell_write(&b, &s, &m);
+
+    wh_cell_read(&a, &s);
+    ok(wh_state_newer(&m, &s) && !wh_state_newer(&s, &m),
+       "the later transition is newer, whatever their numbers were");
+
+    ok(wh_cell_adopt(&b, &s) == WH_AGAIN, "an older one is not adopted");
+    ok(wh_cell_adopt(&a, &m) == WH_OK, "a newer one is");
+    wh_cell_read(&a, &s);
+    ok(wh_state_same(&s, &m) && s.number > m.number, "as it is, with a number");
+    ok(wh_cell_adopt(&a, &m) == WH_AGAIN, "once");
+
+    /* the clock is set back */
+
+    (void) wh_state_disable(&s, &cause, 10, &n);
+    (void) wh_cell_write(&a, &s, &n);
+    ok(n.number > s.number, "numbers grow with a clock that does not");
+
+    m = n;
+    m.number++;
+    ok(wh_cell_adopt(&a, &m) == WH_ERROR, "a damaged one is not adopted");
+
+    m = n;
+    m.since++;
+    ok(wh_state_newer(&m, &n) && wh_state_newer(&n, &m)
+       && !wh_state_newer(&n, &n), "of two equal numbers both stay");
+
+    wh_cell_saved(&a, 7);
+    wh_cell_saved(&a, 5);
+    is_int((int64_t) a.saved, 7, "what is saved stays so");
+}
+
+
 static void *
 thread(void *arg)
 {
@@ -278,6 +350,7 @@ main(void)
     transitions();
     rows();
     cells();
+    newer();
     threads();
 
     return done_testing();

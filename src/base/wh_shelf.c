@@ -1,0 +1,250 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "wh_shelf.h"
+
+
+/* before each window */
+
+typedef struct {
+    uint64_t     size;           /* octets, with this */
+    uint64_t     config;         /* that has used it last */
+    uint64_t     owner;
+    wh_tag_t     tag;
+    wh_window_t  window;
+} wh_place_t;
+
+
+static wh_place_t *wh_shelf_first(wh_shelf_t *s);
+static wh_place_t *wh_shelf_next(wh_shelf_t *s, wh_place_t *p);
+static void wh_shelf_match(wh_shelf_t *s, uint64_t owner, wh_line_t *lines,
+    uint32_t n, wh_place_t **had);
+static wh_place_t *wh_shelf_find(wh_shelf_t *s, size_t need, uint64_t config,
+    wh_place_t *except);
+static wh_place_t *wh_shelf_cut(wh_shelf_t *s, size_t need, size_t used);
+
+
+size_t
+wh_shelf_need(uint32_t n)
+{
+    return offsetof(wh_place_t, window) + wh_window_size(n);
+}
+
+
+void
+wh_shelf_init(wh_shelf_t *s, size_t size)
+{
+    s->end = size & ~(uint64_t) 7;
+    s->bottom = s->end;
+}
+
+
+uint64_t
+wh_shelf_begin(wh_shelf_t *s)
+{
+    s->wanted = 0;
+
+    return ++s->config;
+}
+
+
+static wh_place_t *
+wh_shelf_first(wh_shelf_t *s)
+{
+    return s->bottom < s->end ? (wh_place_t *) ((char *) s + s->bottom) : NULL;
+}
+
+
+static wh_place_t *
+wh_shelf_next(wh_shelf_t *s, wh_place_t *p)
+{
+    p = (wh_place_t *) ((char *) p + p->size);
+
+    return (char *) p < (char *) s + s->end ? p : NULL;
+}
+
+
+void
+wh_shelf_keep(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n)
+{
+    uint32_t     i;
+    wh_place_t  *had[WH_SHELF_LINES];
+
+    wh_shelf_match(s, owner, lines, n, had);
+
+    for (i = 0; i < n; i++) {
+
+        if (had[i] && wh_window_fits(&had[i]->window, lines[i].tag.n)) {
+            had[i]->config = s->config;
+            had[i]->tag = lines[i].tag;
+            lines[i].window = &had[i]->window;
+
+        } else {
+            s->wanted += wh_shelf_need(lines[i].tag.n);
+        }
+    }
+}
+
+
+static void
+wh_shelf_match(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
+    wh_place_t **had)
+{
+    int          which[WH_SHELF_LINES];
+    uint32_t     i, k, m, index[WH_SHELF_LINES];
+    wh_tag_t     wanted[WH_SHELF_LINES], tags[WH_SHELF_LINES];
+    wh_place_t  *p, *places[WH_SHELF_LINES];
+
+    m = 0;
+
+    memset(wanted, 0, sizeof(wanted));
+    memset(tags, 0, sizeof(tags));
+
+    for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
+
+        if (p->owner == owner && p->config + 1 == s->config
+            && m < WH_SHELF_LINES)
+        {
+            tags[m] = p->tag;
+            places[m++] = p;
+        }
+    }
+
+    k = 0;
+
+    for (i = 0; i < n; i++) {
+        had[i] = NULL;
+
+        if (lines[i].window == NULL) {
+            wanted[k] = lines[i].tag;
+            index[k++] = i;
+        }
+    }
+
+    wh_tag_match(wanted, k, tags, m, which);
+
+    for (i = 0; i < k; i++) {
+        if (which[i] >= 0) {
+            had[index[i]] = places[which[i]];
+        }
+    }
+}
+
+
+void
+wh_shelf_add(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
+    int larger, size_t used)
+{
+    size_t       need, size;
+    uint32_t     i;
+    wh_place_t  *p, *had[WH_SHELF_LINES];
+
+    wh_shelf_match(s, owner, lines, n, had);
+
+    for (i = 0; i < n; i++) {
+
+        if (lines[i].window || (larger && had[i] == NULL)) {
+            continue;
+        }
+
+        need = wh_shelf_need(lines[i].tag.n);
+
+        p = wh_shelf_find(s, need, s->config - 2, had[i]);
+
+        if (p == NULL) {
+
+            /* with room to grow, unless that is another line's */
+
+            for (size = 256; size < need; size *= 2) { /* void */ }
+
+            p = wh_shelf_cut(s, size, used + (size_t) s->wanted - need);
+        }
+
+        if (p == NULL) {
+            p = wh_shelf_cut(s, need, used);
+        }
+
+        if (p == NULL) {
+            p = wh_shelf_find(s, need, s->config - 1, had[i]);
+        }
+
+        if (p == NULL) {
+            continue;
+        }
+
+        /* as large as it may become without a move, within reason */
+
+        size = p->size < 2 * need ? (size_t) p->size : 2 * need;
+        size = (size - wh_shelf_need(0)) / sizeof(uint64_t);
+
+        wh_window_renew(&p->window, (uint32_t) size);
+
+        /* unless it has become another line's just now */
+
+        if (had[i] && had[i]->config != s->config) {
+            (void) wh_window_copy(&p->window, &had[i]->window,
+                                  wh_window_octets(&had[i]->window));
+
+            /* nobody else is to find it */
+
+            had[i]->owner = UINT64_MAX;
+        }
+
+        s->wanted -= need;
+
+        p->config = s->config;
+        p->owner = owner;
+        p->tag = lines[i].tag;
+
+        lines[i].window = &p->window;
+    }
+}
+
+
+/* the smallest one that no configuration behind "config" has used */
+
+static wh_place_t *
+wh_shelf_find(wh_shelf_t *s, size_t need, uint64_t config, wh_place_t *except)
+{
+    wh_place_t  *p, *best;
+
+    best = NULL;
+
+    if (config >= s->config) {
+        return NULL;
+    }
+
+    for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
+
+        if (p != except && p->config <= config && p->size >= need
+            && (best == NULL || p->size < best->size))
+        {
+            best = p;
+        }
+    }
+
+    return best;
+}
+
+
+static wh_place_t *
+wh_shelf_cut(wh_shelf_t *s, size_t need, size_t used)
+{
+    wh_place_t  *p;
+
+    if (used > s->bottom || need > s->bottom - used) {
+        return NULL;
+    }
+
+    p = (wh_place_t *) ((char *) s + s->bottom - need);
+    memset(p, 0, need);
+
+    p->size = need;
+
+    __atomic_store_n(&s->bottom, s->bottom - need, __ATOMIC_SEQ_CST);
+
+    return p;
+}
