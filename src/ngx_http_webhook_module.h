@@ -41,7 +41,7 @@ typedef struct {
     void                       *peers;        /* ..._peer.h */
     void                       *delivery;
     void                       *waiting;
-    void                       *states;       /* an event, ..._states.c */
+    void                       *states;       /* ..._states.c */
     void                       *capture;
     ngx_http_webhook_random_t  *random;       /* made at first use */
     void                       *mark;         /* likewise, ..._mark.h */

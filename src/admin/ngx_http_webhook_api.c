@@ -7,11 +7,15 @@
 #include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_states.h"
 
 
 /* octets of an endpoint's JSON, without its name and its zone's */
 #define NGX_HTTP_WEBHOOK_API_ENDPOINT  1024
 #define NGX_HTTP_WEBHOOK_API_WINDOW    128  /* or a quota */
+
+/* times that a command is repeated over a newer state out of the store */
+#define NGX_HTTP_WEBHOOK_API_TRIES     3
 
 
 typedef struct {
@@ -20,12 +24,26 @@ typedef struct {
 } ngx_http_webhook_api_path_t;
 
 
+/* a command whose end is not in the store yet */
+
+typedef struct {
+    ngx_http_request_t           *request;
+    ngx_http_webhook_endpoint_t  *endpoint;
+    ngx_uint_t                    enable;
+    ngx_uint_t                    tries;
+} ngx_http_webhook_api_command_t;
+
+
 static ngx_int_t ngx_http_webhook_api_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_api_path(ngx_http_request_t *r,
     ngx_http_webhook_api_path_t *path);
 static ngx_uint_t ngx_http_webhook_api_same_site(ngx_http_request_t *r);
-static ngx_int_t ngx_http_webhook_api_command(
+static ngx_int_t ngx_http_webhook_api_command(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, ngx_str_t *verb);
+static ngx_int_t ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd);
+static void ngx_http_webhook_api_done(void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_webhook_api_answer(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t **ep, ngx_uint_t n, ngx_uint_t all);
 static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_endpoint(u_char *p,
     ngx_http_webhook_endpoint_t *ep);
@@ -96,11 +114,8 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_webhook_api_handler(ngx_http_request_t *r)
 {
-    size_t                         size;
     ngx_int_t                      rc;
-    ngx_buf_t                     *b;
-    ngx_uint_t                     i, n;
-    ngx_http_webhook_endpoint_t   *one, **ep;
+    ngx_http_webhook_endpoint_t   *ep;
     ngx_http_webhook_api_path_t    path;
     ngx_http_webhook_loc_conf_t   *wlcf;
     ngx_http_webhook_main_conf_t  *wmcf;
@@ -134,25 +149,32 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
-    ep = wmcf->endpoints.elts;
-    n = wmcf->endpoints.nelts;
-
-    if (path.name.len) {
-        one = ngx_http_webhook_endpoint_find(wmcf, &path.name);
-
-        if (one == NULL) {
-            return NGX_HTTP_NOT_FOUND;
-        }
-
-        ep = &one;
-        n = 1;
-
-        if (path.verb.len
-            && ngx_http_webhook_api_command(one, &path.verb) != NGX_OK)
-        {
-            return NGX_HTTP_NOT_FOUND;
-        }
+    if (path.name.len == 0) {
+        return ngx_http_webhook_api_answer(r, wmcf->endpoints.elts,
+                                           wmcf->endpoints.nelts, 1);
     }
+
+    ep = ngx_http_webhook_endpoint_find(wmcf, &path.name);
+
+    if (ep == NULL) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    if (path.verb.len) {
+        return ngx_http_webhook_api_command(r, ep, &path.verb);
+    }
+
+    return ngx_http_webhook_api_answer(r, &ep, 1, 0);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_answer(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t **ep, ngx_uint_t n, ngx_uint_t all)
+{
+    size_t       size;
+    ngx_buf_t   *b;
+    ngx_uint_t   i;
 
     size = sizeof("{\"endpoints\":[]}\n");
 
@@ -165,7 +187,7 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (path.name.len) {
+    if (!all) {
         b->last = ngx_http_webhook_api_endpoint(b->last, ep[0]);
 
     } else {
@@ -325,22 +347,53 @@ ngx_http_webhook_api_same_site(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_webhook_api_command(ngx_http_webhook_endpoint_t *ep, ngx_str_t *verb)
+ngx_http_webhook_api_command(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t *verb)
 {
-    uint64_t   now;
-    ngx_int_t  rc;
+    ngx_int_t                        rc;
+    ngx_http_webhook_api_command_t  *cmd;
 
-    now = ngx_http_webhook_store_now();
+    cmd = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_api_command_t));
+    if (cmd == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cmd->request = r;
+    cmd->endpoint = ep;
 
     if (verb->len == 6 && ngx_memcmp(verb->data, "enable", 6) == 0) {
-        rc = ngx_http_webhook_enable_by_operator(ep, now);
+        cmd->enable = 1;
 
-    } else if (verb->len == 7 && ngx_memcmp(verb->data, "disable", 7) == 0) {
-        rc = ngx_http_webhook_disable_by_operator(ep, now);
-
-    } else {
-        return NGX_DECLINED;
+    } else if (verb->len != 7 || ngx_memcmp(verb->data, "disable", 7) != 0) {
+        return NGX_HTTP_NOT_FOUND;
     }
+
+    rc = ngx_http_webhook_api_do(cmd);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+/* NGX_AGAIN: it is done, but not answered yet */
+
+static ngx_int_t
+ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
+{
+    uint64_t                      now;
+    ngx_int_t                     rc;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = cmd->endpoint;
+    now = ngx_http_webhook_store_now();
+
+    rc = cmd->enable ? ngx_http_webhook_enable_by_operator(ep, now)
+                     : ngx_http_webhook_disable_by_operator(ep, now);
 
     /* what was so already is no error: commands may be repeated */
 
@@ -348,7 +401,51 @@ ngx_http_webhook_api_command(ngx_http_webhook_endpoint_t *ep, ngx_str_t *verb)
         ngx_http_webhook_delivery_changed(ep->main);
     }
 
-    return NGX_OK;
+    rc = ngx_http_webhook_states_wait(ep, cmd->request->pool,
+                                      ngx_http_webhook_api_done, cmd);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_webhook_api_answer(cmd->request, &ep, 1, 0);
+}
+
+
+static void
+ngx_http_webhook_api_done(void *data, ngx_int_t rc)
+{
+    ngx_http_webhook_api_command_t *cmd = data;
+
+    wh_state_t           s;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = cmd->request;
+    c = r->connection;
+
+    ngx_http_webhook_disable_state(cmd->endpoint, ngx_http_webhook_store_now(),
+                                   &s);
+
+    /* it may be another one than was asked for */
+
+    if (rc == NGX_ABORT
+        && (s.reason == WH_STATE_ENABLED) != cmd->enable
+        && ++cmd->tries < NGX_HTTP_WEBHOOK_API_TRIES)
+    {
+        rc = ngx_http_webhook_api_do(cmd);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+
+    } else {
+        rc = ngx_http_webhook_api_answer(r, &cmd->endpoint, 1, 0);
+    }
+
+    ngx_http_finalize_request(r, rc);
+
+    ngx_http_run_posted_requests(c);
 }
 
 

@@ -175,6 +175,7 @@ wh_state_probe_renew(const wh_state_t *s, uint64_t now, uint64_t lease,
     }
 
     *next = *s;
+    next->number = wh_state_number(now);
     next->probe = wh_state_add(now, lease);
 
     return WH_OK;

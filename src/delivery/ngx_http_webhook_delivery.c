@@ -77,7 +77,7 @@ ngx_int_t
 ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, k;
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_endpoint_t  **ep;
@@ -99,7 +99,11 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     zone = wmcf->zones.elts;
 
     for (i = 0; i < wmcf->zones.nelts; i++) {
-        if (ngx_http_webhook_zone_window(cycle, zone[i]) != NGX_OK) {
+        if (ngx_http_webhook_zone_own(cycle, zone[i],
+                                      &ngx_http_webhook_zone_policy(zone[i])->limit,
+                                      ngx_http_webhook_zone_name(zone[i]))
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -122,8 +126,15 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
             }
         }
 
-        if (ngx_http_webhook_zone_attach(cycle, ep[i]) != NGX_OK) {
-            return NGX_ERROR;
+        ngx_http_webhook_zone_attach(ep[i]);
+
+        for (k = 0; k < ep[i]->policy.nlimits; k++) {
+            if (ngx_http_webhook_zone_own(cycle, ep[i]->zone,
+                                          &ep[i]->policy.limits[k], &ep[i]->name)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
         }
     }
 

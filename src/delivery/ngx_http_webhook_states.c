@@ -5,25 +5,49 @@
 
 
 #include "ngx_http_webhook_states.h"
+#include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_disable_pack.h"
 #include "ngx_http_webhook_lane.h"
 
 
 #define NGX_HTTP_WEBHOOK_STATES_DELAY  500    /* ms */
+#define NGX_HTTP_WEBHOOK_STATES_WAIT   1000
+
+
+typedef struct {
+    ngx_event_t                   event;
+    ngx_queue_t                   waiting;    /* ..._states_wait_t */
+} ngx_http_webhook_states_t;
+
+
+typedef struct {
+    ngx_queue_t                   queue;
+    ngx_event_t                   event;      /* the time is over, or it is */
+    ngx_http_webhook_endpoint_t  *endpoint;
+    uint64_t                      number;     /* of the state */
+    ngx_http_webhook_states_pt    handler;
+    void                         *data;
+    ngx_int_t                     rc;
+} ngx_http_webhook_states_wait_t;
 
 
 static void ngx_http_webhook_states_restore(ngx_http_webhook_kept_t *kept,
     ngx_str_t *value, ngx_log_t *log);
-static size_t ngx_http_webhook_states_pack(void *data, u_char *p);
-static size_t ngx_http_webhook_states_pack_zone(void *data, u_char *p);
+static ngx_int_t ngx_http_webhook_states_newer(
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t *newer);
+static void ngx_http_webhook_states_tell(ngx_http_webhook_endpoint_t *ep,
+    uint64_t number, ngx_int_t rc);
 static void ngx_http_webhook_states_handler(ngx_event_t *ev);
+static void ngx_http_webhook_states_wait_handler(ngx_event_t *ev);
+static void ngx_http_webhook_states_wait_cleanup(void *data);
 
 
 ngx_int_t
 ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
-    ngx_uint_t                     i, n;
+    ngx_uint_t                     i, z, n, config;
     ngx_http_webhook_kept_t       *kept;
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_counters_t   *c;
@@ -43,57 +67,52 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
 
     n = 0;
     zone = wmcf->zones.elts;
-
-    for (i = 0; i < wmcf->zones.nelts; i++) {
-
-        if (ngx_http_webhook_zone_window(cycle, zone[i]) != NGX_OK) {
-            goto failed;
-        }
-
-        if (ngx_http_webhook_zone_restore(zone[i])) {
-            kept[n].type = 'z';
-            kept[n].name = ngx_http_webhook_zone_name(zone[i]);
-            kept[n++].data = zone[i];
-        }
-    }
-
     ep = wmcf->endpoints.elts;
 
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+    for (z = 0; z < wmcf->zones.nelts; z++) {
 
-        c = ngx_http_webhook_zone_counters(ep[i]->zone, &ep[i]->name);
-        if (c == NULL) {
-            continue;
+        config = ngx_http_webhook_zone_begin(zone[z]);
+
+        if (config == 1) {
+            kept[n].type = 'z';
+            kept[n].name = ngx_http_webhook_zone_name(zone[z]);
+            kept[n].fresh = 1;
+            kept[n++].data = zone[z];
         }
 
-        ep[i]->counters = c;
+        for (i = 0; i < wmcf->endpoints.nelts; i++) {
 
-        if (ngx_http_webhook_zone_attach(cycle, ep[i]) != NGX_OK) {
-            goto failed;
-        }
+            if (ep[i]->zone != zone[z]) {
+                continue;
+            }
 
-        if (ngx_atomic_cmp_set(&c->restored, 0, 1)) {
+            c = ngx_http_webhook_zone_counters(zone[z], &ep[i]->name);
+            if (c == NULL) {
+                continue;
+            }
+
+            ep[i]->counters = c;
+
+            /* it may have been in another zone meanwhile */
+
             kept[n].type = 'e';
             kept[n].name = &ep[i]->name;
+            kept[n].fresh = (c->config == 0 || c->config + 1 != config);
             kept[n++].data = ep[i];
+
+            c->config = config;
         }
+
+        ngx_http_webhook_zone_windows(zone[z], wmcf);
     }
 
-    if (n) {
-        ngx_http_webhook_store_states(wmcf, kept, n,
-                                      ngx_http_webhook_states_restore,
-                                      cycle->log);
-    }
+    ngx_http_webhook_store_states(wmcf, kept, n,
+                                  ngx_http_webhook_states_restore,
+                                  cycle->log);
 
     ngx_free(kept);
 
     return NGX_OK;
-
-failed:
-
-    ngx_free(kept);
-
-    return NGX_ERROR;
 }
 
 
@@ -101,19 +120,45 @@ static void
 ngx_http_webhook_states_restore(ngx_http_webhook_kept_t *kept,
     ngx_str_t *value, ngx_log_t *log)
 {
-    ngx_uint_t  zone;
+    wh_kept_t                     k;
+    ngx_http_webhook_counters_t  *c;
+    ngx_http_webhook_endpoint_t  *ep;
 
-    zone = (kept->type == 'z');
+    ep = kept->type == 'e' ? kept->data : NULL;
 
-    if (ngx_http_webhook_disable_unpack(zone ? NULL : kept->data,
-                                        zone ? kept->data : NULL,
-                                        value->data, value->len)
-        != NGX_OK)
+    if (value == NULL
+        || wh_kept_get((char *) value->data, value->len, &k) != WH_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "webhook_store: the state of \"%V\" is damaged, it "
-                      "begins anew", kept->name);
+        if (value) {
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "webhook_store: the state of \"%V\" is damaged, "
+                          "%s", kept->name,
+                          kept->fresh ? "it begins anew"
+                                      : "it is written again");
+        }
+
+        if (ep) {
+            c = ep->counters;
+
+            if (value || c->cell.number || c->changes) {
+                c->cell.saved = 0;
+                (void) ngx_atomic_fetch_add(&c->changes, 1);
+            }
+        }
+
+        return;
     }
+
+    if (ep == NULL) {
+        ngx_http_webhook_disable_unpack_zone(kept->data, &k);
+        return;
+    }
+
+    if (kept->fresh) {
+        ngx_http_webhook_disable_unpack(ep, &k);
+    }
+
+    (void) ngx_http_webhook_disable_adopt(ep, &k, log);
 }
 
 
@@ -121,19 +166,36 @@ ngx_int_t
 ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
-    ngx_event_t  *ev;
+    ngx_uint_t                     i;
+    ngx_http_webhook_states_t     *states;
+    ngx_http_webhook_endpoint_t  **ep;
 
-    ev = ngx_pcalloc(cycle->pool, sizeof(ngx_event_t));
-    if (ev == NULL) {
+    states = ngx_pcalloc(cycle->pool, sizeof(ngx_http_webhook_states_t));
+    if (states == NULL) {
         return NGX_ERROR;
     }
 
-    ev->handler = ngx_http_webhook_states_handler;
-    ev->data = wmcf;
-    ev->log = wmcf->worker->log;
-    ev->cancelable = 1;
+    states->event.handler = ngx_http_webhook_states_handler;
+    states->event.data = wmcf;
+    states->event.log = wmcf->worker->log;
+    states->event.cancelable = 1;
 
-    wmcf->worker->states = ev;
+    ngx_queue_init(&states->waiting);
+
+    wmcf->worker->states = states;
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+        if (!ngx_http_webhook_disable_stored(ep[i])) {
+
+            /* the master, or a worker that was killed, has left it so */
+
+            ngx_http_webhook_states_later(wmcf);
+            break;
+        }
+    }
 
     return NGX_OK;
 }
@@ -142,6 +204,7 @@ ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
 void
 ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 {
+    wh_kept_t                      kept;
     ngx_uint_t                     i, z, again;
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_store_t      *st;
@@ -163,10 +226,11 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
             if (ep[i]->zone == zone[z]
                 && !ngx_http_webhook_disable_stored(ep[i]))
             {
+                ngx_http_webhook_disable_pack_zone(zone[z], &kept);
+
                 (void) ngx_http_webhook_store_state(st, 'z',
-                               ngx_http_webhook_zone_name(zone[z]), 0,
-                               ngx_http_webhook_disable_size(NULL, zone[z]),
-                               ngx_http_webhook_states_pack_zone, zone[z]);
+                                      ngx_http_webhook_zone_name(zone[z]),
+                                      &kept, zone[z]);
                 break;
             }
         }
@@ -187,10 +251,9 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 
         ep[i]->changes = c->changes;
 
-        if (ngx_http_webhook_store_state(st, 'e', &ep[i]->name,
-                                    c->cell.number,
-                                    ngx_http_webhook_disable_size(ep[i], NULL),
-                                    ngx_http_webhook_states_pack, ep[i])
+        ngx_http_webhook_disable_pack(ep[i], &kept);
+
+        if (ngx_http_webhook_store_state(st, 'e', &ep[i]->name, &kept, ep[i])
             != NGX_OK)
         {
             again = 1;
@@ -206,23 +269,9 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 }
 
 
-static size_t
-ngx_http_webhook_states_pack(void *data, u_char *p)
-{
-    return ngx_http_webhook_disable_pack(data, NULL, p);
-}
-
-
-static size_t
-ngx_http_webhook_states_pack_zone(void *data, u_char *p)
-{
-    return ngx_http_webhook_disable_pack(NULL, data, p);
-}
-
-
 void
 ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
-    ngx_int_t rc)
+    ngx_int_t rc, ngx_str_t *newer)
 {
     ngx_http_webhook_counters_t  *c;
     ngx_http_webhook_endpoint_t  *ep;
@@ -236,25 +285,64 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
     ep->storing = 0;
 
     if (rc == NGX_OK) {
-        c->cell.saved = number;
+        wh_cell_saved(&c->cell, number);
         c->stored = ep->changes;
+
+    } else if (rc == NGX_ABORT
+               && ngx_http_webhook_states_newer(ep, newer) == NGX_OK)
+    {
+        ngx_http_webhook_states_tell(ep, WH_STATE_NUMBER_MAX, NGX_ABORT);
+
+        ngx_http_webhook_delivery_changed(ep->main);
+        return;
     }
 
-    if (!ngx_http_webhook_disable_stored(ep)) {
-        ngx_http_webhook_states_later(ep->main);
+    ngx_http_webhook_states_tell(ep, number, NGX_OK);
+
+    if (ngx_http_webhook_disable_stored(ep)) {
+        return;
     }
+
+    if (rc == NGX_OK && c->cell.number > c->cell.saved) {
+
+        /* a transition that was made meanwhile */
+
+        ngx_http_webhook_states_save(ep->main);
+        return;
+    }
+
+    ngx_http_webhook_states_later(ep->main);
+}
+
+
+/*
+ * Two zones know of the endpoint: that of a configuration that ends, or of a
+ * binary that is replaced, and the one that has taken its place.
+ */
+
+static ngx_int_t
+ngx_http_webhook_states_newer(ngx_http_webhook_endpoint_t *ep,
+    ngx_str_t *newer)
+{
+    wh_kept_t  k;
+
+    if (wh_kept_get((char *) newer->data, newer->len, &k) != WH_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_webhook_disable_adopt(ep, &k, ep->main->worker->log);
 }
 
 
 void
 ngx_http_webhook_states_later(ngx_http_webhook_main_conf_t *wmcf)
 {
-    ngx_event_t  *ev;
+    ngx_http_webhook_states_t  *states;
 
-    ev = wmcf->worker->states;
+    states = wmcf->worker->states;
 
-    if (!ev->timer_set) {
-        ngx_add_timer(ev, NGX_HTTP_WEBHOOK_STATES_DELAY);
+    if (!states->event.timer_set) {
+        ngx_add_timer(&states->event, NGX_HTTP_WEBHOOK_STATES_DELAY);
     }
 }
 
@@ -263,4 +351,114 @@ static void
 ngx_http_webhook_states_handler(ngx_event_t *ev)
 {
     ngx_http_webhook_states_save(ev->data);
+}
+
+
+ngx_int_t
+ngx_http_webhook_states_wait(ngx_http_webhook_endpoint_t *ep,
+    ngx_pool_t *pool, ngx_http_webhook_states_pt handler, void *data)
+{
+    ngx_pool_cleanup_t              *cln;
+    ngx_http_webhook_states_t       *states;
+    ngx_http_webhook_counters_t     *c;
+    ngx_http_webhook_states_wait_t  *wait;
+
+    if (ngx_http_webhook_disable_stored(ep)) {
+        return NGX_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_webhook_states_wait_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    wait = cln->data;
+    ngx_memzero(wait, sizeof(ngx_http_webhook_states_wait_t));
+
+    states = ep->main->worker->states;
+    c = ep->counters;
+
+    wait->endpoint = ep;
+    wait->number = c->cell.number;
+    wait->handler = handler;
+    wait->data = data;
+
+    wait->event.handler = ngx_http_webhook_states_wait_handler;
+    wait->event.data = wait;
+    wait->event.log = ep->main->worker->log;
+
+    ngx_queue_insert_tail(&states->waiting, &wait->queue);
+    ngx_add_timer(&wait->event, NGX_HTTP_WEBHOOK_STATES_WAIT);
+
+    cln->handler = ngx_http_webhook_states_wait_cleanup;
+
+    ngx_http_webhook_states_save(ep->main);
+
+    return NGX_AGAIN;
+}
+
+
+/* a write of that number has ended somehow */
+
+static void
+ngx_http_webhook_states_tell(ngx_http_webhook_endpoint_t *ep, uint64_t number,
+    ngx_int_t rc)
+{
+    ngx_queue_t                     *q;
+    ngx_http_webhook_states_t       *states;
+    ngx_http_webhook_counters_t     *c;
+    ngx_http_webhook_states_wait_t  *wait;
+
+    states = ep->main->worker->states;
+    c = ep->counters;
+
+    for (q = ngx_queue_head(&states->waiting);
+         q != ngx_queue_sentinel(&states->waiting);
+         q = ngx_queue_next(q))
+    {
+        wait = ngx_queue_data(q, ngx_http_webhook_states_wait_t, queue);
+
+        if (wait->endpoint == ep
+            && (wait->number <= number || wait->number <= c->cell.saved))
+        {
+            wait->rc = rc;
+            ngx_post_event(&wait->event, &ngx_posted_events);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_states_wait_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_states_wait_t  *wait;
+
+    wait = ev->data;
+
+    ngx_http_webhook_states_wait_cleanup(wait);
+
+    wait->handler(wait->data, wait->rc);
+}
+
+
+static void
+ngx_http_webhook_states_wait_cleanup(void *data)
+{
+    ngx_http_webhook_states_wait_t *wait = data;
+
+    if (wait->endpoint == NULL) {
+        return;
+    }
+
+    ngx_queue_remove(&wait->queue);
+
+    if (wait->event.timer_set) {
+        ngx_del_timer(&wait->event);
+    }
+
+    if (wait->event.posted) {
+        ngx_delete_posted_event(&wait->event);
+    }
+
+    wait->endpoint = NULL;
 }

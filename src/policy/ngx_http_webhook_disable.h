@@ -14,7 +14,6 @@
 #include "ngx_http_webhook_zone.h"
 
 
-#define NGX_HTTP_WEBHOOK_STATE_VERSION  1
 
 
 /* "N/TIME" into limit->n, limit->time; NGX_ERROR: it is none */
@@ -58,17 +57,6 @@ ngx_uint_t ngx_http_webhook_disable_stored(ngx_http_webhook_endpoint_t *ep);
 
 /* "window", "operator" and so on; "enabled" */
 char *ngx_http_webhook_disable_reason(wh_state_e reason);
-
-/*
- * The state and the windows of an endpoint for the store, or of a zone when
- * "ep" is NULL: octets needed at most; octets written; and back.
- */
-size_t ngx_http_webhook_disable_size(ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_zone_t *zone);
-size_t ngx_http_webhook_disable_pack(ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_zone_t *zone, u_char *p);
-ngx_int_t ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_zone_t *zone, u_char *p, size_t len);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_DISABLE_H_INCLUDED_ */

@@ -9,7 +9,7 @@
 #include "ngx_http_webhook_flow.h"
 
 
-#define NGX_HTTP_WEBHOOK_ZONE_VERSION  3
+#define NGX_HTTP_WEBHOOK_ZONE_VERSION  4
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE     (1024 * 1024)
 
 
@@ -23,16 +23,13 @@ typedef struct {
 /*
  * Entries are filled first and published by the increment of "n", never moved
  * and never freed: there is no moment at which the death of a process leaves
- * them torn, and finding one takes no lock.  So are windows, from the end of
- * the zone downwards; one that is to be larger is made anew.
+ * them torn, and finding one takes no lock.  Windows are at the end.
  */
 
 typedef struct {
     ngx_uint_t                    version;
     ngx_uint_t                    size;      /* of an entry */
-    ngx_atomic_t                  bottom;    /* where windows begin */
-    ngx_atomic_t                  window;    /* the zone's own; 0: none */
-    ngx_atomic_t                  restored;  /* out of the store */
+    wh_shelf_t                    shelf;     /* windows, down to the entries */
     ngx_atomic_t                  generation;
     uint64_t                      quota;
     ngx_atomic_t                  n;
@@ -58,9 +55,10 @@ static ngx_http_webhook_zone_t *ngx_http_webhook_zone_add(ngx_conf_t *cf,
 static ngx_int_t ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static size_t ngx_http_webhook_zone_need(wh_limit_t *limit);
-static ngx_int_t ngx_http_webhook_zone_place(ngx_cycle_t *cycle,
-    ngx_http_webhook_zone_t *zone, ngx_atomic_t *offset,
-    wh_limit_t *limit, ngx_str_t *endpoint);
+static void ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone,
+    uint64_t owner, wh_limit_t *limits, ngx_uint_t n,
+    ngx_uint_t pass);
+static size_t ngx_http_webhook_zone_used(ngx_http_webhook_zone_sh_t *sh);
 static ngx_uint_t ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh);
 static ngx_http_webhook_counters_t *ngx_http_webhook_zone_lookup(
     ngx_http_webhook_zone_sh_t *sh, ngx_str_t *endpoint);
@@ -315,7 +313,9 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     sh->version = NGX_HTTP_WEBHOOK_ZONE_VERSION;
     sh->size = sizeof(ngx_http_webhook_zone_entry_t);
-    sh->bottom = size;
+
+    wh_shelf_init(&sh->shelf,
+                  size - offsetof(ngx_http_webhook_zone_sh_t, shelf));
 
     zone->shpool->data = sh;
     zone->sh = sh;
@@ -378,15 +378,30 @@ ngx_http_webhook_zone_counters(ngx_http_webhook_zone_t *zone,
 static ngx_uint_t
 ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh)
 {
-    return (sh->bottom - offsetof(ngx_http_webhook_zone_sh_t, entries))
+    size_t  bottom;
+
+    bottom = offsetof(ngx_http_webhook_zone_sh_t, shelf) + sh->shelf.bottom;
+
+    return (bottom - offsetof(ngx_http_webhook_zone_sh_t, entries))
            / sizeof(ngx_http_webhook_zone_entry_t);
+}
+
+
+/* octets of the shelf that entries have taken */
+
+static size_t
+ngx_http_webhook_zone_used(ngx_http_webhook_zone_sh_t *sh)
+{
+    return offsetof(ngx_http_webhook_zone_sh_t, entries)
+           - offsetof(ngx_http_webhook_zone_sh_t, shelf)
+           + sh->n * sizeof(ngx_http_webhook_zone_entry_t);
 }
 
 
 static size_t
 ngx_http_webhook_zone_need(wh_limit_t *limit)
 {
-    return limit->n ? wh_window_size(limit->n) : 0;
+    return limit->n ? wh_shelf_need(limit->n) : 0;
 }
 
 
@@ -441,11 +456,9 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 }
 
 
-ngx_int_t
-ngx_http_webhook_zone_attach(ngx_cycle_t *cycle,
-    ngx_http_webhook_endpoint_t *ep)
+void
+ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep)
 {
-    ngx_uint_t                    i, shared;
     ngx_http_webhook_zone_sh_t   *sh;
     ngx_http_webhook_counters_t  *c;
 
@@ -459,107 +472,119 @@ ngx_http_webhook_zone_attach(ngx_cycle_t *cycle,
     ep->policy.permits = &c->permits;
     ep->policy.rate.word = &c->rate;
     ep->policy.quota.word = &c->quota;
+}
 
-    /* an endpoint that has found no room is the worker's own */
 
-    shared = ((u_char *) c > (u_char *) sh
-              && (u_char *) c < (u_char *) sh + sh->bottom);
+ngx_uint_t
+ngx_http_webhook_zone_begin(ngx_http_webhook_zone_t *zone)
+{
+    return (ngx_uint_t) wh_shelf_begin(&zone->sh->shelf);
+}
 
-    for (i = 0; i < ep->policy.nlimits; i++) {
-        if (ngx_http_webhook_zone_place(cycle, ep->zone,
-                                        shared ? &c->windows[i] : NULL,
-                                        &ep->policy.limits[i], &ep->name)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+
+void
+ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                     i, pass;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    ep = wmcf->endpoints.elts;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (pass = 0; pass < 3; pass++) {
+
+        ngx_http_webhook_zone_place(zone, 0, &zone->policy.limit,
+                                    zone->policy.limit.n ? 1 : 0, pass);
+
+        for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+            /* an endpoint that has found no room is each worker's own */
+
+            if (ep[i]->zone == zone && ep[i]->counters) {
+                ngx_http_webhook_zone_place(zone, (u_char *) ep[i]->counters
+                                                  - (u_char *) zone->sh,
+                                            ep[i]->policy.limits,
+                                            ep[i]->policy.nlimits,
+                                            pass);
+            }
         }
     }
 
-    return NGX_OK;
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+/* what is there is kept, then what is too small moves, then comes what is new */
+
+static void
+ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone, uint64_t owner,
+    wh_limit_t *limits, ngx_uint_t n, ngx_uint_t pass)
+{
+    wh_line_t    lines[WH_LIMITS];
+    wh_shelf_t  *shelf;
+    ngx_uint_t   i;
+
+    if (n == 0) {
+        return;
+    }
+
+    shelf = &zone->sh->shelf;
+
+    ngx_http_webhook_zone_lines(limits, n, lines);
+
+    if (pass == 0) {
+        wh_shelf_keep(shelf, owner, lines, (uint32_t) n);
+
+    } else {
+        wh_shelf_add(shelf, owner, lines, (uint32_t) n, pass == 1,
+                     ngx_http_webhook_zone_used(zone->sh));
+    }
+
+    for (i = 0; i < n; i++) {
+        limits[i].window = lines[i].window;
+    }
+}
+
+
+void
+ngx_http_webhook_zone_lines(wh_limit_t *limits, ngx_uint_t n,
+    wh_line_t *lines)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        lines[i].tag.time = limits[i].time;
+        lines[i].tag.ban = limits[i].ban;
+        lines[i].tag.n = limits[i].n;
+        lines[i].tag.first = limits[i].first;
+        lines[i].window = limits[i].window;
+    }
 }
 
 
 ngx_int_t
-ngx_http_webhook_zone_window(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone)
+ngx_http_webhook_zone_own(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone,
+    wh_limit_t *limit, ngx_str_t *name)
 {
-    if (zone->policy.limit.n == 0) {
+    wh_window_t  *w;
+
+    if (limit->n == 0 || limit->window) {
         return NGX_OK;
     }
 
-    return ngx_http_webhook_zone_place(cycle, zone, &zone->sh->window,
-                                       &zone->policy.limit, &zone->name);
-}
+    ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                  "no room for a failure window of \"%V\" in webhook zone "
+                  "\"%V\", each worker process counts for itself until "
+                  "nginx is started again", name, &zone->name);
 
-
-static ngx_int_t
-ngx_http_webhook_zone_place(ngx_cycle_t *cycle, ngx_http_webhook_zone_t *zone,
-    ngx_atomic_t *offset, wh_limit_t *limit, ngx_str_t *name)
-{
-    size_t                       size, old, used;
-    wh_window_t                 *w;
-    ngx_http_webhook_zone_sh_t  *sh;
-
-    sh = zone->sh;
-    size = ngx_align(wh_window_size(limit->n), sizeof(uint64_t));
-
-    w = NULL;
-
-    if (offset == NULL) {
-        goto own;
-    }
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    old = *offset;
-
-    if (old && wh_window_fits((wh_window_t *) ((u_char *) sh + old), limit->n))
-    {
-        ngx_shmtx_unlock(&zone->shpool->mutex);
-
-        limit->window = (wh_window_t *) ((u_char *) sh + old);
-        return NGX_OK;
-    }
-
-    used = offsetof(ngx_http_webhook_zone_sh_t, entries)
-           + sh->n * sizeof(ngx_http_webhook_zone_entry_t);
-
-    if (size <= sh->bottom - used) {
-
-        /* whoever is killed from here on has taken the room, no more */
-
-        sh->bottom -= size;
-
-        w = (wh_window_t *) ((u_char *) sh + sh->bottom);
-        ngx_memzero(w, size);
-
-        wh_window_init(w, limit->n);
-
-        if (old) {
-            (void) wh_window_copy(w, (u_char *) sh + old, size);
-        }
-
-        ngx_memory_barrier();
-
-        *offset = sh->bottom;
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-own:
-
+    w = ngx_pcalloc(cycle->pool, wh_window_size(limit->n));
     if (w == NULL) {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "no room for a failure window of \"%V\" in webhook zone "
-                      "\"%V\", each worker process counts for itself until "
-                      "nginx is started again", name, &zone->name);
-
-        w = ngx_pcalloc(cycle->pool, size);
-        if (w == NULL) {
-            return NGX_ERROR;
-        }
-
-        wh_window_init(w, limit->n);
+        return NGX_ERROR;
     }
+
+    wh_window_init(w, limit->n);
 
     limit->window = w;
 
@@ -578,13 +603,6 @@ ngx_str_t *
 ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone)
 {
     return &zone->name;
-}
-
-
-ngx_uint_t
-ngx_http_webhook_zone_restore(ngx_http_webhook_zone_t *zone)
-{
-    return ngx_atomic_cmp_set(&zone->sh->restored, 0, 1);
 }
 
 

@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_endpoint.h"
 
 #include "wh_lane.h"
+#include "wh_shelf.h"
 
 
 /* what becomes of a trigger's match; names in ngx_http_webhook_result_name() */
@@ -45,9 +46,7 @@ typedef struct {
     wh_cell_t                     cell;      /* enabled or disabled */
     uint64_t                      rate;
     uint64_t                      quota;
-    ngx_atomic_t                  windows[WH_LIMITS];
-                                             /* where they are, 0: none */
-    ngx_atomic_t                  restored;  /* out of the store */
+    ngx_atomic_t                  config;    /* that it was in last */
     ngx_atomic_t                  changes;   /* of windows */
     ngx_atomic_t                  stored;    /* those that the store has */
 } ngx_http_webhook_counters_t;
@@ -76,23 +75,34 @@ ngx_http_webhook_counters_t *ngx_http_webhook_zone_counters(
 char *ngx_http_webhook_zone_check(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf);
 
+/* what an endpoint's policy shares, once the endpoint has its counters */
+void ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep);
+
 /*
- * What an endpoint's policy shares, once it has its counters, and the zone's
- * own; windows are made on first use.  NGX_ERROR: no memory.  Takes the zone's
- * lock.
+ * Master: another configuration uses the zone; its number, from 1.  Then, when
+ * the endpoints have their counters: their windows, and the zone's own, are put
+ * into the limits, those of unchanged lines as they are.  Takes the lock.
  */
-ngx_int_t ngx_http_webhook_zone_attach(ngx_cycle_t *cycle,
-    ngx_http_webhook_endpoint_t *ep);
-ngx_int_t ngx_http_webhook_zone_window(ngx_cycle_t *cycle,
-    ngx_http_webhook_zone_t *zone);
+ngx_uint_t ngx_http_webhook_zone_begin(ngx_http_webhook_zone_t *zone);
+void ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * Worker: a limit that has found no room gets a window of the worker's own,
+ * logged.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_webhook_zone_own(ngx_cycle_t *cycle,
+    ngx_http_webhook_zone_t *zone, wh_limit_t *limit,
+    ngx_str_t *name);
+
+/* limits as lines of a shelf, which there is room for */
+void ngx_http_webhook_zone_lines(wh_limit_t *limits,
+    ngx_uint_t n, wh_line_t *lines);
 
 /* what holds for all endpoints of the zone */
 wh_zone_t *ngx_http_webhook_zone_policy(ngx_http_webhook_zone_t *zone);
 
 ngx_str_t *ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone);
-
-/* true to the first one who asks: what the store has is to be read */
-ngx_uint_t ngx_http_webhook_zone_restore(ngx_http_webhook_zone_t *zone);
 
 /* transitions of all endpoints of the zone so far, and one more of them */
 ngx_uint_t ngx_http_webhook_zone_generation(ngx_http_webhook_zone_t *zone);

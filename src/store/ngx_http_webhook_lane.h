@@ -109,9 +109,13 @@ struct ngx_http_webhook_driver_s {
     /* this worker ends gracefully */
     void   (*leave)(ngx_http_webhook_store_t *st);
 
-    /* what ngx_http_webhook_store_state() was given; NGX_OK, or again later */
-    void   (*stored)(void *data, u_char type, uint64_t number,
-                     ngx_int_t rc);
+    /*
+     * What ngx_http_webhook_store_state() was given, and the number of the
+     * state.  NGX_OK; NGX_ABORT: it was not written, there is a newer one, its
+     * record in *newer, or empty without memory; otherwise again later.
+     */
+    void   (*stored)(void *data, u_char type, uint64_t number, ngx_int_t rc,
+                     ngx_str_t *newer);
 
     /* the permits of a stopped or dead worker are void */
     void   (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
@@ -175,15 +179,12 @@ void ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 
 /*
- * Keeps a state, or the windows of a zone ('z') or an endpoint ('e'), by its
- * name; "number" is the second word of what "pack" writes, and a newer one is
- * not written over.  The driver is told of the end.  NGX_ERROR: no memory.
+ * Keeps what is in *kept, of a zone ('z') or an endpoint ('e'), by its name, as
+ * it is now.  A newer state is not written over.  The driver is told of the
+ * end, with "data".  NGX_ERROR: no memory.
  */
-typedef size_t (*ngx_http_webhook_pack_pt)(void *data, u_char *p);
-
 ngx_int_t ngx_http_webhook_store_state(ngx_http_webhook_store_t *st,
-    u_char type, ngx_str_t *name, uint64_t number, size_t size,
-    ngx_http_webhook_pack_pt pack, void *data);
+    u_char type, ngx_str_t *name, wh_kept_t *kept, void *data);
 
 /* wakes the workers beside this one */
 void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);

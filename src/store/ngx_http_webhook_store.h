@@ -100,13 +100,14 @@ ngx_int_t ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
 
 /*
  * Master, once it has the store: what is kept of an endpoint ('e') or a zone
- * ('z') by its name.  "restore" is called for each of "n" that there is; the
- * value is valid in the call only.
+ * ('z') by its name.  "restore" is called for each of "n"; the value is valid
+ * in the call only, and NULL when there is none.
  */
 typedef struct {
-    u_char      type;
-    ngx_str_t  *name;
-    void       *data;
+    u_char       type;
+    ngx_str_t   *name;
+    void        *data;
+    ngx_uint_t   fresh;          /* the caller's */
 } ngx_http_webhook_kept_t;
 
 typedef void (*ngx_http_webhook_restore_pt)(ngx_http_webhook_kept_t *kept,

@@ -456,6 +456,9 @@ ngx_http_webhook_store_states(ngx_http_webhook_main_conf_t *wmcf,
             == NGX_OK)
         {
             restore(&kept[i], &value, log);
+
+        } else {
+            restore(&kept[i], NULL, log);
         }
     }
 

@@ -131,10 +131,12 @@ ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
 
 ngx_int_t
 ngx_http_webhook_store_state(ngx_http_webhook_store_t *st, u_char type,
-    ngx_str_t *name, uint64_t number, size_t size,
-    ngx_http_webhook_pack_pt pack, void *data)
+    ngx_str_t *name, wh_kept_t *kept, void *data)
 {
+    size_t                  size;
     ngx_http_webhook_op_t  *op;
+
+    size = wh_kept_size(kept);
 
     op = ngx_alloc(sizeof(ngx_http_webhook_op_t) + size, st->log);
     if (op == NULL) {
@@ -144,11 +146,13 @@ ngx_http_webhook_store_state(ngx_http_webhook_store_t *st, u_char type,
     ngx_memzero(op, sizeof(ngx_http_webhook_op_t));
 
     op->type = NGX_HTTP_WEBHOOK_OP_STATE;
-    op->number = number;
+    op->state = kept->state;
     op->item = data;
     op->data = (u_char *) op + sizeof(ngx_http_webhook_op_t);
-    op->len = pack(data, op->data);
+    op->len = size;
     op->keylen = ngx_http_webhook_warehouse_state_key(op->key, type, name);
+
+    wh_kept_put(kept, (char *) op->data);
 
     ngx_http_webhook_turn_add(st, op);
 
@@ -613,12 +617,18 @@ static void
 ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op)
 {
+    ngx_str_t                  newer;
     ngx_uint_t                 mine;
     ngx_http_webhook_item_t   *item;
     ngx_http_webhook_shard_t  *sh;
 
     if (op->type == NGX_HTTP_WEBHOOK_OP_STATE) {
-        st->driver->stored(op->item, op->key[1], op->number, op->rc);
+        newer.data = op->newer;
+        newer.len = op->newer ? op->newerlen : 0;
+
+        st->driver->stored(op->item, op->key[1], op->state.number, op->rc,
+                           &newer);
+        free(op->newer);
         return;
     }
 

@@ -322,30 +322,39 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
 }
 
 
-/* the number of a transition is the second word of each state */
+/* what is not whole, or of another version, is written over as if not there */
 
 static int
 ngx_http_webhook_warehouse_op_state(ngx_http_webhook_warehouse_t *w,
     MDB_txn *txn, ngx_http_webhook_op_t *op)
 {
-    int       rc;
-    MDB_val   key, value;
-    uint64_t  head[2];
+    int        rc;
+    MDB_val    key, value;
+    wh_kept_t  kept;
+
+    free(op->newer);
+    op->newer = NULL;
 
     key.mv_data = op->key;
     key.mv_size = op->keylen;
 
     rc = mdb_get(txn, w->dbi, &key, &value);
 
-    if (rc == 0 && value.mv_size >= sizeof(head)) {
-        ngx_memcpy(head, value.mv_data, sizeof(head));
+    if (rc == 0
+        && wh_kept_get(value.mv_data, value.mv_size, &kept) == WH_OK
+        && wh_state_newer(&kept.state, &op->state))
+    {
+        /* processes with another zone were faster, and know more */
 
-        if (head[1] > op->number) {
+        op->rc = NGX_ABORT;
+        op->newer = malloc(value.mv_size);
 
-            /* another worker process was faster, and knows more */
-
-            return 0;
+        if (op->newer) {
+            ngx_memcpy(op->newer, value.mv_data, value.mv_size);
+            op->newerlen = value.mv_size;
         }
+
+        return 0;
     }
 
     if (rc != 0 && rc != MDB_NOTFOUND) {

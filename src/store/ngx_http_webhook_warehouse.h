@@ -11,7 +11,7 @@
  *         a dead letter; its value holds the 'q' key it had
  *     's' 'e' or 'z' name
  *         what is known of an endpoint or of a zone: failures, and whether it
- *         is disabled
+ *         is disabled; see wh_kept.h
  *     'm' a word
  *         version, epoch, number of dead letters
  *
@@ -28,6 +28,7 @@
 
 #include "ngx_http_webhook_module.h"
 #include "wh_journal.h"
+#include "wh_kept.h"
 #include "wh_lane.h"
 
 #include <lmdb.h>
@@ -58,7 +59,9 @@ struct ngx_http_webhook_op_s {
     size_t                           keylen;
     u_char                           key[NGX_HTTP_WEBHOOK_KEY_SIZE];
     wh_progress_t                    progress;
-    uint64_t                         number;    /* of a state */
+    wh_state_t                       state;     /* not over a newer one */
+    u_char                          *newer;     /* out: its record, or NULL */
+    size_t                           newerlen;
     u_char                          *data;      /* the record */
     size_t                           len;
     void                            *item;      /* the caller's */
@@ -66,7 +69,8 @@ struct ngx_http_webhook_op_s {
 };
 
 /*
- * op->rc: NGX_OK; NGX_DECLINED: the shard is not ours any more; NGX_BUSY: no
+ * op->rc: NGX_OK; NGX_DECLINED: the shard is not ours any more; NGX_ABORT: not
+ * written, there is a newer state, which the caller has to free(); NGX_BUSY: no
  * room; NGX_ERROR: not done, logged.
  */
 
