@@ -10,10 +10,6 @@
 #define WH_FIELD_HEAD  5
 
 
-static void wh_put_le32(char *p, uint32_t v);
-static uint32_t wh_get_le32(const char *p);
-
-
 int
 wh_delivery_begin(wh_buf_t *b)
 {
@@ -155,7 +151,7 @@ wh_delivery_time(wh_str_t record)
 }
 
 
-static void
+void
 wh_put_le32(char *p, uint32_t v)
 {
     p[0] = (char) (v & 0xff);
@@ -165,7 +161,7 @@ wh_put_le32(char *p, uint32_t v)
 }
 
 
-static uint32_t
+uint32_t
 wh_get_le32(const char *p)
 {
     const unsigned char  *u;

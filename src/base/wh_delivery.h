@@ -31,7 +31,10 @@ typedef enum {
     WH_FIELD_TRACE,            /* a received, valid traceparent */
     WH_FIELD_HOPS,             /* 1 octet: deliveries that led to the event */
     WH_FIELD_ENCODING,         /* Content-Encoding of the body */
-    WH_FIELD_FORM              /* empty; the body is a form: GET's query */
+    WH_FIELD_FORM,             /* empty; the body is a form: GET's query */
+    WH_FIELD_HOLES,            /* of the field before, see wh_hole.h */
+    WH_FIELD_OBJECT,           /* empty; the body is an object of fields */
+    WH_FIELD_QUERY             /* "name=value" for the URL; may be repeated */
 } wh_field_e;
 
 
@@ -59,6 +62,10 @@ int wh_delivery_get(wh_str_t record, wh_field_e type, wh_str_t *value);
 
 /* the event's time; 0 when there is none */
 uint64_t wh_delivery_time(wh_str_t record);
+
+/* four octets, little-endian */
+void wh_put_le32(char *p, uint32_t v);
+uint32_t wh_get_le32(const char *p);
 
 
 #endif /* _WH_DELIVERY_H_INCLUDED_ */

@@ -44,6 +44,7 @@ wh_pairs_begin(wh_pairs_t *w, wh_buf_t *out, wh_buf_t *index, int form)
 {
     w->out = out;
     w->index = index;
+    w->holes = NULL;
     w->form = form;
 
     if (!form) {
@@ -218,10 +219,11 @@ static void
 wh_pairs_compact(wh_pairs_t *w, const wh_pair_t *pairs, size_t n)
 {
     char    *data;
-    size_t   i, end, len, last;
+    size_t   i, end, len, last, done;
 
     data = w->out->data;
     last = w->from;
+    done = 0;
 
     for (i = 0; i < n; i++) {
 
@@ -236,8 +238,16 @@ wh_pairs_compact(wh_pairs_t *w, const wh_pair_t *pairs, size_t n)
             data[last++] = w->form ? '&' : ',';
         }
 
+        if (w->holes) {
+            wh_holes_move(w->holes, &done, pairs[i].start, len, last);
+        }
+
         memmove(data + last, data + pairs[i].start, len);
         last += len;
+    }
+
+    if (w->holes) {
+        wh_holes_move(w->holes, &done, w->out->len, 0, last);
     }
 
     w->out->len = last;

@@ -11,6 +11,7 @@
 #define _WH_PAIRS_H_INCLUDED_
 
 
+#include "wh_hole.h"
 #include "wh_json.h"
 
 
@@ -26,6 +27,7 @@ typedef enum {
 typedef struct {
     wh_buf_t      *out;
     wh_buf_t      *index;
+    wh_holes_t    *holes;        /* of the text, by the caller; may be NULL */
     size_t         from;
     int            form;
 } wh_pairs_t;
