@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 
 #include "wh.h"
+#include "wh_hole.h"
 #include "ngx_http_webhook_compat.h"
 
 
@@ -124,6 +125,7 @@ typedef struct {
     ngx_str_t                       data;       /* JSON, instead of values */
     ngx_http_webhook_raw_t         *raw[2];     /* NULL: not to be had */
     ngx_uint_t                      large;      /* bits, why it is not */
+    wh_holes_t                      holes;      /* of what is rendered */
 } ngx_http_webhook_event_t;
 
 

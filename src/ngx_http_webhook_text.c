@@ -19,6 +19,7 @@ typedef struct {
     ngx_str_t                    *text;
     ngx_str_t                    *file;
     ngx_uint_t                    flags;
+    ngx_uint_t                    holes;
     ngx_array_t                   parts;
 } ngx_http_webhook_text_ctx_t;
 
@@ -45,10 +46,19 @@ static ngx_int_t ngx_http_webhook_text_capture(
     ngx_http_webhook_part_t *part);
 static ngx_int_t ngx_http_webhook_text_name(ngx_http_webhook_text_ctx_t *ctx,
     ngx_http_webhook_text_word_t *w, ngx_http_webhook_part_t *part);
+static ngx_int_t ngx_http_webhook_text_hole(ngx_http_webhook_text_ctx_t *ctx,
+    ngx_http_webhook_text_word_t *w, ngx_http_webhook_part_t *part);
 static ngx_int_t ngx_http_webhook_text_escape(ngx_http_webhook_text_ctx_t *ctx,
     ngx_http_webhook_text_word_t *w, ngx_http_webhook_part_t *part);
 static ngx_int_t ngx_http_webhook_text_error(ngx_http_webhook_text_ctx_t *ctx,
     u_char *start, u_char *end, char *what);
+
+
+/* as nginx has it: names of variables in any case */
+
+#define ngx_http_webhook_text_is(w, s)                                        \
+    ((w)->name.len == (s)->len                                                \
+     && ngx_strncasecmp((w)->name.data, (s)->data, (s)->len) == 0)
 
 
 /* in the order of ngx_http_webhook_escape_e */
@@ -69,6 +79,16 @@ static ngx_str_t  ngx_http_webhook_text_events[] = {
     ngx_string("webhook_event"),
     ngx_string("webhook_id"),
     ngx_string("webhook_time"),
+    ngx_null_string
+};
+
+
+/* in the order of wh_hole_e */
+
+static ngx_str_t  ngx_http_webhook_text_attempts[] = {
+    ngx_string("webhook_attempt"),
+    ngx_string("webhook_retry"),
+    ngx_string("webhook_attempt_time"),
     ngx_null_string
 };
 
@@ -103,6 +123,7 @@ ngx_http_webhook_text_compile(ngx_conf_t *cf, ngx_str_t *text,
     ctx.text = text;
     ctx.file = file;
     ctx.flags = flags;
+    ctx.holes = 0;
 
     if (ngx_array_init(&ctx.parts, cf->pool, 2,
                        sizeof(ngx_http_webhook_part_t))
@@ -154,6 +175,7 @@ ngx_http_webhook_text_compile(ngx_conf_t *cf, ngx_str_t *text,
 
     t->nparts = ctx.parts.nelts;
     t->parts = ctx.parts.elts;
+    t->holes = ctx.holes;
 
     return NGX_OK;
 }
@@ -322,18 +344,22 @@ static ngx_int_t
 ngx_http_webhook_text_name(ngx_http_webhook_text_ctx_t *ctx,
     ngx_http_webhook_text_word_t *w, ngx_http_webhook_part_t *part)
 {
+    ngx_int_t    rc;
     ngx_str_t   *name;
     ngx_uint_t   i;
+
+    rc = ngx_http_webhook_text_hole(ctx, w, part);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (ctx->flags & NGX_HTTP_WEBHOOK_TEXT_EVENT) {
         name = ngx_http_webhook_text_events;
 
         for (i = 0; name[i].len; i++) {
 
-            if (w->name.len == name[i].len
-                && ngx_strncasecmp(w->name.data, name[i].data, name[i].len)
-                   == 0)
-            {
+            if (ngx_http_webhook_text_is(w, &name[i])) {
                 part->kind = NGX_HTTP_WEBHOOK_PART_EVENT + i;
                 return NGX_OK;
             }
@@ -348,6 +374,42 @@ ngx_http_webhook_text_name(ngx_http_webhook_text_ctx_t *ctx,
     }
 
     return ngx_http_webhook_reference(ctx->cf, &w->name, NULL);
+}
+
+
+/* nothing that is decided before an attempt can depend on it */
+
+static ngx_int_t
+ngx_http_webhook_text_hole(ngx_http_webhook_text_ctx_t *ctx,
+    ngx_http_webhook_text_word_t *w, ngx_http_webhook_part_t *part)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = ngx_http_webhook_text_attempts;
+
+    for (i = 0; name[i].len; i++) {
+        if (ngx_http_webhook_text_is(w, &name[i])) {
+            break;
+        }
+    }
+
+    if (name[i].len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (!(ctx->flags & NGX_HTTP_WEBHOOK_TEXT_ATTEMPT)) {
+        return ngx_http_webhook_text_error(ctx, w->start, w->end,
+                    "is not known before an attempt, it must be in a payload, "
+                    "a URL, a header or another value that is sent");
+    }
+
+    part->kind = NGX_HTTP_WEBHOOK_PART_HOLE;
+    part->index = WH_HOLE_ATTEMPT + i;
+
+    ctx->holes = 1;
+
+    return NGX_OK;
 }
 
 

@@ -28,7 +28,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_PART_CAPTURE,
     NGX_HTTP_WEBHOOK_PART_EVENT,
     NGX_HTTP_WEBHOOK_PART_ID,
-    NGX_HTTP_WEBHOOK_PART_TIME
+    NGX_HTTP_WEBHOOK_PART_TIME,
+    NGX_HTTP_WEBHOOK_PART_HOLE
 } ngx_http_webhook_part_e;
 
 
@@ -37,14 +38,15 @@ typedef enum {
     NGX_HTTP_WEBHOOK_ESCAPE_JSON,
     NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING,
     NGX_HTTP_WEBHOOK_ESCAPE_URL,
-    NGX_HTTP_WEBHOOK_ESCAPE_FORM
+    NGX_HTTP_WEBHOOK_ESCAPE_FORM,
+    NGX_HTTP_WEBHOOK_ESCAPE_STRING           /* within a JSON string */
 } ngx_http_webhook_escape_e;
 
 
 typedef struct {
     ngx_http_webhook_part_e       kind;
     ngx_http_webhook_escape_e     escape;
-    ngx_int_t                     index;     /* of the variable, the capture */
+    ngx_int_t                     index;     /* variable, capture, wh_hole_e */
     ngx_str_t                     text;      /* literal, or variable's name */
 } ngx_http_webhook_part_t;
 
@@ -52,6 +54,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                    nparts;    /* 0: the empty text */
     ngx_http_webhook_part_t      *parts;
+    ngx_uint_t                    holes;     /* for values of an attempt */
 } ngx_http_webhook_text_t;
 
 
@@ -60,6 +63,7 @@ typedef struct {
 #define NGX_HTTP_WEBHOOK_TEXT_CAPTURES  0x1  /* $1 to $9 */
 #define NGX_HTTP_WEBHOOK_TEXT_EVENT     0x2  /* $webhook_time, and others */
 #define NGX_HTTP_WEBHOOK_TEXT_ESCAPES   0x4  /* ${name|escape} only */
+#define NGX_HTTP_WEBHOOK_TEXT_ATTEMPT   0x8  /* $webhook_attempt, and others */
 
 
 /*
@@ -103,9 +107,18 @@ ngx_int_t ngx_http_webhook_text_value(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *t,
     ngx_str_t *text);
 
-/* puts the text with its escapes; NGX_OK or NGX_ERROR, see also out->err */
+/*
+ * Puts the text with its escapes; NGX_OK or NGX_ERROR, see also out->err.  A
+ * text with holes is for this function and the next one only, they go to
+ * evt->holes.
+ */
 ngx_int_t ngx_http_webhook_text_put(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *t, wh_buf_t *out);
+
+/* the same for a text without escapes, all of which is to have one */
+ngx_int_t ngx_http_webhook_text_escaped(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *t,
+    ngx_http_webhook_escape_e escape, wh_buf_t *out);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_TEXT_H_INCLUDED_ */

@@ -11,6 +11,12 @@
 #include "wh_id.h"
 
 
+static ngx_int_t ngx_http_webhook_part_put(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_part_t *part,
+    ngx_http_webhook_escape_e escape, wh_buf_t *out);
+static void ngx_http_webhook_part_hole(ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_part_t *part, ngx_http_webhook_escape_e escape,
+    wh_buf_t *out);
 static ngx_int_t ngx_http_webhook_part_get(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_part_t *part,
     ngx_str_t *text);
@@ -108,57 +114,138 @@ ngx_int_t
 ngx_http_webhook_text_put(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *t, wh_buf_t *out)
 {
-    char                     *p;
-    ngx_int_t                 rc;
-    ngx_str_t                 text;
     ngx_uint_t                i;
     ngx_http_webhook_part_t  *part;
 
     for (i = 0; i < t->nparts && out->err == WH_OK; i++) {
         part = &t->parts[i];
 
-        rc = ngx_http_webhook_part_get(r, evt, part, &text);
-
-        if (rc == NGX_ERROR) {
+        if (ngx_http_webhook_part_put(r, evt, part, part->escape, out)
+            != NGX_OK)
+        {
             return NGX_ERROR;
-        }
-
-        if (rc == NGX_DECLINED) {
-
-            if (part->escape == NGX_HTTP_WEBHOOK_ESCAPE_JSON) {
-                (void) wh_buf_put(out, "null", sizeof("null") - 1);
-            }
-
-            continue;
-        }
-
-        p = (char *) text.data;
-
-        switch (part->escape) {
-
-        case NGX_HTTP_WEBHOOK_ESCAPE_JSON:
-            (void) wh_put_json_quoted(out, p, text.len);
-            break;
-
-        case NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING:
-            (void) wh_put_json_in_string(out, p, text.len);
-            break;
-
-        case NGX_HTTP_WEBHOOK_ESCAPE_URL:
-            (void) wh_put_url(out, p, text.len);
-            break;
-
-        case NGX_HTTP_WEBHOOK_ESCAPE_FORM:
-            (void) wh_put_form(out, p, text.len);
-            break;
-
-        default: /* NGX_HTTP_WEBHOOK_ESCAPE_NONE */
-            (void) wh_buf_put(out, p, text.len);
-            break;
         }
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_text_escaped(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *t,
+    ngx_http_webhook_escape_e escape, wh_buf_t *out)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < t->nparts && out->err == WH_OK; i++) {
+
+        if (ngx_http_webhook_part_put(r, evt, &t->parts[i], escape, out)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_part_put(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_part_t *part,
+    ngx_http_webhook_escape_e escape, wh_buf_t *out)
+{
+    char       *p;
+    ngx_int_t   rc;
+    ngx_str_t   text;
+
+    if (part->kind == NGX_HTTP_WEBHOOK_PART_HOLE) {
+        ngx_http_webhook_part_hole(evt, part, escape, out);
+        return NGX_OK;
+    }
+
+    rc = ngx_http_webhook_part_get(r, evt, part, &text);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+
+        if (escape == NGX_HTTP_WEBHOOK_ESCAPE_JSON) {
+            (void) wh_buf_put(out, "null", sizeof("null") - 1);
+        }
+
+        return NGX_OK;
+    }
+
+    p = (char *) text.data;
+
+    switch (escape) {
+
+    case NGX_HTTP_WEBHOOK_ESCAPE_JSON:
+        (void) wh_put_json_quoted(out, p, text.len);
+        break;
+
+    case NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING:
+        (void) wh_put_json_in_string(out, p, text.len);
+        break;
+
+    case NGX_HTTP_WEBHOOK_ESCAPE_URL:
+        (void) wh_put_url(out, p, text.len);
+        break;
+
+    case NGX_HTTP_WEBHOOK_ESCAPE_FORM:
+        (void) wh_put_form(out, p, text.len);
+        break;
+
+    case NGX_HTTP_WEBHOOK_ESCAPE_STRING:
+        (void) wh_put_json_string(out, p, text.len);
+        break;
+
+    default: /* NGX_HTTP_WEBHOOK_ESCAPE_NONE */
+        (void) wh_buf_put(out, p, text.len);
+        break;
+    }
+
+    return NGX_OK;
+}
+
+
+/* no value has anything in it that JSON would escape */
+
+static void
+ngx_http_webhook_part_hole(ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_part_t *part, ngx_http_webhook_escape_e escape,
+    wh_buf_t *out)
+{
+    wh_hole_e     kind;
+    ngx_uint_t    quoted;
+    wh_attempt_t  first;
+
+    first.number = 1;
+    first.time = evt->time;
+
+    kind = (wh_hole_e) part->index;
+    quoted = (escape == NGX_HTTP_WEBHOOK_ESCAPE_JSON);
+
+    if (kind == WH_HOLE_TIME
+        && (escape == NGX_HTTP_WEBHOOK_ESCAPE_URL
+            || escape == NGX_HTTP_WEBHOOK_ESCAPE_FORM))
+    {
+        kind = WH_HOLE_TIME_URL;
+    }
+
+    if (quoted) {
+        (void) wh_buf_putc(out, '"');
+    }
+
+    (void) wh_hole_put(&evt->holes, out, kind, &first);
+
+    if (quoted) {
+        (void) wh_buf_putc(out, '"');
+    }
 }
 
 

@@ -28,6 +28,7 @@ $t->write_file('open', "secret\n");
 $t->write_file('empty', "\n");
 $t->write_file('lines', "one\ntwo\n");
 $t->write_file('large', 's' x 65537);
+$t->write_file('most', 's' x 65536);
 $t->write_file('template', "one\ntwo \${name}\n");
 $t->write_file('long', 't' x 1048577);
 $t->write_file('not.pem', "not a certificate\n");
@@ -39,7 +40,7 @@ $t->write_file('quote.conf', "any {\n\$uri = 'a;\n}");
 my $dir = $t->testdir();
 
 mkdir "$dir/directory" or die "mkdir() failed: $!\n";
-chmod 0600, "$dir/$_" for qw/ secret empty lines large /;
+chmod 0600, "$dir/$_" for qw/ secret empty lines large most /;
 chmod 0644, "$dir/open";
 
 my $cert = $t->cert('client', client => 1);
@@ -676,9 +677,11 @@ map({ my $d = $_;
 		qr/control character in the value of "@{[ $d =~ m!^(\w+)! ]}"/],
 	['endpoint', "$d \"a\nb\"; #!",
 		qr/control character in the value of "@{[ $d =~ m!^(\w+)! ]}"/],
-	} 'header X', 'basic ann', 'bearer'),
+	} 'header X', 'basic ann', 'bearer', 'api_key header X',
+	'api_key query x', 'api_key field x'),
 map({; ['endpoint', "$_ \$none_such; #!", qr/unknown variable "\$none_such", it must be/] }
-	'header X', 'bearer'),
+	'header X', 'bearer', 'api_key header X', 'api_key query x',
+	'api_key field x'),
 map({; ['endpoint', "$_ a\$; #!", qr/"\$" is not followed by a variable's name/],
 	['endpoint', "$_ \$0; #!", qr/"\$0" is no capture/] }
 	'header X', 'bearer', 'order key'),
@@ -694,6 +697,103 @@ map({ my $v = $_; ['endpoint', "basic $v a; #!",
 	qr/"Authorization" is set twice/],
 ['endpoint', "bearer a;\nheader Authorization b; #!",
 	qr/"Authorization" is set twice/],
+
+# API keys
+
+map({; ['endpoint', "$_; #!", qr/invalid number of arguments in "api_key"/] }
+	'api_key', 'api_key header', 'api_key header X', 'api_key query x y z'),
+map({ my $v = $_; ['endpoint', "api_key $v a b; #!",
+	qr/invalid value "\Q$v\E" in "api_key", it must be "header", "query" or "field"/] }
+	'body', 'Header', 'cookie'),
+['endpoint', 'api_key header "X Y" a; #!',
+	qr/invalid value "X Y" in "api_key", it must be the name of a header/],
+['endpoint', 'api_key header Host a; #!',
+	qr/the header "Host" is written by the module, it cannot be set by "api_key"/],
+map({ my $p = $_;
+	map({; ['endpoint', "api_key $p $_ a; #!",
+		qr/invalid name ".*" in "api_key $p", it must be 1 octet or more of UTF-8 without control characters/s] }
+		'""', '"a\r"', "\xff", '"\n"'),
+	['endpoint', "api_key $p k a;\napi_key $p k b; #!",
+		qr/duplicate "api_key $p k", the other one is in \S+nginx\.conf:\d+/],
+	} 'query', 'field'),
+map({; ['endpoint', "api_key $_ k \"\"; #!",
+	qr/invalid value "" in "api_key", it must be a key/] }
+	'header', 'query', 'field'),
+['endpoint', "api_key field k \xe4; #!",
+	qr/the value of "api_key field k" is not UTF-8/],
+map({ my ($one, $two) = @$_; ['endpoint', "$one a;\n$two b; #!",
+	qr/the header "(?i:x-key)" is set twice in webhook_endpoint "e", the other one is in \S+nginx\.conf:\d+/] }
+	['header X-Key', 'api_key header x-key'],
+	['api_key header X-Key', 'header x-key'],
+	['api_key header X-Key', 'api_key header X-Key']),
+['endpoint', "bearer a;\napi_key header Authorization b; #!",
+	qr/the header "Authorization" is set twice/],
+['urlless', "url https://127.0.0.1/?a=b&key=c;\napi_key query key d; #!",
+	qr/the URL of webhook_endpoint "e" in \S+:\d+ has a parameter "key" of its own beside that of "api_key query"/],
+['urlless', "url https://127.0.0.1/?key;\napi_key query key d; #!",
+	qr/has a parameter "key" of its own/],
+['endpoint', "api_key query key " . 'x' x 3000 . ";\napi_key query k2 "
+	. 'y' x 3000 . ";\napi_key query k3 " . 'z' x 3000 . ";\n} #!",
+	qr/path and query of the URL of webhook_endpoint "e" have more than 8192 octets with "api_key query"/,
+	close => 0],
+['endpoint', join(";\n", map { "api_key header X$_ file:most" } 1 .. 2)
+	. ";\n} #!",
+	qr/no request can be made for webhook_endpoint "e": request head is too large, it may have 65536 octets at most/,
+	close => 0],
+map({ my ($payload, $is) = @$_;
+	['http', "webhook_payload r raw { body request; }\n"
+		. "webhook_payload t text { template a; }\n"
+		. "webhook_endpoint e { url https://127.0.0.1/; api_key field k a; }\n"
+		. 'server { location /x {'
+		. "\nwebhook some.event to=e $payload; #!\n} }",
+		qr/"api_key field" of webhook_endpoint "e" in \S+:\d+ needs a payload of kind "structured", "flat" or "form", not $is in/] }
+	['payload=r', '"r"'], ['payload=t', '"t"'], ['', 'the default payload']),
+['http', "webhook_payload t text { template a; }\n"
+	. "webhook_endpoint e { url https://127.0.0.1/; api_key field k a;\n"
+	. "payload t; #!\n}",
+	qr/needs a payload of kind "structured", "flat" or "form", not "t" in/],
+['endpoint', "method GET;\napi_key field k a;\npayload known; #!",
+	qr/needs a payload of kind "form", as there is no body with GET, not "known" in/],
+['endpoint', "api_key field a k;\npayload known; #!",
+	qr/"api_key" of webhook_endpoint "e" in \S+:\d+ has the name of field "a" in \S+:\d+, they meet in/],
+['http', "webhook_payload f form { field k a; }\n"
+	. "webhook_endpoint e { url https://127.0.0.1/; api_key query k a; method GET;\n"
+	. "payload f; #!\n}",
+	qr/"api_key" of webhook_endpoint "e" in \S+:\d+ has the name of field "k" in \S+:\d+, they meet in/],
+['http', "webhook_payload f flat { field x.k a; }\n"
+	. "webhook_endpoint e { url https://127.0.0.1/; api_key field x_k a; }\n"
+	. "server { location /x {\nwebhook some.event to=known,e payload=f; #!\n} }",
+	qr/has the name of field "x.k" in/],
+
+# values of an attempt
+
+map({ my ($where, $line) = @$_;
+	map({ my $v = $_; [$where, $line =~ s/\$/\$$v/r,
+		qr/"\$$v" is not known before an attempt, it must be in a payload, a URL, a header or another value that is sent/] }
+		'webhook_attempt', 'webhook_retry', 'webhook_attempt_time',
+		'Webhook_Attempt') }
+	['location', 'webhook some.event to=$; #!'],
+	['location', 'webhook some.event to=known if=$; #!'],
+	['location', 'webhook some.event to=known id=x-$; #!'],
+	['location', 'webhook some.event to=known every=1h per=$; #!'],
+	['location', 'webhook some.event to=known order_key=$; #!'],
+	['endpoint', 'order key $; #!'],
+	['condition', '$ = 1; #!'], ['condition', 'a = $; #!']),
+map({ my ($v, $type) = @$_; ['structured', "field a $v $type; #!",
+	qr/field "a" cannot be of type "\Q$type\E", "\$webhook_attempt" and "\$webhook_retry" must be "string", or "number"/] }
+	['$webhook_attempt', 'boolean'], ['$webhook_retry', 'json'],
+	['$webhook_attempt', 'time'], ['$webhook_attempt', 'time:unix'],
+	['$webhook_attempt_time', 'number'], ['$webhook_attempt_time', 'json'],
+	['1$webhook_attempt', 'number'],
+	['$webhook_attempt$webhook_retry', 'number'],
+	['$webhook_attempt_time$webhook_retry', 'time'],
+	['$webhook_attempt', 'number_text'],
+	['$webhook_attempt_time', 'datetime_text']),
+['structured', 'field a "no. $webhook_attempt" translate; #!',
+	qr/field "a" cannot be of type "string", .* without "translate"/],
+['structured', 'field a $webhook_attempt null; #!',
+	qr/field "a" of type "null" must have the value ""/],
+['text', 'template "$webhook_attempt"; #!', qr/must name its escape/],
 
 # times, statuses, numbers, flags
 
@@ -989,6 +1089,12 @@ my @allowed = (
 ['endpoint', "success any;\npermanent 400,4xx,500-599;"],
 ['endpoint', "bearer file:secret;\nheader X env:SECRET_OF_TEST;"],
 ['endpoint', 'header X "";'],
+['endpoint', "header X a;\nheader x b;"],
+['endpoint', "api_key header X file:secret;\napi_key query k env:SECRET_OF_TEST;"
+	. "\napi_key field k \$arg_k;\napi_key field a.b c;\npayload known;"],
+['urlless', "url https://127.0.0.1/?keys=a&b=key;\napi_key query key c;"],
+['http', "webhook_payload f form { field k a; }\nwebhook_endpoint e { "
+	. 'url https://127.0.0.1/; payload f; api_key query k a; }'],
 ['endpoint', 'basic key "";'],
 ['endpoint', 'basic ann pa$$word;'],
 ['endpoint', 'timeout 3650d;'],
@@ -1063,7 +1169,9 @@ for (@allowed) {
 
 # warnings
 
-for my $d ('header X', 'basic ann', 'bearer') {
+for my $d ('header X', 'basic ann', 'bearer', 'api_key header X',
+	'api_key query x', 'api_key field x')
+{
 	my ($code, $out, $line) = test('endpoint', "$d file:open; #!");
 
 	is($code, 0, "world-readable secret of $d is no error");

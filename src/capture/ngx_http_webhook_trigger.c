@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_capture.h"
+#include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_route.h"
@@ -64,6 +65,8 @@ static char *ngx_http_webhook_trigger_languages(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
 static void ngx_http_webhook_trigger_bodies(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
+static ngx_int_t ngx_http_webhook_trigger_keys(ngx_conf_t *cf,
+    ngx_http_webhook_trigger_t *t);
 static ngx_int_t ngx_http_webhook_trigger_unknown(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t,
     ngx_str_t *name);
@@ -677,14 +680,12 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
         t[i]->zone = t[i]->nendpoints ? t[i]->endpoints[0]->zone
                                       : zones[0];
 
-        if (t[i]->payload_name.len == 0) {
-            ngx_http_webhook_trigger_bodies(wmcf, t[i]);
-            continue;
+        if (t[i]->payload_name.len) {
+            t[i]->payload = ngx_http_webhook_payload_find(wmcf,
+                                                      &t[i]->payload_name);
         }
 
-        t[i]->payload = ngx_http_webhook_payload_find(wmcf,
-                                                      &t[i]->payload_name);
-        if (t[i]->payload == NULL) {
+        if (t[i]->payload == NULL && t[i]->payload_name.len) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "unknown payload \"%V\", it must be the name of a "
                           "\"webhook_payload\" in %s:%ui",
@@ -698,6 +699,10 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
         }
 
         ngx_http_webhook_trigger_bodies(wmcf, t[i]);
+
+        if (ngx_http_webhook_trigger_keys(cf, t[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;
@@ -738,6 +743,34 @@ ngx_http_webhook_trigger_languages(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* endpoints that are not known before an event may turn out to be wrong ones */
+
+static ngx_int_t
+ngx_http_webhook_trigger_keys(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    if (t->pattern && t->to == NULL) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < t->nendpoints; i++) {
+        ep = t->endpoints[i];
+
+        if (ngx_http_webhook_keys_check(cf, ep,
+                                        t->payload ? t->payload : ep->payload,
+                                        t->file, t->line)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

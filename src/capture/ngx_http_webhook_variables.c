@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_webhook_complete_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_webhook_body_state_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_webhook_attempt_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 static ngx_http_variable_t  ngx_http_webhook_variables[] = {
@@ -45,6 +47,15 @@ static ngx_http_variable_t  ngx_http_webhook_variables[] = {
     { ngx_string("webhook_response_body_state"), NULL,
       ngx_http_webhook_body_state_variable, NGX_HTTP_WEBHOOK_RESPONSE,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("webhook_attempt"), NULL,
+      ngx_http_webhook_attempt_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("webhook_retry"), NULL,
+      ngx_http_webhook_attempt_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("webhook_attempt_time"), NULL,
+      ngx_http_webhook_attempt_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -226,6 +237,18 @@ ngx_http_webhook_body_state_variable(ngx_http_request_t *r,
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* texts that are sent have these by themselves, as no client's request has */
+
+static ngx_int_t
+ngx_http_webhook_attempt_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    v->not_found = 1;
 
     return NGX_OK;
 }

@@ -6,9 +6,11 @@
 
 #include "ngx_http_webhook_endpoint.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_api_key.h"
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_flow.h"
+#include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_peer.h"
 #include "ngx_http_webhook_secret.h"
@@ -34,7 +36,6 @@ typedef struct {
     ngx_uint_t                        url_line;
     int                               host_type;  /* WH_URL_... */
     ngx_http_webhook_tls_conf_t       tls;
-    ngx_flag_t                        authorized;
     uint64_t                          seen;       /* directives, by index */
 } ngx_http_webhook_endpoint_conf_t;
 
@@ -82,6 +83,9 @@ static char *ngx_http_webhook_endpoint_events(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_header(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_api_key(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_basic(ngx_conf_t *cf,
@@ -132,6 +136,12 @@ static char *ngx_http_webhook_endpoint_protocols(ngx_conf_t *cf,
 
 static char *ngx_http_webhook_endpoint_invalid(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *name, char *allowed);
+static char *ngx_http_webhook_endpoint_named(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec, ngx_str_t *value, ngx_uint_t key);
+static ngx_http_webhook_header_t *ngx_http_webhook_endpoint_add(
+    ngx_conf_t *cf, ngx_http_webhook_endpoint_conf_t *ec, ngx_str_t *name,
+    ngx_uint_t key);
 static ngx_http_webhook_header_t *ngx_http_webhook_endpoint_authorization(
     ngx_conf_t *cf, ngx_http_webhook_endpoint_conf_t *ec, char *prefix);
 static char *ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
@@ -178,6 +188,9 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("header"), 2, 2,
       ngx_http_webhook_endpoint_header, 0, 1 },
+
+    { ngx_string("api_key"), 3, 3,
+      ngx_http_webhook_endpoint_api_key, 0, 1 },
 
     { ngx_string("basic"), 2, 2,
       ngx_http_webhook_endpoint_basic, 0, 0 },
@@ -390,6 +403,12 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_array_init(&ep->keys, cf->pool, 1, sizeof(ngx_http_webhook_key_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_array_init(&ep->events, cf->pool, 4, sizeof(ngx_str_t))
         != NGX_OK)
     {
@@ -543,6 +562,10 @@ ngx_http_webhook_endpoint_check(ngx_conf_t *cf,
                            "\"concurrency %uD\" in webhook_endpoint \"%V\" "
                            "needs \"order key\" or \"order none\"",
                            ep->policy.concurrency, &ep->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_webhook_keys_end(cf, ep) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -818,46 +841,118 @@ ngx_http_webhook_endpoint_header(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec)
 {
-    ngx_str_t                  *value, *name;
-    ngx_http_webhook_header_t  *h;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    if (!wh_header_name_ok((char *) value[1].data, value[1].len)) {
-        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
+    return ngx_http_webhook_endpoint_named(cf, cmd, ec, &value[1], 0);
+}
+
+
+static char *
+ngx_http_webhook_endpoint_api_key(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "header") != 0) {
+        return ngx_http_webhook_api_key(cf, &ec->endpoint);
+    }
+
+    if (value[3].len == 0) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[3], &cmd->name,
+                                                 "a key");
+    }
+
+    return ngx_http_webhook_endpoint_named(cf, cmd, ec, &value[2], 1);
+}
+
+
+/* a header: its name and its value */
+
+static char *
+ngx_http_webhook_endpoint_named(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec, ngx_str_t *value, ngx_uint_t key)
+{
+    ngx_str_t                  *name;
+    ngx_http_webhook_header_t  *h;
+
+    if (!wh_header_name_ok((char *) value[0].data, value[0].len)) {
+        return ngx_http_webhook_endpoint_invalid(cf, &value[0], &cmd->name,
                                                  "the name of a header");
     }
 
     for (name = ngx_http_webhook_reserved_headers; name->len; name++) {
 
-        if (name->len == value[1].len
-            && ngx_strcasecmp(name->data, value[1].data) == 0)
+        if (name->len == value[0].len
+            && ngx_strcasecmp(name->data, value[0].data) == 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "the header \"%V\" is written by the module, "
-                               "it cannot be set by \"header\"", &value[1]);
+                               "it cannot be set by \"%V\"",
+                               &value[0], &cmd->name);
             return NGX_CONF_ERROR;
         }
     }
 
-    if (ngx_strcasecmp(value[1].data, (u_char *) "authorization") == 0) {
-        h = ngx_http_webhook_endpoint_authorization(cf, ec, "");
-
-    } else {
-        h = ngx_array_push(&ec->endpoint.headers);
-
-        if (h) {
-            ngx_memzero(h, sizeof(ngx_http_webhook_header_t));
-        }
-    }
-
+    h = ngx_http_webhook_endpoint_add(cf, ec, &value[0], key);
     if (h == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    h->name = value[1];
+    return ngx_http_webhook_secret_value(cf, &value[1], h);
+}
 
-    return ngx_http_webhook_secret_value(cf, &value[2], h);
+
+/* several of one name are fine, unless one of them is a credential */
+
+static ngx_http_webhook_header_t *
+ngx_http_webhook_endpoint_add(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_conf_t *ec, ngx_str_t *name, ngx_uint_t key)
+{
+    ngx_uint_t                  i;
+    ngx_http_webhook_header_t  *h;
+
+    if (ngx_strcasecmp(name->data, (u_char *) "authorization") == 0) {
+        key = 1;
+    }
+
+    h = ec->endpoint.headers.elts;
+
+    for (i = 0; i < ec->endpoint.headers.nelts; i++) {
+
+        if ((!key && !h[i].key)
+            || h[i].name.len != name->len
+            || ngx_strcasecmp(h[i].name.data, name->data) != 0)
+        {
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the header \"%V\" is set twice in "
+                           "webhook_endpoint \"%V\", the other one is in "
+                           "%V:%ui", name, &ec->endpoint.name,
+                           &h[i].file, h[i].line);
+        return NULL;
+    }
+
+    h = ngx_array_push(&ec->endpoint.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_http_webhook_header_t));
+
+    h->name = *name;
+    h->key = key;
+    h->file = cf->conf_file->file.name;
+    h->line = cf->conf_file->line;
+
+    return h;
 }
 
 
@@ -943,23 +1038,13 @@ ngx_http_webhook_endpoint_authorization(ngx_conf_t *cf,
 {
     ngx_http_webhook_header_t  *h;
 
-    if (ec->authorized) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the header \"Authorization\" is set twice in "
-                           "webhook_endpoint \"%V\"", &ec->endpoint.name);
-        return NULL;
-    }
+    static ngx_str_t  name = ngx_string("Authorization");
 
-    ec->authorized = 1;
-
-    h = ngx_array_push(&ec->endpoint.headers);
+    h = ngx_http_webhook_endpoint_add(cf, ec, &name, 1);
     if (h == NULL) {
         return NULL;
     }
 
-    ngx_memzero(h, sizeof(ngx_http_webhook_header_t));
-
-    ngx_str_set(&h->name, "Authorization");
     h->prefix.data = (u_char *) prefix;
     h->prefix.len = ngx_strlen(prefix);
 
@@ -1352,6 +1437,13 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
                               "webhook_endpoint \"%V\" in %V:%ui",
                               &ec->payload, &ep->name, &ep->file,
                               ec->payload_line);
+                return NGX_CONF_ERROR;
+            }
+
+            if (ngx_http_webhook_keys_check(cf, ep, ep->payload, ep->file.data,
+                                            ec->payload_line)
+                != NGX_OK)
+            {
                 return NGX_CONF_ERROR;
             }
         }

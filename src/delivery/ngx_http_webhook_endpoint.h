@@ -39,7 +39,20 @@ typedef struct {
     ngx_str_t                   literal;  /* when text is NULL */
     ngx_http_webhook_text_t    *text;     /* evaluated at capture */
     unsigned                    secret:1; /* literal filled at the attempt */
+    unsigned                    key:1;    /* by "api_key" */
+    ngx_str_t                   file;     /* where it was configured */
+    ngx_uint_t                  line;
 } ngx_http_webhook_header_t;
+
+
+/* "api_key query" or "api_key field" */
+
+typedef struct {
+    ngx_http_webhook_header_t   value;
+    ngx_uint_t                  query;    /* else of the body */
+    ngx_str_t                   form;     /* the name encoded, "=" */
+    ngx_str_t                   member;   /* of a field: in JSON, ":" */
+} ngx_http_webhook_key_t;
 
 
 struct ngx_http_webhook_endpoint_s {
@@ -69,6 +82,10 @@ struct ngx_http_webhook_endpoint_s {
     ngx_http_webhook_payload_t   *payload;    /* NULL: the default envelope */
     ngx_http_webhook_language_t  *language;   /* NULL: none */
     ngx_array_t                   headers;    /* ..._header_t */
+    ngx_array_t                   keys;       /* ..._key_t */
+    ngx_str_t                     key_query;  /* secrets for the URL */
+    ngx_str_t                     key_form;   /* for the body */
+    ngx_str_t                     key_members;  /* likewise in JSON */
     ngx_array_t                   events;     /* ngx_str_t patterns */
     ngx_flag_t                    event_headers;
     ngx_flag_t                    allow_http;
@@ -94,7 +111,7 @@ struct ngx_http_webhook_endpoint_s {
     unsigned                      storing:1;
 
     ngx_http_webhook_zone_t      *zone;
-    void                         *head;       /* of requests, at run time */
+    void                         *head;       /* of requests, ..._head.h */
     void                         *counters;   /* in the zone, per worker set */
 
     ngx_uint_t                    active;     /* attempts in this worker */

@@ -12,6 +12,8 @@
 #define NGX_HTTP_WEBHOOK_SECRET_MAX  65536
 
 
+static ngx_int_t ngx_http_webhook_secret_env(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_str_t *secret);
 static ngx_int_t ngx_http_webhook_secret_file(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *secret);
 
@@ -27,7 +29,8 @@ ngx_http_webhook_secret_value(ngx_conf_t *cf, ngx_str_t *value,
     {
         text = ngx_http_webhook_text_create(cf, value,
                                             NGX_HTTP_WEBHOOK_TEXT_CAPTURES
-                                            |NGX_HTTP_WEBHOOK_TEXT_EVENT);
+                                            |NGX_HTTP_WEBHOOK_TEXT_EVENT
+                                            |NGX_HTTP_WEBHOOK_TEXT_ATTEMPT);
         if (text == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -56,32 +59,16 @@ ngx_int_t
 ngx_http_webhook_secret(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *secret)
 {
-    char  *env;
-
     if (ngx_strncmp(value->data, "file:", 5) == 0) {
         return ngx_http_webhook_secret_file(cf, value, secret);
     }
 
     *secret = *value;
 
-    if (ngx_strncmp(value->data, "env:", 4) == 0) {
-
-        env = getenv((char *) value->data + 4);
-
-        if (env == NULL || env[0] == '\0') {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the environment variable of \"%V\" is not set",
-                               value);
-            return NGX_ERROR;
-        }
-
-        secret->len = ngx_strlen(env);
-        secret->data = ngx_pnalloc(cf->pool, secret->len);
-        if (secret->data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(secret->data, env, secret->len);
+    if (ngx_strncmp(value->data, "env:", 4) == 0
+        && ngx_http_webhook_secret_env(cf, value, secret) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (!wh_header_value_ok((char *) secret->data, secret->len)) {
@@ -91,6 +78,61 @@ ngx_http_webhook_secret(ngx_conf_t *cf, ngx_str_t *value,
                            (ngx_str_t *) cf->args->elts);
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The environment here is that which nginx was started in.  What "env" sets
+ * will be in that of workers, and is for them.
+ */
+
+static ngx_int_t
+ngx_http_webhook_secret_env(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *secret)
+{
+    char             *p;
+    size_t            len;
+    ngx_str_t        *env;
+    ngx_uint_t        i;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    len = value->len - 4;
+    p = getenv((char *) value->data + 4);
+
+    env = ccf->env.elts;
+
+    for (i = 0; i < ccf->env.nelts; i++) {
+
+        /* the length is that of the name, the value follows if there is "=" */
+
+        if (env[i].len == len
+            && ngx_strncmp(env[i].data, value->data + 4, len) == 0
+            && env[i].data[len] == '=')
+        {
+            p = (char *) env[i].data + len + 1;
+            break;
+        }
+    }
+
+    if (p == NULL || *p == '\0') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the environment variable of \"%V\" is not set",
+                           value);
+        return NGX_ERROR;
+    }
+
+    secret->len = ngx_strlen(p);
+    secret->data = ngx_pnalloc(cf->pool, secret->len);
+    if (secret->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(secret->data, p, secret->len);
 
     return NGX_OK;
 }

@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_webhook_field_key(ngx_conf_t *cf,
 static char *ngx_http_webhook_field_constant(ngx_conf_t *cf,
     ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
     ngx_str_t *text, ngx_http_webhook_typed_t *v);
+static char *ngx_http_webhook_field_attempt(ngx_conf_t *cf,
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field);
 
 
 char *
@@ -176,8 +178,9 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
     }
 
     if (ngx_http_webhook_text_compile(cf, &value[2],
-                                      NGX_HTTP_WEBHOOK_TEXT_EVENT, NULL,
-                                      &field->value)
+                                      NGX_HTTP_WEBHOOK_TEXT_EVENT
+                                      |NGX_HTTP_WEBHOOK_TEXT_ATTEMPT,
+                                      NULL, &field->value)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -206,7 +209,9 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
             return NGX_CONF_ERROR;
         }
 
-        return NGX_CONF_OK;
+        return field->value.holes
+               ? ngx_http_webhook_field_attempt(cf, fields, field)
+               : NGX_CONF_OK;
     }
 
     /* what depends on the endpoint is rendered with the event */
@@ -520,4 +525,76 @@ ngx_http_webhook_field_constant(ngx_conf_t *cf,
     v->text.data = (u_char *) b.data;
 
     return NGX_CONF_OK;
+}
+
+
+/* values of an attempt come too late to be looked at: their types must fit */
+
+static char *
+ngx_http_webhook_field_attempt(ngx_conf_t *cf,
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field)
+{
+    ngx_uint_t                form, time;
+    ngx_http_webhook_part_t  *part;
+
+    part = field->value.parts;
+    form = (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_FORM);
+    time = (part->kind == NGX_HTTP_WEBHOOK_PART_HOLE
+            && part->index == WH_HOLE_TIME);
+
+    field->escape = form ? NGX_HTTP_WEBHOOK_ESCAPE_FORM
+                         : NGX_HTTP_WEBHOOK_ESCAPE_STRING;
+
+    field->quoted = !form;
+
+    if (field->type == NGX_HTTP_WEBHOOK_TYPE_STRING && field->local == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (field->value.nparts == 1 && time) {
+
+        switch (field->type) {
+
+        case NGX_HTTP_WEBHOOK_TYPE_ISO:
+            return NGX_CONF_OK;
+
+        case NGX_HTTP_WEBHOOK_TYPE_UNIX:
+            part->index = WH_HOLE_UNIX;
+            break;
+
+        case NGX_HTTP_WEBHOOK_TYPE_MS:
+            part->index = WH_HOLE_MS;
+            break;
+
+        case NGX_HTTP_WEBHOOK_TYPE_US:
+            part->index = WH_HOLE_US;
+            break;
+
+        default:
+            goto invalid;
+        }
+
+        field->quoted = 0;
+
+        return NGX_CONF_OK;
+    }
+
+    if (field->value.nparts == 1
+        && field->type == NGX_HTTP_WEBHOOK_TYPE_NUMBER)
+    {
+        field->quoted = 0;
+        return NGX_CONF_OK;
+    }
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "field \"%V\" cannot be of type \"%V\", "
+                       "\"$webhook_attempt\" and \"$webhook_retry\" must be "
+                       "\"string\", or \"number\" if there is nothing else, "
+                       "and \"$webhook_attempt_time\" likewise \"string\" or "
+                       "a time, without \"translate\"", &field->name,
+                       ngx_http_webhook_type_name(field->type));
+
+    return NGX_CONF_ERROR;
 }

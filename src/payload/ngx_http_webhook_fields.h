@@ -46,6 +46,8 @@ struct ngx_http_webhook_field_s {
     ngx_http_webhook_typed_t      fixed;     /* of a constant; in a tree JSON */
     ngx_http_webhook_typed_t      fallback;  /* likewise */
     ngx_http_webhook_local_t     *local;     /* NULL: of no language */
+    ngx_http_webhook_escape_e     escape;    /* of a value with holes */
+    unsigned                      quoted:1;  /* likewise */
     unsigned                      constant:1;
     unsigned                      left_out:1;
     unsigned                      omit_empty:1;

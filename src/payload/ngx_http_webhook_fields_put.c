@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_zone.h"
@@ -40,6 +41,8 @@ static int ngx_http_webhook_field_leaf(void *data, const wh_buf_t *name,
 static ngx_int_t ngx_http_webhook_field_value(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
     ngx_http_webhook_typed_t *buf, ngx_http_webhook_typed_t **v);
+static ngx_int_t ngx_http_webhook_field_holes(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
 static void ngx_http_webhook_field_mistyped(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
 
@@ -96,6 +99,9 @@ ngx_http_webhook_fields_tree(ngx_http_webhook_fields_ctx_t *ctx,
         if (field->child) {
             rc = ngx_http_webhook_fields_tree(ctx, field->child);
 
+        } else if (field->value.holes) {
+            rc = ngx_http_webhook_field_holes(ctx, field);
+
         } else {
             rc = ngx_http_webhook_field_value(ctx, field, &buf, &v);
 
@@ -146,10 +152,23 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
     (void) wh_pairs_begin(&ctx->pairs, ctx->out, fields->json ? &index : NULL,
                           fields->shape == NGX_HTTP_WEBHOOK_SHAPE_FORM);
 
+    ctx->pairs.holes = &ctx->event->holes;
+
     for (field = fields->list;
          field && ctx->out->err == WH_OK;
          field = field->next)
     {
+        if (field->value.holes) {
+            (void) wh_pairs_encoded(&ctx->pairs, WH_PAIR_DECLARED,
+                                    (char *) field->key.data, field->key.len);
+
+            if (ngx_http_webhook_field_holes(ctx, field) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
         rc = ngx_http_webhook_field_value(ctx, field, &buf, &v);
 
         if (rc == NGX_ERROR) {
@@ -184,6 +203,10 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
                                 (char *) field->key.data, field->key.len);
         (void) wh_pairs_value(&ctx->pairs, (int) v->kind,
                               (char *) v->text.data, v->text.len);
+    }
+
+    if (fields->json) {
+        ngx_http_webhook_keys_absent(ctx->endpoint, &ctx->pairs);
     }
 
     (void) wh_pairs_end(&ctx->pairs, &n);
@@ -334,6 +357,29 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
     *v = &field->fallback;
 
     return NGX_OK;
+}
+
+
+/* what is missing in such a text is empty */
+
+static ngx_int_t
+ngx_http_webhook_field_holes(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_field_t *field)
+{
+    ngx_int_t  rc;
+
+    if (field->quoted) {
+        (void) wh_buf_putc(ctx->out, '"');
+    }
+
+    rc = ngx_http_webhook_text_escaped(ctx->request, ctx->event,
+                                       &field->value, field->escape, ctx->out);
+
+    if (field->quoted) {
+        (void) wh_buf_putc(ctx->out, '"');
+    }
+
+    return rc;
 }
 
 

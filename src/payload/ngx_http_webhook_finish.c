@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_holes.h"
 #include "ngx_http_webhook_mark.h"
 #include "ngx_http_webhook_payload.h"
 #include "wh_delivery.h"
@@ -24,10 +25,13 @@ typedef struct {
     wh_str_t                      type;
     wh_str_t                      encoding;
     wh_str_t                      body;
+    wh_str_t                      holes;     /* of the body */
     wh_str_t                      form;      /* that the body is one */
+    wh_str_t                      object;    /* likewise */
     wh_str_t                      trace;
     wh_str_t                      hops;
     ngx_uint_t                    nheaders;  /* in the record */
+    ngx_uint_t                    nqueries;  /* likewise */
     ngx_uint_t                    given;     /* own ones given, bits */
     ngx_uint_t                    query;     /* the form is in the URL */
     size_t                        line;      /* to the end of the URL */
@@ -42,14 +46,17 @@ static ngx_int_t ngx_http_webhook_finish_split(wh_str_t *field,
     wh_str_t *name, wh_str_t *value);
 static ngx_int_t ngx_http_webhook_finish_head(
     ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
-static void ngx_http_webhook_finish_query(
-    ngx_http_webhook_finish_ctx_t *ctx);
+static void ngx_http_webhook_finish_query(ngx_http_webhook_finish_ctx_t *ctx,
+    const char *p, size_t len, char *reason);
+static ngx_int_t ngx_http_webhook_finish_keys(
+    ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
+static ngx_uint_t ngx_http_webhook_finish_in_url(wh_str_t *field);
 static ngx_int_t ngx_http_webhook_finish_mark(
     ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_trace(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_attempt_values_t *v);
-static void ngx_http_webhook_finish_recorded(
-    ngx_http_webhook_finish_ctx_t *ctx);
+static ngx_int_t ngx_http_webhook_finish_recorded(
+    ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_own(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_own_e own, const char *value, size_t len);
 static ngx_uint_t ngx_http_webhook_finish_is_configured(
@@ -62,6 +69,7 @@ ngx_http_webhook_payload_finish(ngx_pool_t *pool,
     ngx_http_webhook_attempt_values_t *v, ngx_chain_t **out, char **reason)
 {
     ngx_buf_t                      *b;
+    ngx_int_t                       rc;
     ngx_chain_t                    *cl, **ll;
     ngx_http_webhook_finish_ctx_t   ctx;
 
@@ -88,6 +96,14 @@ ngx_http_webhook_payload_finish(ngx_pool_t *pool,
     if (ngx_http_webhook_finish_read(&ctx) != NGX_OK) {
         *reason = ctx.reason;
         return NGX_DECLINED;
+    }
+
+    rc = ngx_http_webhook_holes_body(pool, ep, &ctx.body, ctx.holes,
+               ctx.form.data ? NGX_HTTP_WEBHOOK_BODY_FORM
+               : ctx.object.data ? NGX_HTTP_WEBHOOK_BODY_OBJECT
+                                 : NGX_HTTP_WEBHOOK_BODY_OTHER, v, reason);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ngx_http_webhook_finish_head(&ctx, v) != NGX_OK
@@ -156,12 +172,12 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
     int        rc;
     size_t     pos;
     unsigned   type;
-    wh_str_t   name, value, header, *field;
+    wh_str_t   name, value, header, holes, *field;
 
     pos = 0;
 
     for ( ;; ) {
-        rc = wh_delivery_next(ctx->record, &pos, &type, &value);
+        rc = wh_holes_field(ctx->record, &pos, &type, &value, &holes);
 
         if (rc == WH_AGAIN) {
             break;
@@ -192,10 +208,15 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
 
         case WH_FIELD_BODY:
             field = &ctx->body;
+            ctx->holes = holes;
             break;
 
         case WH_FIELD_FORM:
             field = &ctx->form;
+            break;
+
+        case WH_FIELD_OBJECT:
+            field = &ctx->object;
             break;
 
         case WH_FIELD_TRACE:
@@ -219,6 +240,14 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
             ctx->given |= ngx_http_webhook_head_own(&name);
             ctx->nheaders++;
             continue;
+
+        case WH_FIELD_QUERY:
+            ctx->nqueries++;
+            continue;
+
+        case WH_FIELD_HOLES:
+            ctx->reason = "record has holes of nothing";
+            return NGX_DECLINED;
 
         default:
             continue;
@@ -281,7 +310,13 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     (void) wh_buf_put(b, head->target.data, head->target.len);
 
     if (ctx->form.data && ngx_http_webhook_head_is_get(ep)) {
-        ngx_http_webhook_finish_query(ctx);
+        ngx_http_webhook_finish_query(ctx, ctx->body.data, ctx->body.len,
+                                  "the URL is too long with the form in it");
+        ctx->query = 1;
+    }
+
+    if (ngx_http_webhook_finish_keys(ctx, v) == NGX_ERROR) {
+        return NGX_ERROR;
     }
 
     ctx->line = b->len;
@@ -331,7 +366,9 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    ngx_http_webhook_finish_recorded(ctx);
+    if (ngx_http_webhook_finish_recorded(ctx, v) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     (void) wh_buf_put(b, head->end.data, head->end.len);
 
@@ -403,25 +440,108 @@ ngx_http_webhook_finish_mark(ngx_http_webhook_finish_ctx_t *ctx,
 }
 
 
-/* the endpoint may have been another one when the event was committed */
+/*
+ * Adds to the query of the URL, which is what is there so far.  The endpoint
+ * may have been another one when the event was committed.
+ */
 
 static void
-ngx_http_webhook_finish_query(ngx_http_webhook_finish_ctx_t *ctx)
+ngx_http_webhook_finish_query(ngx_http_webhook_finish_ctx_t *ctx,
+    const char *p, size_t len, char *reason)
 {
-    char  join;
+    char      *target;
+    size_t     n;
+    wh_buf_t  *b;
 
-    if (ngx_http_webhook_head_query(ctx->ep, ctx->body.len, &join) != NGX_OK) {
-        ctx->reason = "the URL is too long with the form in it";
+    b = &ctx->buf;
+
+    if (len == 0 || b->err) {
         return;
     }
 
-    if (join) {
-        (void) wh_buf_putc(&ctx->buf, join);
+    target = b->data + ctx->ep->method.len + 1;
+    n = b->len - ctx->ep->method.len - 1;
+
+    if (n + 1 > NGX_HTTP_WEBHOOK_MAX_TARGET
+        || len > NGX_HTTP_WEBHOOK_MAX_TARGET - n - 1)
+    {
+        ctx->reason = reason;
+        return;
     }
 
-    (void) wh_buf_put(&ctx->buf, ctx->body.data, ctx->body.len);
+    if (memchr(target, '?', n) == NULL) {
+        (void) wh_buf_putc(b, '?');
 
-    ctx->query = 1;
+    } else if (target[n - 1] != '?' && target[n - 1] != '&') {
+        (void) wh_buf_putc(b, '&');
+    }
+
+    (void) wh_buf_put(b, p, len);
+}
+
+
+/* those with variables are of the record */
+
+static ngx_int_t
+ngx_http_webhook_finish_keys(ngx_http_webhook_finish_ctx_t *ctx,
+    ngx_http_webhook_attempt_values_t *v)
+{
+    char       *reason;
+    size_t      pos;
+    unsigned    type;
+    wh_str_t    field, holes;
+    ngx_int_t   rc;
+
+    reason = "the URL is too long with the API key in it";
+    pos = 0;
+
+    while (ctx->nqueries
+           && wh_holes_field(ctx->record, &pos, &type, &field, &holes)
+              == WH_OK)
+    {
+        if (type != WH_FIELD_QUERY) {
+            continue;
+        }
+
+        rc = ngx_http_webhook_holes_text(ctx->buf.ctx, &field, holes, v,
+                                         &ctx->reason);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (!ngx_http_webhook_finish_in_url(&field)) {
+            ctx->reason = "record has an invalid query";
+            return NGX_DECLINED;
+        }
+
+        ngx_http_webhook_finish_query(ctx, field.data, field.len, reason);
+        ctx->query = 1;
+    }
+
+    ngx_http_webhook_finish_query(ctx, (char *) ctx->ep->key_query.data,
+                                  ctx->ep->key_query.len, reason);
+
+    return NGX_OK;
+}
+
+
+/* a damaged one must not end the request line */
+
+static ngx_uint_t
+ngx_http_webhook_finish_in_url(wh_str_t *field)
+{
+    size_t  i;
+
+    for (i = 0; i < field->len; i++) {
+
+        if (field->data[i] <= ' ' || field->data[i] >= 0x7f
+            || field->data[i] == '#')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -444,32 +564,47 @@ ngx_http_webhook_finish_trace(ngx_http_webhook_finish_ctx_t *ctx,
 }
 
 
-static void
-ngx_http_webhook_finish_recorded(ngx_http_webhook_finish_ctx_t *ctx)
+static ngx_int_t
+ngx_http_webhook_finish_recorded(ngx_http_webhook_finish_ctx_t *ctx,
+    ngx_http_webhook_attempt_values_t *v)
 {
-    size_t     pos;
-    unsigned   type;
-    wh_str_t   field, name, value, none;
+    size_t      pos;
+    unsigned    type;
+    wh_str_t    field, holes, name, value, none;
+    ngx_int_t   rc;
 
     if (ctx->nheaders == 0) {
-        return;
+        return NGX_OK;
     }
 
     none.len = 0;
     none.data = NULL;
     pos = 0;
 
-    while (wh_delivery_next(ctx->record, &pos, &type, &field) == WH_OK) {
+    while (wh_holes_field(ctx->record, &pos, &type, &field, &holes) == WH_OK) {
 
-        if (type != WH_FIELD_HEADER
-            || ngx_http_webhook_finish_split(&field, &name, &value) != NGX_OK)
-        {
+        if (type != WH_FIELD_HEADER) {
             continue;
+        }
+
+        /* no more than the value has holes: the name was looked at */
+
+        rc = ngx_http_webhook_finish_split(&field, &name, &value);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_webhook_holes_text(ctx->buf.ctx, &value, holes, v,
+                                             &ctx->reason);
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
         }
 
         /* what is configured without variables is the newest */
 
-        if (ngx_http_webhook_finish_is_configured(ctx->ep, &name)) {
+        if (rc != NGX_OK
+            || ngx_http_webhook_finish_is_configured(ctx->ep, &name))
+        {
             continue;
         }
 
@@ -479,6 +614,8 @@ ngx_http_webhook_finish_recorded(ngx_http_webhook_finish_ctx_t *ctx)
             ctx->reason = "a header is not valid";
         }
     }
+
+    return NGX_OK;
 }
 
 

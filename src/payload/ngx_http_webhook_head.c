@@ -184,36 +184,14 @@ ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
 }
 
 
-ngx_int_t
-ngx_http_webhook_head_query(ngx_http_webhook_endpoint_t *ep, size_t len,
-    char *join)
+ngx_uint_t
+ngx_http_webhook_head_fits(ngx_http_webhook_endpoint_t *ep, size_t len)
 {
-    u_char  last;
+    /* what joins them takes an octet */
 
-    *join = 0;
-
-    if (len == 0) {
-        return NGX_OK;
-    }
-
-    last = ep->target.data[ep->target.len - 1];
-
-    if (ngx_strlchr(ep->target.data, ep->target.data + ep->target.len, '?')
-        == NULL)
-    {
-        *join = '?';
-
-    } else if (last != '?' && last != '&') {
-        *join = '&';
-    }
-
-    if (ep->target.len + 1 > NGX_HTTP_WEBHOOK_MAX_TARGET
-        || len > NGX_HTTP_WEBHOOK_MAX_TARGET - ep->target.len - 1)
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return len == 0
+           || (ep->target.len < NGX_HTTP_WEBHOOK_MAX_TARGET
+               && len < NGX_HTTP_WEBHOOK_MAX_TARGET - ep->target.len);
 }
 
 

@@ -45,8 +45,8 @@ extern wh_str_t  ngx_http_webhook_own_headers[];
 
 
 /*
- * Made for the first request, and kept as long as the endpoint: there are
- * secrets in it.  NULL: no memory.
+ * Made when it is asked for, after the last line of the endpoint, and kept as
+ * long as that: there are secrets in it.  NULL: no memory.
  */
 ngx_http_webhook_head_t *ngx_http_webhook_head(
     ngx_http_webhook_endpoint_t *ep);
@@ -55,12 +55,9 @@ ngx_http_webhook_head_t *ngx_http_webhook_head(
 #define ngx_http_webhook_head_is_get(ep)                                      \
     ((ep)->method.len == 3 && ngx_memcmp((ep)->method.data, "GET", 3) == 0)
 
-/*
- * What joins a query of "len" octets to the target of an endpoint: 0 is
- * nothing.  NGX_DECLINED: the target would be too long.
- */
-ngx_int_t ngx_http_webhook_head_query(ngx_http_webhook_endpoint_t *ep,
-    size_t len, char *join);
+/* true if a query of "len" octets may be added to the URL of an endpoint */
+ngx_uint_t ngx_http_webhook_head_fits(ngx_http_webhook_endpoint_t *ep,
+    size_t len);
 
 /* the bit of an own header; 0: it is none */
 ngx_uint_t ngx_http_webhook_head_own(wh_str_t *name);

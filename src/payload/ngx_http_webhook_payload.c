@@ -504,7 +504,8 @@ ngx_http_webhook_payload_set(ngx_conf_t *cf,
 
     if (ngx_http_webhook_text_compile(cf, text,
                                       NGX_HTTP_WEBHOOK_TEXT_EVENT
-                                      |NGX_HTTP_WEBHOOK_TEXT_ESCAPES,
+                                      |NGX_HTTP_WEBHOOK_TEXT_ESCAPES
+                                      |NGX_HTTP_WEBHOOK_TEXT_ATTEMPT,
                                       file, &payload->template)
         != NGX_OK)
     {

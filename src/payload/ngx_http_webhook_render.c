@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_payload_conf.h"
 #include "wh_delivery.h"
 #include "wh_escape.h"
@@ -21,6 +22,9 @@ static ngx_int_t ngx_http_webhook_render_check(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt);
 static ngx_int_t ngx_http_webhook_render_headers(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    wh_buf_t *out);
+static ngx_int_t ngx_http_webhook_render_text(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *text,
     wh_buf_t *out);
 static void ngx_http_webhook_render_hops(ngx_http_webhook_event_t *evt,
     wh_buf_t *out);
@@ -58,6 +62,12 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_memzero(&evt->holes, sizeof(wh_holes_t));
+
+    evt->holes.list.max = NGX_MAX_SIZE_T_VALUE;
+    evt->holes.list.grow = ngx_http_webhook_payload_grow;
+    evt->holes.list.ctx = r->pool;
+
     (void) wh_delivery_begin(out);
     (void) wh_delivery_put(out, WH_FIELD_EVENT, (char *) evt->type.data,
                            evt->type.len);
@@ -70,7 +80,9 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
         return rc;
     }
 
-    if (ngx_http_webhook_render_headers(r, ep, evt, out) != NGX_OK) {
+    if (ngx_http_webhook_render_headers(r, ep, evt, out) != NGX_OK
+        || ngx_http_webhook_keys_query(r, ep, evt, out) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -113,8 +125,7 @@ ngx_http_webhook_render_headers(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
     wh_buf_t *out)
 {
-    size_t                      pos;
-    ngx_str_t                   value;
+    size_t                      pos, start;
     ngx_uint_t                  i;
     ngx_http_webhook_header_t  *h;
 
@@ -126,31 +137,64 @@ ngx_http_webhook_render_headers(ngx_http_request_t *r,
             continue;
         }
 
-        if (ngx_http_webhook_text_value(r, evt, h[i].text, &value) != NGX_OK) {
+        (void) wh_delivery_open(out, WH_FIELD_HEADER, &pos);
+        (void) wh_buf_put(out, (char *) h[i].name.data, h[i].name.len);
+        (void) wh_buf_putc(out, ':');
+
+        wh_holes_begin(&evt->holes, out);
+
+        (void) wh_buf_put(out, (char *) h[i].prefix.data, h[i].prefix.len);
+
+        start = out->len;
+
+        if (ngx_http_webhook_render_text(r, evt, h[i].text, out) != NGX_OK) {
             return NGX_ERROR;
+        }
+
+        if (out->err) {
+            return NGX_OK;
         }
 
         /* as proxy_set_header does */
 
-        if (value.len == 0) {
+        if (out->len == start) {
+            out->len = pos;
             continue;
         }
 
-        if (!wh_header_value_ok((char *) value.data, value.len)) {
+        if (!wh_header_value_ok(out->data + start, out->len - start)) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "webhook endpoint \"%V\": value of header \"%V\" "
                           "has a control character, header is left out",
                           &ep->name, &h[i].name);
+            out->len = pos;
             continue;
         }
 
-        (void) wh_delivery_open(out, WH_FIELD_HEADER, &pos);
-        (void) wh_buf_put(out, (char *) h[i].name.data, h[i].name.len);
-        (void) wh_buf_putc(out, ':');
-        (void) wh_buf_put(out, (char *) h[i].prefix.data, h[i].prefix.len);
-        (void) wh_buf_put(out, (char *) value.data, value.len);
         (void) wh_delivery_close(out, pos);
+        (void) wh_holes_close(&evt->holes, out);
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_render_text(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_text_t *text,
+    wh_buf_t *out)
+{
+    ngx_str_t  value;
+
+    if (text->holes) {
+        return ngx_http_webhook_text_put(r, evt, text, out);
+    }
+
+    if (ngx_http_webhook_text_value(r, evt, text, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) wh_buf_put(out, (char *) value.data, value.len);
 
     return NGX_OK;
 }
@@ -212,6 +256,11 @@ ngx_http_webhook_render_type(ngx_http_request_t *r,
 
         if (payload->kind == NGX_HTTP_WEBHOOK_FORM) {
             (void) wh_delivery_put(out, WH_FIELD_FORM, NULL, 0);
+
+        } else if (payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED
+                   || payload->kind == NGX_HTTP_WEBHOOK_FLAT)
+        {
+            (void) wh_delivery_put(out, WH_FIELD_OBJECT, NULL, 0);
         }
 
         if (payload->kind == NGX_HTTP_WEBHOOK_RAW
@@ -281,7 +330,6 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_event_t *evt, wh_buf_t *out)
 {
-    char        join;
     size_t      pos, start;
     ngx_int_t   rc;
     ngx_str_t  *octets;
@@ -291,6 +339,8 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
     (void) wh_delivery_open(out, WH_FIELD_BODY, &pos);
 
     start = out->len;
+
+    wh_holes_begin(&evt->holes, out);
 
     if (payload == NULL) {
         ngx_http_webhook_render_envelope(r, evt, out);
@@ -310,13 +360,21 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
 
     default: /* made of fields */
         rc = ngx_http_webhook_fields_put(r, ep, evt, &payload->fields, out);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_webhook_keys_body(r, ep, evt,
+                                      payload->kind == NGX_HTTP_WEBHOOK_FORM,
+                                      out, start);
+        }
+
         break;
     }
 
     if (rc == NGX_OK
         && payload->kind == NGX_HTTP_WEBHOOK_FORM
         && ngx_http_webhook_head_is_get(ep)
-        && ngx_http_webhook_head_query(ep, out->len - start, &join) != NGX_OK)
+        && !ngx_http_webhook_head_fits(ep, out->len - start
+                                           + ngx_http_webhook_keys_room(ep)))
     {
         return NGX_BUSY;
     }
@@ -324,6 +382,7 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
 done:
 
     (void) wh_delivery_close(out, pos);
+    (void) wh_holes_close(&evt->holes, out);
 
     return rc;
 }

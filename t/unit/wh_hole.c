@@ -149,7 +149,7 @@ records(void)
     is_mem(holes.data, holes.len,
            "\5\0\0\0\1\1\6\0\0\0\1\2\14\0\0\0\1\2", 18,
            "the layout is fixed");
-    is_int(WH_FIELD_HOLES, 11, "the number is, too");
+    is_int(WH_FIELD_HOLES, 12, "the number is, too");
     is_str(text.data, text.len, "{\"n\":10,\"r\":0}",
            "without holes it is a text of the first attempt");
 
@@ -186,7 +186,7 @@ fields(void)
     (void) wh_delivery_put(&b, WH_FIELD_HOLES, T("z"));
     (void) wh_delivery_put(&b, (wh_field_e) 200, T("new"));
     (void) wh_delivery_put(&b, WH_FIELD_BODY, T("1"));
-    (void) wh_buf_put(&b, T("\13\1\0"));
+    (void) wh_buf_put(&b, T("\14\1\0"));
 
     record.len = b.len;
     record.data = b.data;
