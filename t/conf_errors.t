@@ -901,7 +901,7 @@ map({ my $v = $_; ['endpoint', $v,
 ['http', "webhook_payload known structured { #!\nfield a b;\n}",
 	qr/duplicate payload "known"/],
 map({ my $v = $_; ['http', "webhook_payload p $v { #!\nfield a b;\n}",
-	qr/unknown kind ".*", it must be "structured", "flat", "form", "text" or "raw"/] }
+	qr/unknown kind ".*", it must be "structured", "flat", "form", "text", "raw" or "cloudevents"/] }
 	'some', 'RAW', 'STRUCTURED', '""'),
 ['http', 'webhook_payload p { } #!', qr/number of arguments/],
 ['server', 'webhook_payload p text { } #!', qr/not allowed here/],
@@ -916,7 +916,7 @@ map({ my $v = $_; ['http', "webhook_payload p $v { #!\nfield a b;\n}",
 ['text', 'some thing; #!',
 	qr/unknown directive "some" in a text payload, it must be "template", "file", "content_type" or "include"/],
 map({ my $v = $_; [$v, 'some thing; #!',
-	qr/unknown directive "some" in a $v payload, it must be "field", "separator", "content_type" or "include"/] }
+	qr/unknown directive "some" in a $v payload, it must be "field", "separator", "join", "content_type" or "include"/] }
 	'flat', 'form'),
 ['raw', 'some thing; #!',
 	qr/unknown directive "some" in a raw payload, it must be "body", "content_type" or "include"/],
@@ -949,6 +949,12 @@ map({ my $v = $_; ['structured', "content_type $v; #!",
 map({ my $v = $_; ['flat', "separator $v; #!",
 	qr/invalid separator "(?s:.*)", it must be 1 to 8 octets of UTF-8/] }
 	'""', '123456789', '"a\nb"', "\"\xff\""),
+map({ my $v = $_; ['form', "join $v; #!",
+	qr/invalid join "(?s:.*)", it must be 1 to 8 octets of UTF-8/] }
+	'""', '123456789', '"a\nb"', "\"\xff\""),
+['flat', "join .;\njoin .; #!", qr/"join" directive is duplicate/],
+['structured', 'join .; #!',
+	qr/unknown directive "join" in a structured payload/],
 ['form', 'separator; #!', qr/invalid number of arguments in "separator"/],
 ['form', "separator .;\nseparator .; #!",
 	qr/"separator" directive is duplicate/],
@@ -993,7 +999,7 @@ map({ my $v = $_; ['structured', "field $v b; #!",
 ['structured', 'field ' . 'a.' x 32 . 'a b; #!',
 	qr/field "a\..*" is deeper than 32 levels/],
 map({ my $v = $_; ['structured', "field a \$uri $v; #!",
-	qr/invalid parameter ".*" of field "a", it must be one type \("string", "number", .*"default=", .* or "omit_empty"/] }
+	qr/invalid parameter ".*" of field "a", it must be one type \("string", "number", .*"default=", "diff=", .* or "omit_empty"/] }
 	'some', 'string number', 'default=a default=b', 'omit_empty omit_empty',
 	'time:ns', 'json5', '""', 'translated'),
 map({ my ($v, $type) = @$_; ['structured', "field a $v; #!",
@@ -1004,6 +1010,98 @@ map({ my ($v, $type) = @$_; ['structured', "field a $v; #!",
 	['$uri number default=a', 'number'],
 	['$uri boolean default=', 'boolean'],
 	['$uri json default=[', 'json'], ['$uri time default=x', 'time']),
+
+# arrays; JSON, and what differs in it
+
+['structured', "field a[0] b;\nfield a[0] c; #!",
+	qr/duplicate field "a\[0\]", the first is in \S+:\d+/],
+['structured', "field a[0] b;\nfield a[2] c; #!",
+	qr/field "a\[2\]" has no element \[1\] before the element \[2\]/],
+['structured', 'field a[1].b c; #!',
+	qr/field "a\[1\]\.b" has no element \[0\] before the element \[1\]/],
+['structured', "field a[0] b;\nfield a.b c; #!",
+	qr/field "a\.b" conflicts with field "a\[0\]" in \S+:\d+: one is in an array where the other is in an object/],
+['structured', "field a.b c;\nfield a[0] b; #!",
+	qr/field "a\[0\]" conflicts with field "a\.b" in \S+:\d+: one is in an/],
+['structured', "field a b;\nfield [0] b; #!",
+	qr/field "\[0\]" conflicts with field "a" in \S+:\d+: one is in an/],
+['structured', "field a[0] b;\nfield a b; #!",
+	qr/field "a" conflicts with field "a\[0\]" in \S+:\d+: "a" cannot be both/],
+['structured', "field a[0] b;\nfield a[0].b b; #!",
+	qr/field "a\[0\]\.b" conflicts with field "a\[0\]" in/],
+map({ my $v = $_; ['structured', "field $v b; #!",
+	qr/invalid field name ".*", a part of it is empty/] }
+	'a.[0]', 'a[0].', 'a[0]..b', '[0].'),
+['structured', 'field a' . '[0]' x 32 . ' b; #!',
+	qr/field "a\[0\].*" is deeper than 32 levels/],
+map({ my ($kind, $type) = @$_; [$kind, "field a '[\"\${uri}\"]' $type; #!",
+	qr/value of field "a" of type "$type" must be one variable, or a text without variables; arrays and objects are made of fields, as "a\[0\]"/] }
+	['structured', 'json'], ['flat', 'json'], ['form', 'json_string']),
+['structured', 'field a $uri json "diff={$uri}"; #!',
+	qr/value of field "a" of type "json" must be one variable/],
+map({ my $v = $_; ['structured', "field a $v; #!",
+	qr/field "a" with "diff=" must be of the type "json", and both values must be variables/] }
+	'$uri diff=$uri', '$uri json_string diff=$uri', '"{}" json diff=$uri',
+	'$uri json "diff={}"'),
+['structured', 'field a $uri json diff=$uri diff=$uri; #!',
+	qr/invalid parameter "diff=\$uri" of field "a"/],
+['structured', 'field a $uri diff=; #!',
+	qr/invalid parameter "diff=" of field "a"/],
+['structured', 'field a $uri json diff=$none_such; #!',
+	qr/unknown variable "\$none_such", it must be/],
+['flat', 'field a "{" json_string; #!',
+	qr/"\{" in field "a" is not of type "json_string"/],
+
+# cloudevents
+
+['http', "webhook_payload p cloudevents { #!\n}",
+	qr/kind "cloudevents" must be followed by "structured" or "binary"/],
+['http', "webhook_payload p cloudevents both { #!\n}",
+	qr/kind "cloudevents" must be followed by "structured" or "binary"/],
+['http', "webhook_payload p flat binary { #!\n}",
+	qr/invalid parameter "binary" of a flat payload, it has none/],
+['http', "webhook_payload p cloudevents binary more { #!\n}",
+	qr/number of arguments/],
+['cloudevents structured', 'some thing; #!',
+	qr/unknown directive "some" in a cloudevents payload, it must be "source", "type", "subject", "dataschema", "datacontenttype", "extension", "field", "body" or "include"/],
+['cloudevents binary', 'content_type a/b; #!',
+	qr/unknown directive "content_type" in a cloudevents payload/],
+['structured', 'subject a; #!',
+	qr/unknown directive "subject" in a structured payload/],
+map({ my $v = $_; ['cloudevents binary', "$v; #!",
+	qr/invalid value ".*" of ".*", it is not of the type of that attribute/] }
+	'source ""', 'source "a b"', 'type ""', "subject \"a\x01\"",
+	'dataschema /a', 'extension a b integer', 'extension a 2147483648 integer',
+	'extension a yes boolean', 'extension a /b uri', 'extension a "" string',
+	'extension a 2020-01-01 timestamp', 'extension traceparent a'),
+map({ my $v = $_; ['cloudevents structured', "extension $v b; #!",
+	qr/invalid name ".*" of an extension, it must be 1 to 20 of "a" to "z" and "0" to "9", and none of the attributes of CloudEvents/] }
+	'""', 'A', 'a-b', 'a_b', 'a' x 21, 'id', 'data', 'subject',
+	'datacontenttype', 'time', 'specversion'),
+['cloudevents structured', 'extension a b number; #!',
+	qr/invalid type "number" of extension "a", it must be "string", "integer", "boolean", "binary", "uri", "uriref" or "timestamp"/],
+map({ my $v = $_; ['cloudevents structured', "extension $v; #!",
+	qr/"extension" must have a name and a value, and may have a type/] }
+	'a', 'a b string c'),
+['cloudevents structured', "subject a;\nsubject b; #!",
+	qr/duplicate attribute "subject"/],
+['cloudevents structured', "extension a b;\nextension a b; #!",
+	qr/duplicate attribute "a"/],
+['cloudevents structured', 'subject; #!',
+	qr/invalid number of arguments in "subject"/],
+['cloudevents structured', 'subject $none_such; #!',
+	qr/unknown variable "\$none_such", it must be/],
+map({ my $v = $_; ['cloudevents binary', "datacontenttype $v; #!",
+	qr/invalid datacontenttype "(?s:.*)", it must be like "application\/json"/] }
+	'""', 'json', '"a/b\r\nc"'),
+['cloudevents binary', "datacontenttype a/b;\ndatacontenttype a/b; #!",
+	qr/"datacontenttype" directive is duplicate/],
+['cloudevents binary', "field a b;\nbody request;\n} #!",
+	qr/payload "p" must have either a "body" or "field" directives/,
+	close => 0],
+['cloudevents binary', "datacontenttype text/plain;\n} #!",
+	qr/datacontenttype "text\/plain" of payload "p" must be one of JSON, as its data is, unless there is a "body"/,
+	close => 0],
 ['structured', 'field a $uri null; #!',
 	qr/field "a" of type "null" must have the value ""/],
 ['structured', 'field a $none_such; #!', qr/unknown variable "\$none_such", it must be/],
@@ -1112,6 +1210,13 @@ my @allowed = (
 ['server', 'location ^~ /api/ { webhook_api write=on; }'],
 ['http', 'webhook_memory 64k;'],
 ['flat', "field a b;\nfield a.b c;\nfield a\\.b d;\nseparator 12345678;"],
+['flat', "field a[0] b;\nfield a[2] c;\njoin ', ';"],
+['structured', "field a[0][0] b;\nfield a[0][1].c d;\nfield a[1] e;\nfield b[] c;\nfield b[x] c;\nfield b[0]c d;\nfield c\\[0] d;"],
+['structured', "field [0].a b;\nfield [1] '[1]' json_string;"],
+['structured', 'field a $uri json diff=$args omit_empty "default={}";'],
+['cloudevents structured', ''],
+['cloudevents binary', "body response;\ndatacontenttype text/plain;"],
+['cloudevents binary', "source urn:a;\ntype com.example.\$webhook_event;\nsubject \$uri;\ndataschema https://example.com/;\nextension a 1 integer;\nextension b true boolean;\nextension traceparent \$http_traceparent;\nfield a b;"],
 ['form', "field a b;\nseparator \xc3\xa4;\ncontent_type text/plain;"],
 ['flat', 'field ' . 'a.' x 100 . 'a b;'],
 ['raw', "content_type text/plain;\nbody response;"],
@@ -1179,6 +1284,21 @@ for my $d ('header X', 'basic ann', 'bearer', 'api_key header X',
 		"but it is warned about");
 }
 
+for (
+	['structured', 'field a b;', 1], ['text', 'template a;', 1],
+	['raw', 'body request;', 1], ['cloudevents structured', '', 1],
+	['cloudevents binary', '', 0], ['form', 'field a b;', 0],
+) {
+	my ($kind, $what, $warn) = @$_;
+	my $e = "webhook_endpoint g {\nurl https://127.0.0.1/;\nmethod GET;\n"
+		. "payload p;\n}\nwebhook_payload p $kind {\n$what\n}";
+	my ($code, $out) = test('http', $e);
+
+	is($code, 0, "$kind with GET is no error");
+	is(scalar $out =~ /\[warn\].*payload "p" of webhook_endpoint "g" in \S+:\d+ is not sent: with "method GET" there is no body/ ? 1 : 0,
+		$warn, $warn ? 'but it is warned about' : 'and no warning');
+}
+
 ok(!-e "$dir/store" && !-e "$dir/one", 'nginx -t makes no store');
 
 # no secret in a message
@@ -1212,7 +1332,7 @@ sub test {
 	} elsif ($where eq 'condition') {
 		$part{http} = "webhook_condition \$c {\n$what\n$close";
 
-	} elsif ($where =~ /^(?:structured|flat|form|text|raw)$/) {
+	} elsif ($where =~ /^(?:structured|flat|form|text|raw|cloudevents \w+)$/) {
 		$part{http} = "webhook_payload p $where {\n$what\n$close";
 
 	} else {

@@ -10,14 +10,16 @@
 typedef struct {
     size_t               len;        /* of its name */
     uint64_t             index;      /* of the next element */
+    size_t               joined;     /* where those of this array begin */
     unsigned char        array;
+    unsigned char        scalars;
     unsigned char        empty;
 } wh_flatten_frame_t;
 
 
 typedef struct {
     wh_buf_t            *name;
-    wh_str_t             separator;
+    wh_flatten_how_t     how;
     wh_flatten_pt        leaf;
     void                *ctx;
     size_t               depth;
@@ -29,13 +31,15 @@ static int wh_flatten_value(void *ctx, int kind, const char *p, size_t n);
 static int wh_flatten_open(void *ctx, int kind);
 static int wh_flatten_name(void *ctx, const char *p, size_t n);
 static int wh_flatten_close(void *ctx);
+static int wh_flatten_join(wh_flatten_t *f, int kind, const char *p, size_t n);
 static int wh_flatten_enter(wh_flatten_t *f);
 static void wh_flatten_base(wh_flatten_t *f);
 
 
 int
-wh_flatten(const char *p, size_t n, wh_buf_t *name, wh_str_t separator,
-    wh_flatten_pt leaf, void *ctx, const wh_alloc_t *mem)
+wh_flatten(const char *p, size_t n, wh_buf_t *name,
+    const wh_flatten_how_t *how, wh_flatten_pt leaf, void *ctx,
+    const wh_alloc_t *mem)
 {
     int                 rc;
     size_t              len;
@@ -50,7 +54,7 @@ wh_flatten(const char *p, size_t n, wh_buf_t *name, wh_str_t separator,
     v.ctx = &f;
 
     f.name = name;
-    f.separator = separator;
+    f.how = *how;
     f.leaf = leaf;
     f.ctx = ctx;
     f.depth = 0;
@@ -87,6 +91,10 @@ wh_flatten_value(void *ctx, int kind, const char *p, size_t n)
 
     f = ctx;
 
+    if (f->how.joined && f->depth && f->stack[f->depth - 1].array) {
+        return wh_flatten_join(f, kind, p, n);
+    }
+
     if (wh_flatten_enter(f) != WH_OK) {
         return f->name->err;
     }
@@ -113,7 +121,9 @@ wh_flatten_open(void *ctx, int kind)
 
     frame->len = f->name->len;
     frame->index = 0;
+    frame->joined = f->how.joined ? f->how.joined->len : 0;
     frame->array = (kind == WH_JSON_ARRAY);
+    frame->scalars = 0;
     frame->empty = 1;
 
     return WH_OK;
@@ -136,6 +146,8 @@ wh_flatten_name(void *ctx, const char *p, size_t n)
 static int
 wh_flatten_close(void *ctx)
 {
+    size_t               n;
+    wh_buf_t            *joined;
     wh_flatten_t        *f;
     wh_flatten_frame_t  *frame;
 
@@ -144,11 +156,48 @@ wh_flatten_close(void *ctx)
 
     f->name->len = frame->len;
 
+    if (frame->scalars) {
+        joined = f->how.joined;
+        n = joined->len - frame->joined;
+        joined->len = frame->joined;
+
+        return f->leaf(f->ctx, f->name, WH_JSON_STRING,
+                       n ? joined->data + frame->joined : "", n);
+    }
+
     if (!frame->empty) {
         return WH_OK;
     }
 
     return f->leaf(f->ctx, f->name, WH_JSON_NULL, "null", 4);
+}
+
+
+/* an element of an array that is no object or array */
+
+static int
+wh_flatten_join(wh_flatten_t *f, int kind, const char *p, size_t n)
+{
+    wh_buf_t            *joined;
+    wh_flatten_frame_t  *frame;
+
+    joined = f->how.joined;
+    frame = &f->stack[f->depth - 1];
+
+    frame->index++;
+    frame->empty = 0;
+
+    if (frame->scalars) {
+        (void) wh_buf_put(joined, f->how.join.data, f->how.join.len);
+    }
+
+    frame->scalars = 1;
+
+    if (kind == WH_JSON_NULL) {
+        return joined->err;
+    }
+
+    return wh_buf_put(joined, p, n);
 }
 
 
@@ -187,5 +236,6 @@ wh_flatten_base(wh_flatten_t *f)
     frame->empty = 0;
     f->name->len = frame->len;
 
-    (void) wh_buf_put(f->name, f->separator.data, f->separator.len);
+    (void) wh_buf_put(f->name, f->how.separator.data,
+                      f->how.separator.len);
 }

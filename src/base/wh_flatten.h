@@ -21,11 +21,20 @@
 typedef int (*wh_flatten_pt)(void *ctx, const wh_buf_t *name, int kind,
     const char *p, size_t n);
 
+typedef struct {
+    wh_str_t       separator;
+    wh_str_t       join;
+    wh_buf_t      *joined;       /* empty; NULL: all elements are numbered */
+} wh_flatten_how_t;
+
+
 /*
  * Gives all values of a JSON text to "leaf", in their order.  The name of each
  * is what is in "name" already, and for each object and array it is in, the
- * separator, and its name or its index from 0.  An empty object or array is
- * one null.  Names may be repeated, if they are so in the text, or if the
+ * separator, and its name or its index from 0.  With "joined", for the use of
+ * this, elements of an array that are no objects or arrays are one string, with
+ * "join" in between, at the end of the array; null is empty in it, the others
+ * are numbered still.  An empty object or array is one null.  Names may be repeated, if they are so in the text, or if the
  * separator is a part of them.
  *
  * WH_OK; WH_ERROR if the text is not JSON; WH_LIMIT if it is deeper than
@@ -33,8 +42,9 @@ typedef int (*wh_flatten_pt)(void *ctx, const wh_buf_t *name, int kind,
  * returned.  "leaf" may have been called before any of them.  "name" has in
  * the end what it had at first.
  */
-int wh_flatten(const char *p, size_t n, wh_buf_t *name, wh_str_t separator,
-    wh_flatten_pt leaf, void *ctx, const wh_alloc_t *mem);
+int wh_flatten(const char *p, size_t n, wh_buf_t *name,
+    const wh_flatten_how_t *how, wh_flatten_pt leaf, void *ctx,
+    const wh_alloc_t *mem);
 
 
 #endif /* _WH_FLATTEN_H_INCLUDED_ */

@@ -144,6 +144,8 @@ static ngx_http_webhook_header_t *ngx_http_webhook_endpoint_add(
     ngx_uint_t key);
 static ngx_http_webhook_header_t *ngx_http_webhook_endpoint_authorization(
     ngx_conf_t *cf, ngx_http_webhook_endpoint_conf_t *ec, char *prefix);
+static void ngx_http_webhook_endpoint_unsent(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_upstream(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
@@ -1448,6 +1450,8 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
             }
         }
 
+        ngx_http_webhook_endpoint_unsent(cf, ec);
+
         if (ngx_http_webhook_language_use(cf, ep, ep->payload, 1)
             != NGX_CONF_OK)
         {
@@ -1478,6 +1482,29 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_webhook_endpoint_unsent(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = &ec->endpoint;
+
+    if (ep->payload == NULL
+        || ngx_http_webhook_payload_in_head(ep->payload)
+        || ep->method.len != 3 || ngx_memcmp(ep->method.data, "GET", 3) != 0)
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "payload \"%V\" of webhook_endpoint \"%V\" in %V:%ui is not "
+                  "sent: with \"method GET\" there is no body, it must be of "
+                  "the kind \"form\", or \"cloudevents binary\"",
+                  &ec->payload, &ep->name, &ep->file, ec->payload_line);
 }
 
 

@@ -11,14 +11,19 @@
 
 static char *ngx_http_webhook_field_set(ngx_conf_t *cf,
     ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field);
+static ngx_int_t ngx_http_webhook_field_json(ngx_conf_t *cf,
+    ngx_http_webhook_field_t *field);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_list(ngx_conf_t *cf,
     ngx_http_webhook_field_t **list, ngx_str_t *name);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_place(ngx_conf_t *cf,
-    ngx_http_webhook_field_t **fields, ngx_str_t *name);
+    ngx_http_webhook_fields_t *fields, ngx_str_t *name);
+static ngx_int_t ngx_http_webhook_field_element(ngx_str_t *name, u_char **p);
 static u_char *ngx_http_webhook_field_label(ngx_conf_t *cf, ngx_str_t *name,
-    u_char *p, u_char *dst, ngx_str_t *label);
+    u_char *p, u_char *dst, ngx_str_t *label, ngx_uint_t elements);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_find(
     ngx_http_webhook_field_t *fields, ngx_str_t *label);
+static ngx_http_webhook_field_t *ngx_http_webhook_field_nth(
+    ngx_http_webhook_field_t *fields, ngx_int_t n);
 static ngx_http_webhook_field_t *ngx_http_webhook_field_create(ngx_conf_t *cf,
     ngx_http_webhook_field_t **fields, ngx_str_t *name, ngx_str_t *label);
 static ngx_int_t ngx_http_webhook_field_join(ngx_conf_t *cf,
@@ -47,7 +52,7 @@ ngx_http_webhook_fields_add(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields)
     }
 
     if (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_TREE) {
-        field = ngx_http_webhook_field_place(cf, &fields->list, &value[1]);
+        field = ngx_http_webhook_field_place(cf, fields, &value[1]);
 
     } else {
         field = ngx_http_webhook_field_list(cf, &fields->list, &value[1]);
@@ -142,6 +147,22 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
             continue;
         }
 
+        if (field->diff == NULL
+            && value[i].len > sizeof("diff=") - 1
+            && ngx_memcmp(value[i].data, "diff=", sizeof("diff=") - 1) == 0)
+        {
+            text.len = value[i].len - (sizeof("diff=") - 1);
+            text.data = value[i].data + sizeof("diff=") - 1;
+
+            field->diff = ngx_http_webhook_text_create(cf, &text,
+                                                  NGX_HTTP_WEBHOOK_TEXT_EVENT);
+            if (field->diff == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
         if (!field->omit_empty
             && value[i].len == sizeof("omit_empty") - 1
             && ngx_memcmp(value[i].data, "omit_empty", value[i].len) == 0)
@@ -163,10 +184,10 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of field \"%V\", it must "
                            "be one type (\"string\", \"number\", \"boolean\", "
-                           "\"json\", \"null\", \"time\", \"time:iso\", "
-                           "\"time:unix\", \"time:ms\", \"time:us\", "
-                           "\"number_text\", \"date_text\" or "
-                           "\"datetime_text\"), \"default=\", "
+                           "\"json\", \"json_string\", \"null\", \"time\", "
+                           "\"time:iso\", \"time:unix\", \"time:ms\", "
+                           "\"time:us\", \"number_text\", \"date_text\" or "
+                           "\"datetime_text\"), \"default=\", \"diff=\", "
                            "\"translate\", \"translate=\", \"map\", "
                            "\"style=\", \"zone=\" or \"omit_empty\"",
                            &value[i], &value[1]);
@@ -186,7 +207,9 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_local_end(cf, fields, field) != NGX_CONF_OK) {
+    if (ngx_http_webhook_field_json(cf, field) != NGX_OK
+        || ngx_http_webhook_local_end(cf, fields, field) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -239,6 +262,41 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
 }
 
 
+/* a value among JSON could end a string, and say more than one value */
+
+static ngx_int_t
+ngx_http_webhook_field_json(ngx_conf_t *cf, ngx_http_webhook_field_t *field)
+{
+    if (field->diff
+        && (field->type != NGX_HTTP_WEBHOOK_TYPE_JSON
+            || ngx_http_webhook_text_constant(&field->value)
+            || ngx_http_webhook_text_constant(field->diff)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "field \"%V\" with \"diff=\" must be of the type "
+                           "\"json\", and both values must be variables",
+                           &field->name);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_webhook_type_is_json(field->type)
+        || (field->value.nparts <= 1
+            && (field->diff == NULL || field->diff->nparts == 1)))
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "value of field \"%V\" of type \"%V\" must be one "
+                       "variable, or a text without variables; arrays and "
+                       "objects are made of fields, as \"%V[0]\"",
+                       &field->name,
+                       ngx_http_webhook_type_name(field->type), &field->name);
+
+    return NGX_ERROR;
+}
+
+
 static ngx_http_webhook_field_t *
 ngx_http_webhook_field_list(ngx_conf_t *cf, ngx_http_webhook_field_t **list,
     ngx_str_t *name)
@@ -254,7 +312,7 @@ ngx_http_webhook_field_list(ngx_conf_t *cf, ngx_http_webhook_field_t **list,
     p = name->data;
 
     do {
-        p = ngx_http_webhook_field_label(cf, name, p, dst, &label);
+        p = ngx_http_webhook_field_label(cf, name, p, dst, &label, 0);
         if (p == NULL) {
             return NULL;
         }
@@ -266,15 +324,19 @@ ngx_http_webhook_field_list(ngx_conf_t *cf, ngx_http_webhook_field_t **list,
 
 
 static ngx_http_webhook_field_t *
-ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
-    ngx_str_t *name)
+ngx_http_webhook_field_place(ngx_conf_t *cf,
+    ngx_http_webhook_fields_t *fields, ngx_str_t *name)
 {
     u_char                    *p, *dst;
+    ngx_int_t                  element;
     ngx_str_t                  label;
-    ngx_uint_t                 depth, leaf;
-    ngx_http_webhook_field_t  *field;
+    ngx_uint_t                 dot, leaf, depth, *array;
+    ngx_http_webhook_field_t  *field, **list;
 
+    dot = 0;
     p = name->data;
+    list = &fields->list;
+    array = &fields->array;
 
     dst = ngx_pnalloc(cf->pool, name->len + 1);
     if (dst == NULL) {
@@ -283,12 +345,20 @@ ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
 
     for (depth = 1; /* void */ ; depth++) {
 
-        p = ngx_http_webhook_field_label(cf, name, p, dst, &label);
-        if (p == NULL) {
-            return NULL;
-        }
+        label.data = p;
+        element = dot ? NGX_ERROR : ngx_http_webhook_field_element(name, &p);
 
-        dst += label.len;
+        if (element == NGX_ERROR) {
+            p = ngx_http_webhook_field_label(cf, name, p, dst, &label, 1);
+            if (p == NULL) {
+                return NULL;
+            }
+
+            dst += label.len;
+
+        } else {
+            label.len = p - label.data;
+        }
 
         if (depth > NGX_HTTP_WEBHOOK_MAX_DEPTH) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -299,10 +369,35 @@ ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
 
         leaf = (p == name->data + name->len);
 
-        field = ngx_http_webhook_field_find(*fields, &label);
+        if (*list == NULL) {
+            *array = (element != NGX_ERROR);
+
+        } else if (*array != (ngx_uint_t) (element != NGX_ERROR)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "field \"%V\" conflicts with field \"%V\" in "
+                               "%s:%ui: one is in an array where the other "
+                               "is in an object",
+                               name, &(*list)->name, (*list)->file,
+                               (*list)->line);
+            return NULL;
+        }
+
+        field = *array ? ngx_http_webhook_field_nth(*list, element)
+                       : ngx_http_webhook_field_find(*list, &label);
 
         if (field == NULL) {
-            field = ngx_http_webhook_field_create(cf, fields, name, &label);
+
+            if (element > 0
+                && ngx_http_webhook_field_nth(*list, element - 1) == NULL)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "field \"%V\" has no element [%i] before "
+                                   "the element [%i]",
+                                   name, element - 1, element);
+                return NULL;
+            }
+
+            field = ngx_http_webhook_field_create(cf, list, name, &label);
 
             if (field == NULL
                 || ngx_http_webhook_field_key(cf, field, 0) != NGX_OK)
@@ -330,29 +425,81 @@ ngx_http_webhook_field_place(ngx_conf_t *cf, ngx_http_webhook_field_t **fields,
             return field;
         }
 
-        fields = &field->child;
-        p++;
+        list = &field->child;
+        array = &field->array;
+
+        dot = (*p == '.');
+        p += dot;
     }
 }
 
 
 /*
+ * The number of an element "[N]" at *p, which goes behind it then; NGX_ERROR:
+ * there is none, brackets elsewhere are as other characters.
+ */
+
+static ngx_int_t
+ngx_http_webhook_field_element(ngx_str_t *name, u_char **p)
+{
+    u_char     *start, *end, *last;
+    ngx_int_t   n;
+
+    last = name->data + name->len;
+    start = *p;
+
+    if (start == last || *start != '[') {
+        return NGX_ERROR;
+    }
+
+    start++;
+
+    for (end = start; end < last && *end >= '0' && *end <= '9'; end++) {
+        /* void */
+    }
+
+    if (end == last || *end != ']'
+        || (end + 1 < last && end[1] != '.' && end[1] != '['))
+    {
+        return NGX_ERROR;
+    }
+
+    n = ngx_atoi(start, end - start);
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    *p = end + 1;
+
+    return n;
+}
+
+
+/*
  * Decodes the label at "p" into "dst"; gives the place of the dot after it, or
- * the end of the name.  NULL: it is empty (logged).
+ * with "elements" of the bracket, or the end of the name.  NULL: it is empty
+ * (logged).
  */
 
 static u_char *
 ngx_http_webhook_field_label(ngx_conf_t *cf, ngx_str_t *name, u_char *p,
-    u_char *dst, ngx_str_t *label)
+    u_char *dst, ngx_str_t *label, ngx_uint_t elements)
 {
-    u_char  *last;
+    u_char  *q, *last;
 
     last = name->data + name->len;
     label->data = dst;
 
     while (p < last && *p != '.') {
+        q = p;
 
-        if (*p == '\\' && last - p >= 2 && (p[1] == '.' || p[1] == '\\')) {
+        if (elements && ngx_http_webhook_field_element(name, &q) != NGX_ERROR) {
+            break;
+        }
+
+        if (*p == '\\' && last - p >= 2
+            && (p[1] == '.' || p[1] == '\\' || p[1] == '['))
+        {
             p++;
         }
 
@@ -387,6 +534,18 @@ ngx_http_webhook_field_find(ngx_http_webhook_field_t *fields, ngx_str_t *label)
     }
 
     return NULL;
+}
+
+
+static ngx_http_webhook_field_t *
+ngx_http_webhook_field_nth(ngx_http_webhook_field_t *fields, ngx_int_t n)
+{
+    while (fields && n) {
+        fields = fields->next;
+        n--;
+    }
+
+    return fields;
 }
 
 
@@ -436,7 +595,7 @@ ngx_http_webhook_field_join(ngx_conf_t *cf, ngx_http_webhook_field_t *field,
 
     field->label.data = dst;
 
-    p = ngx_http_webhook_field_label(cf, name, name->data, dst, &label);
+    p = ngx_http_webhook_field_label(cf, name, name->data, dst, &label, 0);
 
     while (p) {
         dst += label.len;
@@ -448,7 +607,7 @@ ngx_http_webhook_field_join(ngx_conf_t *cf, ngx_http_webhook_field_t *field,
 
         dst = ngx_cpymem(dst, separator->data, separator->len);
 
-        p = ngx_http_webhook_field_label(cf, name, p + 1, dst, &label);
+        p = ngx_http_webhook_field_label(cf, name, p + 1, dst, &label, 0);
     }
 
     return NGX_ERROR;

@@ -28,11 +28,12 @@ typedef struct ngx_http_webhook_field_s  ngx_http_webhook_field_t;
 typedef struct ngx_http_webhook_local_s  ngx_http_webhook_local_t;
 
 
-/* an object if it has a child, else a value */
+/* an object or an array if it has a child, else a value */
 
 struct ngx_http_webhook_field_s {
     ngx_http_webhook_field_t     *next;
     ngx_http_webhook_field_t     *child;
+    ngx_uint_t                    array;     /* children are elements */
 
     ngx_str_t                     label;     /* of this level, decoded */
     ngx_str_t                     key;       /* the label encoded, ":" or "=" */
@@ -43,6 +44,7 @@ struct ngx_http_webhook_field_s {
 
     ngx_http_webhook_type_e       type;
     ngx_http_webhook_text_t       value;
+    ngx_http_webhook_text_t      *diff;      /* NULL: none */
     ngx_http_webhook_typed_t      fixed;     /* of a constant; in a tree JSON */
     ngx_http_webhook_typed_t      fallback;  /* likewise */
     ngx_http_webhook_local_t     *local;     /* NULL: of no language */
@@ -59,12 +61,14 @@ typedef struct {
     ngx_http_webhook_shape_e      shape;
     ngx_http_webhook_field_t     *list;
     ngx_http_webhook_local_t     *locals;    /* of fields in a language */
+    ngx_uint_t                    array;     /* the list is one */
     ngx_str_t                     separator; /* data NULL: the default one */
+    ngx_str_t                     join;      /* data NULL: none */
     unsigned                      json:1;    /* names may come from data */
 } ngx_http_webhook_fields_t;
 
 
-/* "field NAME VALUE [type] [default=...] [omit_empty];" */
+/* "field NAME VALUE [type] [default=...] [diff=...] [omit_empty];" */
 char *ngx_http_webhook_fields_add(ngx_conf_t *cf,
     ngx_http_webhook_fields_t *fields);
 
@@ -79,6 +83,20 @@ char *ngx_http_webhook_fields_end(ngx_conf_t *cf,
 ngx_int_t ngx_http_webhook_fields_put(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
     ngx_http_webhook_fields_t *fields, wh_buf_t *out);
+
+/*
+ * Takes from the JSON object that a text is what is the same in the one of
+ * "diff=".  NGX_OK; NGX_DECLINED: it is no object, or there is no other, or
+ * one of them is longer than NGX_HTTP_WEBHOOK_MAX_TEXT; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_webhook_field_diff(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, ngx_http_webhook_field_t *field,
+    ngx_str_t *text);
+
+/* a value that is not of its type: counted for the endpoint, and logged */
+void ngx_http_webhook_field_mistyped(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    ngx_str_t *name);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_FIELDS_H_INCLUDED_ */

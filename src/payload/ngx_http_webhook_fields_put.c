@@ -22,15 +22,17 @@ typedef struct {
 
     /* of one level only */
 
-    wh_str_t                       separator;
+    wh_flatten_how_t               how;
     wh_buf_t                       name;
+    wh_buf_t                       joined;
     size_t                         declared; /* octets of "name" that are so */
     wh_pairs_t                     pairs;
 } ngx_http_webhook_fields_ctx_t;
 
 
 static ngx_int_t ngx_http_webhook_fields_tree(
-    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
+    ngx_uint_t array);
 static ngx_int_t ngx_http_webhook_fields_flat(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_fields_t *fields);
 static ngx_int_t ngx_http_webhook_field_flatten(
@@ -43,8 +45,9 @@ static ngx_int_t ngx_http_webhook_field_value(
     ngx_http_webhook_typed_t *buf, ngx_http_webhook_typed_t **v);
 static ngx_int_t ngx_http_webhook_field_holes(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
-static void ngx_http_webhook_field_mistyped(
-    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field);
+static ngx_int_t ngx_http_webhook_field_typed(
+    ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
+    ngx_str_t *text, ngx_http_webhook_typed_t *v);
 
 
 ngx_int_t
@@ -62,7 +65,7 @@ ngx_http_webhook_fields_put(ngx_http_request_t *r,
     ctx.out = out;
 
     if (fields->shape == NGX_HTTP_WEBHOOK_SHAPE_TREE) {
-        return ngx_http_webhook_fields_tree(&ctx, fields->list);
+        return ngx_http_webhook_fields_tree(&ctx, fields->list, fields->array);
     }
 
     return ngx_http_webhook_fields_flat(&ctx, fields);
@@ -73,7 +76,7 @@ ngx_http_webhook_fields_put(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_webhook_fields_tree(ngx_http_webhook_fields_ctx_t *ctx,
-    ngx_http_webhook_field_t *field)
+    ngx_http_webhook_field_t *field, ngx_uint_t array)
 {
     size_t                     start;
     wh_buf_t                  *out;
@@ -84,7 +87,7 @@ ngx_http_webhook_fields_tree(ngx_http_webhook_fields_ctx_t *ctx,
     n = 0;
     out = ctx->out;
 
-    (void) wh_buf_putc(out, '{');
+    (void) wh_buf_putc(out, array ? '[' : '{');
 
     for ( /* void */ ; field && out->err == WH_OK; field = field->next) {
 
@@ -94,10 +97,12 @@ ngx_http_webhook_fields_tree(ngx_http_webhook_fields_ctx_t *ctx,
             (void) wh_buf_putc(out, ',');
         }
 
-        (void) wh_buf_put(out, (char *) field->key.data, field->key.len);
+        if (!array) {
+            (void) wh_buf_put(out, (char *) field->key.data, field->key.len);
+        }
 
         if (field->child) {
-            rc = ngx_http_webhook_fields_tree(ctx, field->child);
+            rc = ngx_http_webhook_fields_tree(ctx, field->child, field->array);
 
         } else if (field->value.holes) {
             rc = ngx_http_webhook_field_holes(ctx, field);
@@ -123,7 +128,7 @@ ngx_http_webhook_fields_tree(ngx_http_webhook_fields_ctx_t *ctx,
         n++;
     }
 
-    (void) wh_buf_putc(out, '}');
+    (void) wh_buf_putc(out, array ? ']' : '}');
 
     return NGX_OK;
 }
@@ -146,8 +151,15 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
     index.ctx = ctx->request->pool;
 
     ctx->name = index;
-    ctx->separator.len = fields->separator.len;
-    ctx->separator.data = (char *) fields->separator.data;
+    ctx->how.separator.len = fields->separator.len;
+    ctx->how.separator.data = (char *) fields->separator.data;
+
+    if (fields->join.data) {
+        ctx->joined = index;
+        ctx->how.join.len = fields->join.len;
+        ctx->how.join.data = (char *) fields->join.data;
+        ctx->how.joined = &ctx->joined;
+    }
 
     (void) wh_pairs_begin(&ctx->pairs, ctx->out, fields->json ? &index : NULL,
                           fields->shape == NGX_HTTP_WEBHOOK_SHAPE_FORM);
@@ -227,7 +239,7 @@ static ngx_int_t
 ngx_http_webhook_field_flatten(ngx_http_webhook_fields_ctx_t *ctx,
     ngx_http_webhook_field_t *field, ngx_str_t *text)
 {
-    int              rc;
+    int         rc;
     wh_alloc_t  mem;
 
     ctx->name.len = 0;
@@ -242,7 +254,7 @@ ngx_http_webhook_field_flatten(ngx_http_webhook_fields_ctx_t *ctx,
     ngx_http_webhook_type_memory(&mem, ctx->request->connection->log);
 
     rc = wh_flatten((char *) text->data, text->len, &ctx->name,
-                    ctx->separator, ngx_http_webhook_field_leaf, ctx, &mem);
+                    &ctx->how, ngx_http_webhook_field_leaf, ctx, &mem);
 
     /* the caller of all looks at the buffer's own error */
 
@@ -313,7 +325,8 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
 
     if (rc == NGX_BUSY
         || (rc == NGX_OK
-            && field->type == NGX_HTTP_WEBHOOK_TYPE_JSON
+            && ngx_http_webhook_type_is_json(field->type)
+            && field->diff == NULL
             && text.len > out->max - out->len))
     {
         out->err = WH_LIMIT;
@@ -325,24 +338,15 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
     }
 
     if (rc == NGX_OK) {
+        rc = ngx_http_webhook_field_typed(ctx, field, &text, buf);
 
-        if (text.len == 0 && field->omit_empty) {
+        if (rc == NGX_OK && text.len == 0 && field->omit_empty) {
             return NGX_DECLINED;
         }
 
-        if (field->local) {
-            rc = ngx_http_webhook_local_value(ctx->request, ctx->endpoint,
-                                              field, &text,
-                                              out->max - out->len, buf);
-
-            if (rc == NGX_BUSY) {
-                out->err = WH_LIMIT;
-                return NGX_DECLINED;
-            }
-
-        } else {
-            rc = ngx_http_webhook_type_value(field->type, &text, buf,
-                                             ctx->request->connection->log);
+        if (rc == NGX_BUSY) {
+            out->err = WH_LIMIT;
+            return NGX_DECLINED;
         }
 
         if (rc == NGX_OK || rc == NGX_ERROR) {
@@ -350,7 +354,8 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
         }
 
         if (rc == NGX_DECLINED) {
-            ngx_http_webhook_field_mistyped(ctx, field);
+            ngx_http_webhook_field_mistyped(ctx->request, ctx->endpoint,
+                                            ctx->event, &field->name);
         }
     }
 
@@ -383,22 +388,58 @@ ngx_http_webhook_field_holes(ngx_http_webhook_fields_ctx_t *ctx,
 }
 
 
-static void
-ngx_http_webhook_field_mistyped(ngx_http_webhook_fields_ctx_t *ctx,
-    ngx_http_webhook_field_t *field)
+/* an empty text is for the caller to look at */
+
+static ngx_int_t
+ngx_http_webhook_field_typed(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_field_t *field, ngx_str_t *text,
+    ngx_http_webhook_typed_t *v)
+{
+    ngx_int_t  rc;
+
+    if (text->len == 0 && field->omit_empty) {
+        return NGX_OK;
+    }
+
+    if (field->diff) {
+        rc = ngx_http_webhook_field_diff(ctx->request, ctx->event, field,
+                                         text);
+
+        if (rc != NGX_OK || field->local == NULL || text->len == 0) {
+            v->kind = WH_JSON_TEXT;
+            v->text = *text;
+            return rc;
+        }
+    }
+
+    if (field->local) {
+        return ngx_http_webhook_local_value(ctx->request, ctx->endpoint,
+                                            field, text,
+                                            ctx->out->max - ctx->out->len, v);
+    }
+
+    return ngx_http_webhook_type_value(field->type, text, v,
+                                       ctx->request->connection->log);
+}
+
+
+void
+ngx_http_webhook_field_mistyped(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    ngx_str_t *name)
 {
     ngx_uint_t                    n;
     ngx_http_webhook_counters_t  *c;
 
     n = 0;
-    c = ctx->endpoint->counters;
+    c = ep->counters;
 
     if (c) {
         n = (ngx_uint_t) ngx_atomic_fetch_add(&c->mistyped, 1) + 1;
     }
 
-    ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "webhook event \"%V\": value of field \"%V\" is not "
                   "of its type, endpoint \"%V\" has had %ui such values",
-                  &ctx->event->type, &field->name, &ctx->endpoint->name, n);
+                  &evt->type, name, &ep->name, n);
 }

@@ -330,7 +330,8 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     if (ngx_http_webhook_head_is_get(ep)) {
         ctx->body.len = 0;
 
-    } else {
+    } else if (ctx->body.len || !ngx_http_webhook_head_is_delete(ep)) {
+
         if (ctx->type.len) {
             ngx_http_webhook_finish_own(ctx, NGX_HTTP_WEBHOOK_OWN_TYPE,
                                         ctx->type.data, ctx->type.len);

@@ -59,6 +59,10 @@ ngx_http_webhook_head_t *ngx_http_webhook_head(
 ngx_uint_t ngx_http_webhook_head_fits(ngx_http_webhook_endpoint_t *ep,
     size_t len);
 
+/* true if nobody expects a body, and there may be one */
+#define ngx_http_webhook_head_is_delete(ep)                                   \
+    ((ep)->method.len == 6 && ngx_memcmp((ep)->method.data, "DELETE", 6) == 0)
+
 /* the bit of an own header; 0: it is none */
 ngx_uint_t ngx_http_webhook_head_own(wh_str_t *name);
 

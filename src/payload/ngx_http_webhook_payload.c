@@ -26,7 +26,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_webhook_payload_kind(ngx_conf_t *cf,
-    ngx_http_webhook_payload_t *payload, ngx_str_t *name);
+    ngx_http_webhook_payload_t *payload, ngx_str_t *value);
 static char *ngx_http_webhook_payload_check(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_line(ngx_conf_t *cf,
@@ -37,6 +37,10 @@ static char *ngx_http_webhook_payload_field(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_separator(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
+static char *ngx_http_webhook_payload_join(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload);
+static ngx_int_t ngx_http_webhook_payload_short(ngx_conf_t *cf,
+    ngx_str_t *value);
 static char *ngx_http_webhook_payload_body(ngx_conf_t *cf,
     ngx_http_webhook_payload_t *payload);
 static char *ngx_http_webhook_payload_content_type(ngx_conf_t *cf,
@@ -57,6 +61,7 @@ static ngx_str_t  ngx_http_webhook_kinds[] = {
     ngx_string("form"),
     ngx_string("text"),
     ngx_string("raw"),
+    ngx_string("cloudevents"),
     ngx_null_string
 };
 
@@ -64,6 +69,9 @@ static ngx_str_t  ngx_http_webhook_kinds[] = {
 #define NGX_HTTP_WEBHOOK_IN_FLAT                                              \
     (ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_FLAT)                         \
      | ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_FORM))
+
+#define NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS                                       \
+    ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_CLOUDEVENTS)
 
 #define NGX_HTTP_WEBHOOK_IN_FIELDS                                            \
     (ngx_http_webhook_kind_bit(NGX_HTTP_WEBHOOK_STRUCTURED)                   \
@@ -82,11 +90,33 @@ static ngx_str_t  ngx_http_webhook_kinds[] = {
 
 static ngx_http_webhook_payload_cmd_t  ngx_http_webhook_payload_cmds[] = {
 
-    { ngx_string("field"), NGX_HTTP_WEBHOOK_IN_FIELDS, 1,
+    { ngx_string("source"), NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 0,
+      ngx_http_webhook_cloudevents_attribute },
+
+    { ngx_string("type"), NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 0,
+      ngx_http_webhook_cloudevents_attribute },
+
+    { ngx_string("subject"), NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 0,
+      ngx_http_webhook_cloudevents_attribute },
+
+    { ngx_string("dataschema"), NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 0,
+      ngx_http_webhook_cloudevents_attribute },
+
+    { ngx_string("datacontenttype"), NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 0,
+      ngx_http_webhook_cloudevents_type },
+
+    { ngx_string("extension"), NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 1,
+      ngx_http_webhook_cloudevents_extension },
+
+    { ngx_string("field"),
+      NGX_HTTP_WEBHOOK_IN_FIELDS|NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 1,
       ngx_http_webhook_payload_field },
 
     { ngx_string("separator"), NGX_HTTP_WEBHOOK_IN_FLAT, 0,
       ngx_http_webhook_payload_separator },
+
+    { ngx_string("join"), NGX_HTTP_WEBHOOK_IN_FLAT, 0,
+      ngx_http_webhook_payload_join },
 
     { ngx_string("template"), NGX_HTTP_WEBHOOK_IN_TEXT, 0,
       ngx_http_webhook_payload_template },
@@ -94,7 +124,8 @@ static ngx_http_webhook_payload_cmd_t  ngx_http_webhook_payload_cmds[] = {
     { ngx_string("file"), NGX_HTTP_WEBHOOK_IN_TEXT, 0,
       ngx_http_webhook_payload_file },
 
-    { ngx_string("body"), NGX_HTTP_WEBHOOK_IN_RAW, 0,
+    { ngx_string("body"),
+      NGX_HTTP_WEBHOOK_IN_RAW|NGX_HTTP_WEBHOOK_IN_CLOUDEVENTS, 0,
       ngx_http_webhook_payload_body },
 
     { ngx_string("content_type"), NGX_HTTP_WEBHOOK_IN_ALL, 0,
@@ -136,7 +167,7 @@ ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     payload->name = value[1];
 
-    if (ngx_http_webhook_payload_kind(cf, payload, &value[2]) != NGX_OK) {
+    if (ngx_http_webhook_payload_kind(cf, payload, value) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -192,11 +223,21 @@ ngx_http_webhook_payload_find(ngx_http_webhook_main_conf_t *wmcf,
 ngx_uint_t
 ngx_http_webhook_payload_bodies(ngx_http_webhook_payload_t *payload)
 {
-    if (payload == NULL || payload->kind != NGX_HTTP_WEBHOOK_RAW) {
+    if (payload == NULL || !payload->has_body) {
         return 0;
     }
 
     return (ngx_uint_t) 1 << payload->body;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_payload_in_head(ngx_http_webhook_payload_t *payload)
+{
+    return payload->kind == NGX_HTTP_WEBHOOK_FORM
+           || payload->binary
+           || (payload->kind == NGX_HTTP_WEBHOOK_TEXT
+               && payload->template.nparts == 0);
 }
 
 
@@ -222,15 +263,30 @@ ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
 
 static ngx_int_t
 ngx_http_webhook_payload_kind(ngx_conf_t *cf,
-    ngx_http_webhook_payload_t *payload, ngx_str_t *name)
+    ngx_http_webhook_payload_t *payload, ngx_str_t *value)
 {
-    ngx_uint_t  i;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = &value[2];
 
     for (i = 0; ngx_http_webhook_kinds[i].len; i++) {
         if (ngx_strcmp(name->data, ngx_http_webhook_kinds[i].data) == 0) {
             payload->kind = i;
             break;
         }
+    }
+
+    if (i == NGX_HTTP_WEBHOOK_CLOUDEVENTS) {
+        return ngx_http_webhook_cloudevents_mode(cf, payload,
+                                 cf->args->nelts == 4 ? &value[3] : NULL);
+    }
+
+    if (ngx_http_webhook_kinds[i].len && cf->args->nelts == 4) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of a %V payload, it has "
+                           "none", &value[3], name);
+        return NGX_ERROR;
     }
 
     switch (i) {
@@ -251,7 +307,8 @@ ngx_http_webhook_payload_kind(ngx_conf_t *cf,
     default:
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown kind \"%V\", it must be \"structured\", "
-                           "\"flat\", \"form\", \"text\" or \"raw\"", name);
+                           "\"flat\", \"form\", \"text\", \"raw\" or "
+                           "\"cloudevents\"", name);
         return NGX_ERROR;
     }
 }
@@ -282,6 +339,9 @@ ngx_http_webhook_payload_check(ngx_conf_t *cf,
         }
 
         break;
+
+    case NGX_HTTP_WEBHOOK_CLOUDEVENTS:
+        return ngx_http_webhook_cloudevents_check(cf, payload);
 
     default: /* made of fields */
         if (payload->fields.list == NULL) {
@@ -403,21 +463,54 @@ ngx_http_webhook_payload_separator(ngx_conf_t *cf,
         return "\"separator\" directive is duplicate";
     }
 
-    if (value[1].len == 0 || value[1].len > NGX_HTTP_WEBHOOK_MAX_SEPARATOR
-        || !wh_header_value_ok((char *) value[1].data, value[1].len)
-        || wh_utf8_valid((char *) value[1].data, value[1].len)
-           != value[1].len)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid separator \"%V\", it must be 1 to %d "
-                           "octets of UTF-8 without control characters",
-                           &value[1], NGX_HTTP_WEBHOOK_MAX_SEPARATOR);
+    if (ngx_http_webhook_payload_short(cf, value) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     payload->fields.separator = value[1];
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_payload_join(ngx_conf_t *cf,
+    ngx_http_webhook_payload_t *payload)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (payload->fields.join.data) {
+        return "\"join\" directive is duplicate";
+    }
+
+    if (ngx_http_webhook_payload_short(cf, value) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    payload->fields.join = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_payload_short(ngx_conf_t *cf, ngx_str_t *value)
+{
+    if (value[1].len && value[1].len <= NGX_HTTP_WEBHOOK_MAX_SEPARATOR
+        && wh_header_value_ok((char *) value[1].data, value[1].len)
+        && wh_utf8_valid((char *) value[1].data, value[1].len) == value[1].len)
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid %V \"%V\", it must be 1 to %d octets of UTF-8 "
+                       "without control characters",
+                       &value[0], &value[1], NGX_HTTP_WEBHOOK_MAX_SEPARATOR);
+
+    return NGX_ERROR;
 }
 
 

@@ -42,6 +42,10 @@ ngx_http_webhook_payload_t *ngx_http_webhook_payload_find(
 ngx_uint_t ngx_http_webhook_payload_bodies(
     ngx_http_webhook_payload_t *payload);
 
+/* true unless a request without a body has nothing of it, but should */
+ngx_uint_t ngx_http_webhook_payload_in_head(
+    ngx_http_webhook_payload_t *payload);
+
 /* "grow" of a wh_buf_t whose "ctx" is an ngx_pool_t */
 void *ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
     size_t size);

@@ -17,6 +17,9 @@
 
 #define NGX_HTTP_WEBHOOK_TRACE_LEN  55
 
+#define NGX_HTTP_WEBHOOK_CLOUDEVENT                                           \
+    "application/cloudevents+json; charset=UTF-8"
+
 
 static ngx_int_t ngx_http_webhook_render_check(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt);
@@ -41,7 +44,7 @@ static ngx_int_t ngx_http_webhook_render_body(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out);
 static void ngx_http_webhook_render_envelope(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out);
-static void ngx_http_webhook_render_data(ngx_http_request_t *r,
+static void ngx_http_webhook_render_values(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out);
 static ngx_uint_t ngx_http_webhook_render_named(ngx_http_webhook_event_t *evt,
     char *name);
@@ -82,6 +85,13 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
 
     if (ngx_http_webhook_render_headers(r, ep, evt, out) != NGX_OK
         || ngx_http_webhook_keys_query(r, ep, evt, out) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (payload && payload->binary
+        && ngx_http_webhook_cloudevents_headers(r, payload, ep, evt, out)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -263,11 +273,16 @@ ngx_http_webhook_render_type(ngx_http_request_t *r,
             (void) wh_delivery_put(out, WH_FIELD_OBJECT, NULL, 0);
         }
 
-        if (payload->kind == NGX_HTTP_WEBHOOK_RAW
+        if (payload->has_body
             && ngx_http_webhook_render_raw(r, payload, evt, &type, out)
                != NGX_OK)
         {
             return evt->large & 1 << payload->body ? NGX_DECLINED : NGX_ABORT;
+        }
+
+        if (payload->kind == NGX_HTTP_WEBHOOK_CLOUDEVENTS && !payload->binary)
+        {
+            ngx_str_set(&type, NGX_HTTP_WEBHOOK_CLOUDEVENT);
         }
     }
 
@@ -292,6 +307,12 @@ ngx_http_webhook_render_raw(ngx_http_request_t *r,
 
     if (raw == NULL) {
         return NGX_DECLINED;
+    }
+
+    /* within JSON nothing could tell how the octets are encoded */
+
+    if (payload->kind == NGX_HTTP_WEBHOOK_CLOUDEVENTS && !payload->binary) {
+        return raw->encoding.len ? NGX_DECLINED : NGX_OK;
     }
 
     bad = NULL;
@@ -358,6 +379,10 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
         (void) wh_buf_put(out, (char *) octets->data, octets->len);
         break;
 
+    case NGX_HTTP_WEBHOOK_CLOUDEVENTS:
+        rc = ngx_http_webhook_cloudevents_body(r, payload, ep, evt, out);
+        break;
+
     default: /* made of fields */
         rc = ngx_http_webhook_fields_put(r, ep, evt, &payload->fields, out);
 
@@ -406,19 +431,27 @@ ngx_http_webhook_render_envelope(ngx_http_request_t *r,
     (void) wh_buf_put(out, (char *) evt->id.data, evt->id.len);
     (void) wh_buf_put_literal(out, "\",\"data\":");
 
-    if (evt->data.len) {
-        (void) wh_buf_put(out, (char *) evt->data.data, evt->data.len);
-
-    } else {
-        ngx_http_webhook_render_data(r, evt, out);
-    }
+    ngx_http_webhook_render_data(r, evt, out);
 
     (void) wh_buf_putc(out, '}');
 }
 
 
-static void
+void
 ngx_http_webhook_render_data(ngx_http_request_t *r,
+    ngx_http_webhook_event_t *evt, wh_buf_t *out)
+{
+    if (evt->data.len) {
+        (void) wh_buf_put(out, (char *) evt->data.data, evt->data.len);
+        return;
+    }
+
+    ngx_http_webhook_render_values(r, evt, out);
+}
+
+
+static void
+ngx_http_webhook_render_values(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out)
 {
     size_t                        start;

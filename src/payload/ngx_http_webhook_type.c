@@ -29,6 +29,7 @@ static ngx_http_webhook_type_name_t  ngx_http_webhook_types[] = {
     { ngx_string("number"), NGX_HTTP_WEBHOOK_TYPE_NUMBER },
     { ngx_string("boolean"), NGX_HTTP_WEBHOOK_TYPE_BOOLEAN },
     { ngx_string("json"), NGX_HTTP_WEBHOOK_TYPE_JSON },
+    { ngx_string("json_string"), NGX_HTTP_WEBHOOK_TYPE_JSON_STRING },
     { ngx_string("null"), NGX_HTTP_WEBHOOK_TYPE_NULL },
     { ngx_string("number_text"), NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT },
     { ngx_string("date_text"), NGX_HTTP_WEBHOOK_TYPE_DATE_TEXT },
@@ -102,6 +103,10 @@ ngx_http_webhook_type_value(ngx_http_webhook_type_e type, ngx_str_t *text,
 
     case NGX_HTTP_WEBHOOK_TYPE_JSON:
         v->kind = WH_JSON_TEXT;
+        return ngx_http_webhook_type_json(text, log);
+
+    case NGX_HTTP_WEBHOOK_TYPE_JSON_STRING:
+        v->kind = WH_JSON_STRING;
         return ngx_http_webhook_type_json(text, log);
 
     case NGX_HTTP_WEBHOOK_TYPE_NULL:

@@ -19,6 +19,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_TYPE_NUMBER,
     NGX_HTTP_WEBHOOK_TYPE_BOOLEAN,
     NGX_HTTP_WEBHOOK_TYPE_JSON,
+    NGX_HTTP_WEBHOOK_TYPE_JSON_STRING,       /* JSON text as a string */
     NGX_HTTP_WEBHOOK_TYPE_NULL,
     NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT,
     NGX_HTTP_WEBHOOK_TYPE_DATE_TEXT,
@@ -42,6 +43,11 @@ typedef enum {
 #define ngx_http_webhook_type_is_text(type)                                   \
     ((type) == NGX_HTTP_WEBHOOK_TYPE_NUMBER_TEXT                              \
      || ngx_http_webhook_type_is_date(type))
+
+
+#define ngx_http_webhook_type_is_json(type)                                   \
+    ((type) == NGX_HTTP_WEBHOOK_TYPE_JSON                                     \
+     || (type) == NGX_HTTP_WEBHOOK_TYPE_JSON_STRING)
 
 
 /* "string" and so on; NGX_OK or NGX_DECLINED */

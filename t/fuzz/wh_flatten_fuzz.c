@@ -27,6 +27,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static int  join;
+
+
 static int flatten(const char *p, size_t n, const char *prefix, size_t sep,
     int form, wh_buf_t *out, size_t *dropped);
 static int leaf(void *ctx, const wh_buf_t *name, int kind, const char *p,
@@ -51,6 +54,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     sep = data[0] % 3;
+    join = data[0] / 3 % 2;
     size--;
 
     /* a block of its own, for the sanitizer */
@@ -101,12 +105,13 @@ static int
 flatten(const char *p, size_t n, const char *prefix, size_t len, int is_form,
     wh_buf_t *out, size_t *dropped)
 {
-    int              rc;
-    wh_str_t         sep;
-    wh_buf_t         name, index;
-    wh_pairs_t       w;
-    wh_alloc_t  mem;
+    int                rc;
+    wh_buf_t           name, index, joined;
+    wh_pairs_t         w;
+    wh_alloc_t         mem;
+    wh_flatten_how_t   how;
 
+    init(&joined, SIZE_MAX);
     init(&name, SIZE_MAX);
     init(&index, SIZE_MAX);
 
@@ -114,13 +119,16 @@ flatten(const char *p, size_t n, const char *prefix, size_t len, int is_form,
     mem.free = mem_free;
     mem.ctx = NULL;
 
-    sep.data = "_.";
-    sep.len = len;
+    how.separator.data = "_.";
+    how.separator.len = len;
+    how.join.data = ", ";
+    how.join.len = len;
+    how.joined = join ? &joined : NULL;
 
     (void) wh_buf_put(&name, prefix, strlen(prefix));
     (void) wh_pairs_begin(&w, out, &index, is_form);
 
-    rc = wh_flatten(p, n, &name, sep, leaf, &w, &mem);
+    rc = wh_flatten(p, n, &name, &how, leaf, &w, &mem);
 
     CHECK(name.len == strlen(prefix));
 
@@ -128,6 +136,7 @@ flatten(const char *p, size_t n, const char *prefix, size_t len, int is_form,
         rc = wh_pairs_end(&w, dropped);
     }
 
+    free(joined.data);
     free(name.data);
     free(index.data);
 

@@ -13,6 +13,7 @@ static int flatten(const char *in, size_t n, const char *separator, int form,
     wh_buf_t *out, size_t *dropped);
 static void flat(const char *in, const char *expected, const char *name);
 static void form(const char *in, const char *expected, const char *name);
+static void joins(const char *in, const char *expected, const char *name);
 static void fails(const char *in, int rc, const char *name);
 static int leaf(void *ctx, const wh_buf_t *name, int kind, const char *p,
     size_t n);
@@ -31,6 +32,8 @@ static void mem_free(void *ctx, void *p);
 static size_t  calls;
 static size_t  fail_at;
 static size_t  blocks;
+
+static const char  *join;
 
 
 int
@@ -81,6 +84,20 @@ main(void)
     form("{\"a\":1,\"b\":2,\"a\":3}", "x_b=2&x_a=3",
          "form: of a repeated name the last counts");
 
+    joins("[1,\"a\",true,null,2.50]", "{\"x\":\"1, a, true, , 2.50\"}",
+          "elements are one string");
+    joins("{\"a\":[\"b\"],\"c\":[],\"d\":1}",
+          "{\"x_a\":\"b\",\"x_c\":null,\"x_d\":1}",
+          "also one; none is null");
+    joins("[[1,2],[3]]", "{\"x_0\":\"1, 2\",\"x_1\":\"3\"}",
+          "arrays in arrays are numbered");
+    joins("[1,{\"a\":[2,[3,4],5]},6]",
+          "{\"x_1_a_1\":\"3, 4\",\"x_1_a\":\"2, 5\",\"x\":\"1, 6\"}",
+          "what is nested does not disturb");
+    joins("[\"\",\"\"]", "{\"x\":\", \"}", "empty strings");
+    joins("[\"\"]", "{\"x\":\"\"}", "an empty string");
+    joins("[\"\\u0000\\\"\"]", "{\"x\":\"\\u0000\\\"\"}", "escapes");
+
     fails("", WH_ERROR, "an empty text");
     fails("{", WH_ERROR, "a cut one");
     fails("{\"a\":1,}", WH_ERROR, "a comma too many");
@@ -115,13 +132,14 @@ static int
 flatten(const char *in, size_t n, const char *separator, int is_form,
     wh_buf_t *out, size_t *dropped)
 {
-    int              rc;
-    char            *p;
-    wh_str_t         sep;
-    wh_buf_t         name, index;
-    wh_pairs_t       w;
-    wh_alloc_t  mem;
+    int                rc;
+    char              *p;
+    wh_buf_t           name, index, joined;
+    wh_pairs_t         w;
+    wh_alloc_t         mem;
+    wh_flatten_how_t   how;
 
+    init(&joined);
     init(&name);
     init(&index);
 
@@ -129,15 +147,22 @@ flatten(const char *in, size_t n, const char *separator, int is_form,
     mem.free = mem_free;
     mem.ctx = NULL;
 
-    sep.data = separator;
-    sep.len = strlen(separator);
+    memset(&how, 0, sizeof(wh_flatten_how_t));
+    how.separator.data = separator;
+    how.separator.len = strlen(separator);
+
+    if (join) {
+        how.join.data = join;
+        how.join.len = strlen(join);
+        how.joined = &joined;
+    }
 
     (void) wh_buf_putc(&name, 'x');
     (void) wh_pairs_begin(&w, out, &index, is_form);
 
     p = guard_copy(in, n);
 
-    rc = wh_flatten(p, n, &name, sep, leaf, &w, &mem);
+    rc = wh_flatten(p, n, &name, &how, leaf, &w, &mem);
 
     guard_free(p, n);
 
@@ -150,6 +175,7 @@ flatten(const char *in, size_t n, const char *separator, int is_form,
     }
 
     free(name.data);
+    free(joined.data);
     free(index.data);
 
     return rc;
@@ -192,6 +218,17 @@ form(const char *in, const char *expected, const char *name)
     is_str(b.data, rc == WH_OK ? b.len : 0, expected, "%s", name);
 
     free(b.data);
+}
+
+
+static void
+joins(const char *in, const char *expected, const char *name)
+{
+    join = ", ";
+
+    flat(in, expected, name);
+
+    join = NULL;
 }
 
 
@@ -269,7 +306,7 @@ memory(void)
     int                rc;
     size_t             n, left;
     wh_buf_t           b, name;
-    wh_str_t           sep;
+    wh_flatten_how_t   how;
     wh_alloc_t    mem;
     static const char  text[] = "{\"a\\u00e4\":{\"b\":[1,\"\\n\"]}}";
 
@@ -294,13 +331,14 @@ memory(void)
     mem.free = mem_free;
     mem.ctx = NULL;
 
-    sep.data = "_";
-    sep.len = 1;
+    memset(&how, 0, sizeof(wh_flatten_how_t));
+    how.separator.data = "_";
+    how.separator.len = 1;
 
     for (n = 0; n < 3; n++) {
         init(&name);
         left = n;
-        is_int(wh_flatten("[1,2,[]]", 8, &name, sep, stop, &left, &mem),
+        is_int(wh_flatten("[1,2,[]]", 8, &name, &how, stop, &left, &mem),
                WH_FULL, "what is returned for leaf %zu ends it", n);
         free(name.data);
     }
@@ -308,7 +346,7 @@ memory(void)
     init(&name);
     name.max = 1;
     left = 9;
-    is_int(wh_flatten("[1]", 3, &name, sep, stop, &left, &mem), WH_LIMIT,
+    is_int(wh_flatten("[1]", 3, &name, &how, stop, &left, &mem), WH_LIMIT,
            "a name that does not fit ends it");
     is_int((int64_t) left, 9, "and it is not told");
     free(name.data);
