@@ -236,7 +236,9 @@ ngx_http_webhook_cloudevent_source(ngx_http_webhook_cloudevent_t *ce,
 
     name = &cscf->server_name;
 
-    if (name->len == 0) {
+    /* a regular expression is no name */
+
+    if (name->len == 0 || name->data[0] == '~') {
         name = (ngx_str_t *) &ngx_cycle->hostname;
     }
 
