@@ -28,6 +28,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Webhook;
+use Test::Webhook::Example qw/ convert places /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -124,30 +125,6 @@ sub example {
 
 	ok($t->stop(), "$name stopped");
 	$t->finish();
-}
-
-# what the harness would write itself
-
-sub convert {
-	my ($conf) = @_;
-
-	$conf =~ s/^#.*\n//mg;
-	$conf =~ s/^(?:user|error_log|pid)\s.*\n//mg;
-	$conf =~ s/^load_module\s.*\n/%%TEST_GLOBALS%%\n/m;
-	$conf =~ s/^http \{\n/http {\n    %%TEST_GLOBALS_HTTP%%\n/m;
-
-	return places($conf);
-}
-
-sub places {
-	my ($s) = @_;
-
-	$s =~ s/127\.0\.0\.1:(\d+)/127.0.0.1:%%PORT_p$1%%/g;
-	$s =~ s!/var/lib/nginx/webhook!%%TESTDIR%%/store!g;
-	$s =~ s!/var/log/nginx!%%TESTDIR%%!g;
-	$s =~ s!/etc/nginx/webhook!%%TESTDIR%%/etc!g;
-
-	return $s;
 }
 
 # the comment at the head: commands and expectations

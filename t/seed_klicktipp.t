@@ -1,0 +1,68 @@
+#!/usr/bin/perl
+
+# Requests of KlickTipp from an application's own JSON: forms with names that the
+# receiver chose, by POST and in the URL; one in six hours for a contact.
+
+###############################################################################
+
+use warnings;
+use strict;
+use utf8;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Encode qw/ encode /;
+
+use Test::Webhook;
+use Test::Webhook::Example;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $example = Test::Webhook::Example->new('klicktipp');
+
+my ($r) = $example->deliveries(1, POST => '/tags', encode('UTF-8',
+	'{"contact":{"id":12345,"mail":"max@example.com",'
+	. '"name":{"first":"Jürgen & Söhne=\"+%"},"birthday":622166400},'
+	. '"tag":"a&b=c"}'));
+
+is("$r->{method} $r->{target}", 'POST /tagged', 'method and URL');
+is($r->{header}{'content-type'}, 'application/x-www-form-urlencoded',
+	'content type');
+is($r->{body}, 'email=max%40example.com&Subscriber+ID=12345'
+	. '&vorname=J%C3%BCrgen+%26+S%C3%B6hne%3D%22%2B%25'
+	. '&geburtstag=622166400&tag=a%26b%3Dc&quelle=nginx'
+	. '&Authorization=token-1', 'form');
+is($r->{header}{authorization}, undef, 'the token is no header');
+
+$example->deliveries(0, POST => '/tags',
+	'{"contact":{"id":12345,"mail":"max@example.com"},"tag":"other"}');
+
+($r) = $example->deliveries(1, POST => '/tags',
+	'{"contact":{"id":2,"mail":"eva@example.com","birthday":"1.1.1970"}}');
+
+is($r->{body}, 'email=eva%40example.com&Subscriber+ID=2&vorname='
+	. '&geburtstag=&tag=&quelle=nginx&Authorization=token-1',
+	'another contact; defaults');
+
+for my $n (1, 2) {
+	($r) = $example->deliveries(1, POST => '/campaigns/7/run',
+		'{"contact":{"id":12345,"mail":"max+1@example.com"}}');
+
+	is($r->{method}, 'GET', "campaign $n by GET");
+	is($r->{target}, '/campaign?list=7&email=max%2B1%40example.com'
+		. '&Subscriber+ID=12345&vorname=&quelle=nginx'
+		. '&Authorization=token-1', 'the form is the query');
+	is($r->{body}, '', 'no body');
+	is($r->{header}{'content-length'}, undef, 'no length');
+	is($r->{header}{'content-type'}, undef, 'no content type');
+}
+
+$example->done();
+
+###############################################################################

@@ -1,0 +1,87 @@
+#!/usr/bin/perl
+
+# The bodies of Pipedrive, versions 2 and 1, from an application's own JSON: what
+# was created, changed and deleted.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::Webhook;
+use Test::Webhook::Example;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $example = Test::Webhook::Example->new('pipedrive',
+	secrets => { 'pipedrive.password' => "secret\n" });
+
+my $deal = '"id":17,"title":"Deal","value":1000.50,"stage_id":%d,"label":null';
+my $now = '{' . sprintf($deal, 3) . '}';
+my $before = '{' . sprintf($deal, 2) . '}';
+my $new = '{"id":18,"title":"New \"deal\"","value":0}';
+my $gone = '{"id":17,"title":"Deal","stage_id":3}';
+
+for (
+	['POST', '/deals', 'create', 'added', 18, $new, 'null', 'null'],
+	['PUT', '/deals/17', 'change', 'updated', 17, $now, '{"stage_id":2}',
+		$before],
+	['DELETE', '/deals/17', 'delete', 'deleted', 17, 'null', $gone, $gone],
+) {
+	my ($method, $uri, $action, $old, $id, $data, $changed, $was) = @$_;
+
+	my %r = map { $_->{target} => $_ }
+		$example->deliveries(2, $method => $uri, '{"stage":3}');
+
+	for (qw! /v2 /v1 !) {
+		is($r{$_}{method}, 'POST', "$action, $_");
+		is($r{$_}{header}{'content-type'}, 'application/json', 'type');
+		is($r{$_}{header}{authorization}, 'Basic bmdpbng6c2VjcmV0',
+			'Basic');
+	}
+
+	my $eid = $r{'/v2'}{header}{'webhook-id'};
+	my ($correlation) = $r{'/v2'}{body} =~ /"correlation_id":"(\w{32})"/;
+	my ($time) = $r{'/v2'}{body}
+		=~ /"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"/;
+
+	is($r{'/v2'}{body}, '{"meta":{"action":"' . $action . '","entity":"deal",'
+		. '"company_id":"7966119","correlation_id":"' . $correlation . '",'
+		. '"entity_id":"' . $id . '","id":"' . $eid . '",'
+		. '"is_bulk_edit":false,"timestamp":"' . $time . '",'
+		. '"type":"general","user_id":"12256380","version":"2.0",'
+		. '"webhook_id":"781914","webhook_owner_id":"12256380",'
+		. '"change_source":"app","host":"company.example.com",'
+		. '"permitted_user_ids":["123","456"]},'
+		. '"data":' . $data . ',"previous":' . $changed . '}',
+		"version 2: $action");
+
+	my ($unix, $us) = $r{'/v1'}{body}
+		=~ /"timestamp":(\d{10}),"timestamp_micro":(\d{16}),/;
+
+	is($r{'/v1'}{body}, '{"v":1,"matches_filters":{"current":[]},'
+		. '"meta":{"action":"' . $old . '","change_source":"app",'
+		. '"company_id":7966119,"host":"company.example.com","id":' . $id
+		. ',"is_bulk_update":false,"matches_filters":{"current":[]},'
+		. '"object":"deal","permitted_user_ids":[123,456],'
+		. '"pipedrive_service_name":false,"timestamp":' . $unix . ','
+		. '"timestamp_micro":' . $us . ',"trans_pending":false,'
+		. '"user_id":12256380,"v":1,"webhook_id":"781914"},'
+		. '"current":' . $data . ',"previous":' . $was
+		. ',"event":"' . $old . '.deal","retry":0}',
+		"version 1: $old");
+
+	is(int($us / 1000000), $unix, 'the times are one');
+}
+
+$example->done();
+
+###############################################################################
