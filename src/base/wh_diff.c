@@ -60,7 +60,8 @@ static size_t wh_diff_put(wh_diff_t *d, wh_buf_t *b);
 static void *wh_diff_grow(void *ctx, void *old, size_t old_size, size_t size);
 
 
-#define wh_diff_node(d, i)  (((wh_diff_node_t *) (void *) (d)->nodes.data) + (i))
+#define wh_diff_node(d, i)                                                    \
+    (((wh_diff_node_t *) (void *) (d)->nodes.data) + (i))
 
 
 int

@@ -32,10 +32,11 @@ typedef struct {
  * Gives all values of a JSON text to "leaf", in their order.  The name of each
  * is what is in "name" already, and for each object and array it is in, the
  * separator, and its name or its index from 0.  With "joined", for the use of
- * this, elements of an array that are no objects or arrays are one string, with
- * "join" in between, at the end of the array; null is empty in it, the others
- * are numbered still.  An empty object or array is one null.  Names may be repeated, if they are so in the text, or if the
- * separator is a part of them.
+ * this, elements of an array that are no objects or arrays are one string,
+ * with "join" in between, at the end of the array; null is empty in it, the
+ * others are numbered still.  An empty object or array is one null.  Names may
+ * be repeated, if they are so in the text, or if the separator is a part of
+ * them.
  *
  * WH_OK; WH_ERROR if the text is not JSON; WH_LIMIT if it is deeper than
  * WH_JSON_MAX_DEPTH, or a name does not fit; WH_NOMEM; or what "leaf"
