@@ -23,7 +23,7 @@ FUZZERS = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
 UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Wshadow -Wconversion -Werror \
 	-fno-omit-frame-pointer -Isrc/base -It/unit \
 	$(if $(filter no,$(ICU)),,-DWH_UNIT_ICU=1)
-UNIT_LIBS = -lyajl -lz -lpthread \
+UNIT_LIBS = -lyajl -lz -lcrypto -lpthread \
 	$(if $(filter no,$(ICU)),,-licui18n -licuuc -licudata)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
