@@ -32,6 +32,7 @@ typedef struct ngx_http_webhook_values_s    ngx_http_webhook_values_t;
 typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
 typedef struct ngx_http_webhook_store_s     ngx_http_webhook_store_t;
 typedef struct ngx_http_webhook_random_s    ngx_http_webhook_random_t;
+typedef struct ngx_http_webhook_sign_s      ngx_http_webhook_sign_t;
 typedef struct ngx_http_webhook_store_conf_s  ngx_http_webhook_store_conf_t;
 
 

@@ -484,7 +484,7 @@ map({ my $v = $_; ['http', "webhook_endpoint $v { #!\nurl https://127.0.0.1/;\n}
 ['endpoint', 'some thing; #!',
 	qr/unknown directive "some" in webhook_endpoint "e"/],
 ['endpoint', 'webhook a.b; #!', qr/unknown directive "webhook" in webhook_endpoint "e"/],
-['endpoint', 'sign standard file:secret; #!', qr/unknown directive "sign"/],
+['endpoint', 'signs standard file:secret; #!', qr/unknown directive "signs"/],
 ['endpoint', 'URL https://127.0.0.1/; #!', qr/unknown directive "URL"/],
 ['endpoint', 'include timeout.conf;', qr/invalid value "never" in "timeout"/,
 	place => qr/timeout\.conf:1$/m],

@@ -14,6 +14,7 @@
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_peer.h"
 #include "ngx_http_webhook_secret.h"
+#include "ngx_http_webhook_sign.h"
 #include "ngx_http_webhook_tls.h"
 
 #include "wh_escape.h"
@@ -92,6 +93,9 @@ static char *ngx_http_webhook_endpoint_basic(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_bearer(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
+static char *ngx_http_webhook_endpoint_sign(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_cmd_t *cmd,
     ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_timeout(ngx_conf_t *cf,
@@ -199,6 +203,9 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("bearer"), 1, 1,
       ngx_http_webhook_endpoint_bearer, 0, 0 },
+
+    { ngx_string("sign"), 2, 0,
+      ngx_http_webhook_endpoint_sign, 0, 1 },
 
     { ngx_string("timeout"), 1, 1,
       ngx_http_webhook_endpoint_timeout, 0, 0 },
@@ -567,7 +574,9 @@ ngx_http_webhook_endpoint_check(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_keys_end(cf, ep) != NGX_OK) {
+    if (ngx_http_webhook_keys_end(cf, ep) != NGX_OK
+        || ngx_http_webhook_sign_check(cf, ep) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -1051,6 +1060,15 @@ ngx_http_webhook_endpoint_authorization(ngx_conf_t *cf,
     h->prefix.len = ngx_strlen(prefix);
 
     return h;
+}
+
+
+static char *
+ngx_http_webhook_endpoint_sign(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    return ngx_http_webhook_sign_line(cf, &ec->endpoint);
 }
 
 

@@ -11,6 +11,7 @@
 #include "ngx_http_webhook_holes.h"
 #include "ngx_http_webhook_mark.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_sign.h"
 #include "wh_delivery.h"
 #include "wh_escape.h"
 #include "wh_id.h"
@@ -56,6 +57,8 @@ static ngx_int_t ngx_http_webhook_finish_mark(
 static void ngx_http_webhook_finish_trace(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_attempt_values_t *v);
 static ngx_int_t ngx_http_webhook_finish_recorded(
+    ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
+static ngx_int_t ngx_http_webhook_finish_sign(
     ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
 static void ngx_http_webhook_finish_own(ngx_http_webhook_finish_ctx_t *ctx,
     ngx_http_webhook_own_e own, const char *value, size_t len);
@@ -348,7 +351,7 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
         (void) wh_buf_put_literal(b, CRLF);
     }
 
-    if (ep->event_headers) {
+    if (ep->event_headers || (ep->sign && ep->sign->standard)) {
         ngx_http_webhook_finish_own(ctx, NGX_HTTP_WEBHOOK_OWN_ID,
                                     ctx->id.data, ctx->id.len);
 
@@ -357,7 +360,9 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
             (void) wh_buf_put_number(b, v->time / 1000);
             (void) wh_buf_put_literal(b, CRLF);
         }
+    }
 
+    if (ep->event_headers) {
         ngx_http_webhook_finish_own(ctx, NGX_HTTP_WEBHOOK_OWN_EVENT,
                                     ctx->event.data, ctx->event.len);
         ngx_http_webhook_finish_trace(ctx, v);
@@ -372,6 +377,16 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     }
 
     (void) wh_buf_put(b, head->end.data, head->end.len);
+
+    /* of all that is before it, so this is the last */
+
+    if (ep->sign && b->err == WH_OK && ctx->reason == NULL
+        && ngx_http_webhook_finish_sign(ctx, v) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    (void) wh_buf_put_literal(b, CRLF);
 
     return NGX_OK;
 }
@@ -604,7 +619,8 @@ ngx_http_webhook_finish_recorded(ngx_http_webhook_finish_ctx_t *ctx,
         /* what is configured without variables is the newest */
 
         if (rc != NGX_OK
-            || ngx_http_webhook_finish_is_configured(ctx->ep, &name))
+            || ngx_http_webhook_finish_is_configured(ctx->ep, &name)
+            || ngx_http_webhook_sign_makes(ctx->ep, &name))
         {
             continue;
         }
@@ -617,6 +633,32 @@ ngx_http_webhook_finish_recorded(ngx_http_webhook_finish_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_finish_sign(ngx_http_webhook_finish_ctx_t *ctx,
+    ngx_http_webhook_attempt_values_t *v)
+{
+    ngx_int_t          rc;
+    wh_sign_request_t  r;
+
+    ngx_memzero(&r, sizeof(wh_sign_request_t));
+
+    r.body = ctx->body;
+    r.id = ctx->id;
+    r.event = ctx->event;
+    r.time = v->time;
+    r.https = ctx->ep->ssl;
+
+    rc = ngx_http_webhook_sign_put(ctx->buf.ctx, ctx->ep, &r, &ctx->buf);
+
+    if (rc == NGX_DECLINED) {
+        ctx->reason = "a header is not valid";
+        return NGX_OK;
+    }
+
+    return rc;
 }
 
 

@@ -122,8 +122,6 @@ ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
 
     ngx_http_webhook_head_configured(head, ep, &b);
 
-    (void) wh_buf_put_literal(&b, CRLF);
-
     if (b.err == WH_NOMEM) {
         return NGX_ERROR;
     }

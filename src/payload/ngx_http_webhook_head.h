@@ -31,7 +31,7 @@ typedef struct {
     wh_str_t      target;    /* the method, path and query */
     wh_str_t      start;     /* what follows these, Host */
     wh_str_t      agent;     /* User-Agent, if that is not given */
-    wh_str_t      end;       /* headers without variables, the empty line */
+    wh_str_t      end;       /* headers without variables */
     ngx_uint_t    given;     /* own ones that are among them, bits */
     char         *reason;    /* no request can be made; NULL: it can */
 
