@@ -23,6 +23,7 @@ my %section = part('Directives') =~ /^### (\S+)\n(.*?)(?=^### |\z)/gms
 my $module = read_file('src/ngx_http_webhook_module.c');
 my $endpoint = read_file('src/delivery/ngx_http_webhook_endpoint.c');
 my $payload = read_file('src/payload/ngx_http_webhook_payload.c');
+my $sign = read_file('src/payload/ngx_http_webhook_sign_conf.c');
 my $trigger = read_file('src/capture/ngx_http_webhook_trigger.c');
 my $store = read_file('src/store/ngx_http_webhook_store_conf.c');
 
@@ -87,6 +88,8 @@ my %parameter = (
 		=~ /ngx_string\("(\w+)"\)/g],
 	method => [table($endpoint, 'ngx_str_t', 'methods')
 		=~ /ngx_string\("(\w+)"\)/g],
+	sign => [map { "$_=" } table($sign, 'ngx_http_webhook_sign_param_t')
+		=~ /ngx_string\("(\w+)"\)/g],
 	order => [table($endpoint, 'ngx_str_t', 'orders')
 		=~ /ngx_string\("(\w+)"\)/g],
 	header => [table($endpoint, 'ngx_str_t', 'reserved_headers')
@@ -100,6 +103,13 @@ for my $name (sort keys %parameter) {
 	is(join(' ', grep { $section{$name} !~ /`\Q$_\E/i } @p), '',
 		"$name parameters are documented");
 }
+
+my @schemes = table($sign, 'ngx_http_webhook_sign_preset_t')
+	=~ /\{ ngx_string\("([\w.]+)"\)/g;
+
+is(@schemes, 6, 'names of signatures found');
+is(join(' ', grep { $section{sign} !~ /`\Q$_\E`/ } @schemes), '',
+	'names of signatures are documented');
 
 my @escapes = table(read_file('src/ngx_http_webhook_text.c'),
 	'ngx_str_t', 'escapes') =~ /ngx_string\("([\w-]+)"\)/g;
