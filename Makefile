@@ -30,14 +30,17 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 TESTS ?= t/*.t
 T ?= 60
 
+NPM = $(OBJS)/npm
+STANDARDWEBHOOKS = 1.0.0
+
 # a checkout; the last one for versions before 1.25
 NGINX_TESTS ?= $(OBJS)/nginx-tests
 NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 
 .SECONDARY:
 
-.PHONY: all help deps deps-test module stop-module unit test test-all asan \
-	fuzz replay nginx-tests bench fairness instructions stalls demo clean
+.PHONY: all help deps deps-test module stop-module unit test test-all npm \
+	asan fuzz replay nginx-tests bench fairness instructions stalls demo clean
 
 
 all: module				## build the module
@@ -81,7 +84,15 @@ test: deps-test module stop-module $(UNITS)	## unit and integration tests (TESTS
 	prove -e '' $(UNITS)
 	prove -j$(NPROC) --state=save -It/lib $(TESTS)
 
-test-all: test replay asan fuzz		## tests, sanitizers, fuzzing
+test-all: test npm replay asan fuzz	## tests, sanitizers, fuzzing
+
+$(NPM)/node_modules/standardwebhooks:
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps DEPS=npm
+	npm install --silent --no-fund --no-audit --prefix $(NPM) \
+		standardwebhooks@$(STANDARDWEBHOOKS)
+
+npm: deps-test module $(NPM)/node_modules/standardwebhooks	## signatures, verified by others' libraries
+	NODE_PATH=$(NPM)/node_modules prove -It/lib t/npm/*.t
 
 asan: deps-test				## integration tests, AddressSanitizer, UBSan
 	$(MAKE) module OBJS=$(CURDIR)/objs-asan \

@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# installs what is missing; usage: deps.sh build|test|demo|bench|suite
+# installs what is missing; usage: deps.sh build|test|demo|bench|suite|npm
 
 build="gcc make libc6-dev nginx nginx-dev libyajl-dev liblmdb-dev
        libicu-dev zlib1g-dev libpcre2-dev libssl-dev"
@@ -10,6 +10,7 @@ test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl lmdb-utils
       libnginx-mod-http-image-filter fcgiwrap uwsgi-core
       uwsgi-plugin-python3 memcached python3-grpcio python3-websockets"
 bench="$demo valgrind"
+npm="nodejs npm"
 suite="$build perl git openssl memcached uwsgi-core uwsgi-plugin-python3 ffmpeg
        libio-socket-ssl-perl libcryptx-perl libfcgi-perl libgd-perl
        libcache-memcached-perl libcache-memcached-fast-perl
