@@ -19,6 +19,7 @@ typedef struct {
     uint64_t    row;
     uint64_t    failing;
     wh_state_t  state;
+    uint64_t    quota;
 } wh_kept_head_t;
 
 
@@ -94,6 +95,7 @@ wh_kept_put(const wh_kept_t *k, char *p)
     head.nwindows = k->nwindows;
     head.row = k->row;
     head.failing = k->failing;
+    head.quota = k->quota;
     head.state = k->state;
 
     p += sizeof(wh_kept_head_t);
@@ -146,6 +148,7 @@ wh_kept_get(const char *p, size_t len, wh_kept_t *k)
 
     k->row = head.row;
     k->failing = head.failing;
+    k->quota = head.quota;
     k->nwindows = (uint32_t) head.nwindows;
 
     p += sizeof(wh_kept_head_t);

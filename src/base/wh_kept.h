@@ -2,8 +2,8 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * What a store keeps of an endpoint: its state, and its windows, each with the
- * tag of its line.  Of a zone there are windows only.  A record has a version
+ * What a store keeps of an endpoint: its state, what is used of its quota, and
+ * its windows, each with the tag of its line.  A zone has no state.  A record has a version
  * and a checksum; one that is not whole is none.
  */
 
@@ -16,7 +16,7 @@
 #include "wh_shelf.h"
 
 
-#define WH_KEPT_VERSION  2
+#define WH_KEPT_VERSION  3
 #define WH_KEPT_WINDOWS  8
 
 
@@ -31,6 +31,7 @@ typedef struct {
     wh_state_t           state;  /* number 0: there was no transition */
     uint64_t             row;    /* see wh_cell_t */
     uint64_t             failing;
+    uint64_t             quota;  /* see wh_quota_t; of a zone, too */
     uint32_t             nwindows;
     wh_kept_window_t     windows[WH_KEPT_WINDOWS];
 } wh_kept_t;

@@ -130,6 +130,7 @@ wh_sched_take(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
 
     take->permit = -1;
     take->probe = lane->probe;
+    take->counted = 0;
     take->wake = 0;
     take->when = 0;
     take->change.to.number = 0;
@@ -171,6 +172,7 @@ wh_sched_take(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
 
     if (wh_policy_quota(p, now, &take->change) == WH_OK) {
         item->counted = 1;
+        take->counted = (p->quota.n || p->zone->quota.n) ? 1 : 0;
         return WH_TAKE_OK;
     }
 

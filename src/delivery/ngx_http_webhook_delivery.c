@@ -282,12 +282,14 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     wh_take_e                      taken;
     wh_take_t                      take;
     ngx_http_webhook_attempt_t    *a;
+    ngx_http_webhook_counters_t   *counters;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_endpoint_t   *ep;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     ep = lane->endpoint;
     wmcf = ep->main;
+    counters = ep->counters;
 
     if (!ngx_http_webhook_attempt_room(ep)) {
         ngx_http_webhook_waiting_room(st, lane);
@@ -305,6 +307,10 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
 
     if (take.change.to.number) {
         ngx_http_webhook_disable_changed(ep, &take.change);
+    }
+
+    if (take.counted) {
+        (void) ngx_atomic_fetch_add(&counters->changes, 1);
     }
 
     if (!ngx_http_webhook_disable_stored(ep)) {

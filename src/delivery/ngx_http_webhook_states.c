@@ -208,7 +208,7 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
     ngx_uint_t                     i, z, again;
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_store_t      *st;
-    wh_limit_t                    *limit;
+    wh_zone_t                     *policy;
     ngx_http_webhook_counters_t   *c;
     ngx_http_webhook_endpoint_t  **ep;
 
@@ -219,9 +219,13 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 
     for (z = 0; z < wmcf->zones.nelts; z++) {
 
-        limit = &ngx_http_webhook_zone_policy(zone[z])->limit;
+        policy = ngx_http_webhook_zone_policy(zone[z]);
 
-        for (i = 0; limit->n && i < wmcf->endpoints.nelts; i++) {
+        if (policy->limit.n == 0 && policy->quota.n == 0) {
+            continue;
+        }
+
+        for (i = 0; i < wmcf->endpoints.nelts; i++) {
 
             if (ep[i]->zone == zone[z]
                 && !ngx_http_webhook_disable_stored(ep[i]))

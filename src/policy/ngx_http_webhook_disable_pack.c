@@ -31,21 +31,26 @@ ngx_http_webhook_disable_pack(ngx_http_webhook_endpoint_t *ep, wh_kept_t *k)
 
     k->row = c->cell.row;
     k->failing = c->cell.failing;
+    k->quota = c->quota;
 
-    ngx_http_webhook_disable_pack_windows(ep->policy.limits, ep->policy.nlimits, k);
+    ngx_http_webhook_disable_pack_windows(ep->policy.limits,
+                                          ep->policy.nlimits, k);
 }
 
 
 void
 ngx_http_webhook_disable_pack_zone(ngx_http_webhook_zone_t *zone, wh_kept_t *k)
 {
-    wh_limit_t  *limit;
+    wh_zone_t  *policy;
 
-    limit = &ngx_http_webhook_zone_policy(zone)->limit;
+    policy = ngx_http_webhook_zone_policy(zone);
 
     ngx_memzero(k, sizeof(wh_kept_t));
 
-    ngx_http_webhook_disable_pack_windows(limit, limit->n ? 1 : 0, k);
+    k->quota = *policy->quota.word;
+
+    ngx_http_webhook_disable_pack_windows(&policy->limit,
+                                          policy->limit.n ? 1 : 0, k);
 }
 
 
@@ -78,8 +83,10 @@ ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
 
     c->cell.row = k->row;
     c->cell.failing = k->failing;
+    c->quota = k->quota;
 
-    ngx_http_webhook_disable_unpack_windows(ep->policy.limits, ep->policy.nlimits, k);
+    ngx_http_webhook_disable_unpack_windows(ep->policy.limits,
+                                            ep->policy.nlimits, k);
 }
 
 
@@ -87,11 +94,14 @@ void
 ngx_http_webhook_disable_unpack_zone(ngx_http_webhook_zone_t *zone,
     const wh_kept_t *k)
 {
-    wh_limit_t  *limit;
+    wh_zone_t  *policy;
 
-    limit = &ngx_http_webhook_zone_policy(zone)->limit;
+    policy = ngx_http_webhook_zone_policy(zone);
 
-    ngx_http_webhook_disable_unpack_windows(limit, limit->n ? 1 : 0, k);
+    *policy->quota.word = k->quota;
+
+    ngx_http_webhook_disable_unpack_windows(&policy->limit,
+                                            policy->limit.n ? 1 : 0, k);
 }
 
 

@@ -282,6 +282,8 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         && sh->size == sizeof(ngx_http_webhook_zone_entry_t))
     {
         zone->sh = sh;
+        zone->policy.quota.word = &sh->quota;
+
         return NGX_OK;
     }
 
@@ -319,6 +321,7 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     zone->shpool->data = sh;
     zone->sh = sh;
+    zone->policy.quota.word = &sh->quota;
 
     return NGX_OK;
 }
@@ -459,15 +462,11 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 void
 ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep)
 {
-    ngx_http_webhook_zone_sh_t   *sh;
     ngx_http_webhook_counters_t  *c;
 
     c = ep->counters;
-    sh = ep->zone->sh;
 
     ep->policy.zone = &ep->zone->policy;
-    ep->policy.zone->quota.word = &sh->quota;
-
     ep->policy.cell = &c->cell;
     ep->policy.permits = &c->permits;
     ep->policy.rate.word = &c->rate;

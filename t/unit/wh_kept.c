@@ -57,6 +57,7 @@ records(void)
 
     k.row = 7;
     k.failing = 8;
+    k.quota = 9;
 
     tags[0].n = 5;
     tags[0].time = 60;
