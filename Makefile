@@ -29,6 +29,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 TESTS ?= t/*.t
 T ?= 60
+SCHEDULES ?= 200
 
 NPM = $(OBJS)/npm
 STANDARDWEBHOOKS = 1.0.0
@@ -40,7 +41,8 @@ NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 .SECONDARY:
 
 .PHONY: all help deps deps-test module stop-module unit test test-all npm \
-	asan fuzz replay nginx-tests bench fairness instructions stalls demo clean
+	asan model fuzz replay nginx-tests bench fairness instructions stalls \
+	demo clean
 
 
 all: module				## build the module
@@ -84,7 +86,7 @@ test: deps-test module stop-module $(UNITS)	## unit and integration tests (TESTS
 	prove -e '' $(UNITS)
 	prove -j$(NPROC) --state=save -It/lib $(TESTS)
 
-test-all: test npm replay asan fuzz	## tests, sanitizers, fuzzing
+test-all: test npm model replay asan fuzz	## tests, sanitizers, fuzzing
 
 $(NPM)/node_modules/standardwebhooks:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps DEPS=npm
@@ -93,6 +95,9 @@ $(NPM)/node_modules/standardwebhooks:
 
 npm: deps-test module $(NPM)/node_modules/standardwebhooks	## signatures, verified by others' libraries
 	NODE_PATH=$(NPM)/node_modules prove -It/lib t/npm/*.t
+
+model: deps-test module			## compare random schedules with what is promised
+	WEBHOOK_MODEL=$(SCHEDULES) prove -It/lib t/model.t
 
 asan: deps-test				## integration tests, AddressSanitizer, UBSan
 	$(MAKE) module OBJS=$(CURDIR)/objs-asan \

@@ -55,14 +55,6 @@ static ngx_int_t ngx_http_webhook_api_send(ngx_http_request_t *r,
     ngx_buf_t *b);
 
 
-static char  *ngx_http_webhook_api_ends[] = {
-    "delivered",
-    "dead",
-    "expired",
-    "dropped"
-};
-
-
 char *
 ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -530,7 +522,7 @@ ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
 
     for (i = 0; i < WH_NEND; i++) {
         p = ngx_sprintf(p, "%s\"%s\":%uA", i ? "," : "",
-                        ngx_http_webhook_api_ends[i], c->ends[i]);
+                        ngx_http_webhook_zone_end_name(i), c->ends[i]);
     }
 
     return ngx_cpymem(p, "}}", 2);

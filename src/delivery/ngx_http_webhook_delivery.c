@@ -366,10 +366,13 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "webhook attempt begin: slot %ui fence %uD lane \"%V\" "
-                  "key \"%V\" seq %uL.%uD id %V attempt %ui",
+                  "key \"%V\" seq %uL.%uD id %V attempt %ui probe %ui "
+                  "commit %uL first %uL planned %uL time %uL",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
                   &lane->name, &lane->key, item->core.seq, item->core.index,
-                  &a->id, a->number);
+                  &a->id, a->number, (ngx_uint_t) a->probe,
+                  item->core.progress.time, item->core.progress.first,
+                  item->core.progress.planned, now);
 
     d = wmcf->worker->delivery;
     ngx_queue_insert_tail(&d->attempts, &a->queue);
@@ -475,11 +478,12 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "webhook attempt end: slot %ui fence %uD lane \"%V\" "
                   "seq %uL.%uD id %V attempt %ui class %s status %ui "
-                  "failure %ui ms %M",
+                  "failure %ui ms %M probe %ui time %uL",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
                   &a->endpoint->name, item->core.seq, item->core.index,
                   &a->id, a->number, ngx_http_webhook_class_name(a->class),
-                  a->status, (ngx_uint_t) a->failure, a->duration);
+                  a->status, (ngx_uint_t) a->failure, a->duration,
+                  (ngx_uint_t) a->probe, ngx_http_webhook_store_now());
 
     if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
@@ -657,11 +661,17 @@ static void
 ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, wh_end_e end)
 {
+    uint32_t                      fence, index;
+    uint64_t                      seq, commit;
     ngx_http_webhook_counters_t  *counters;
     ngx_http_webhook_endpoint_t  *ep;
 
     ep = item->lane->endpoint;
     counters = ep->counters;
+    fence = item->fence;
+    seq = item->core.seq;
+    index = item->core.index;
+    commit = item->core.progress.time;
 
     if (end == WH_END_EXPIRED && ep->expire_drop) {
         end = WH_END_DROPPED;
@@ -669,9 +679,18 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
 
     item->core.progress.ended = ngx_http_webhook_store_now();
 
-    if (ngx_http_webhook_item_end(st, item, end) == NGX_OK) {
-        (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
+    if (ngx_http_webhook_item_end(st, item, end) != NGX_OK) {
+        return;
     }
+
+    (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "webhook delivery end: slot %ui fence %uD lane \"%V\" "
+                  "seq %uL.%uD %s commit %uL",
+                  (ngx_uint_t) ngx_http_webhook_store_slot(st), fence,
+                  &ep->name, seq, index, ngx_http_webhook_zone_end_name(end),
+                  commit);
 }
 
 

@@ -64,6 +64,14 @@ static ngx_http_webhook_counters_t *ngx_http_webhook_zone_lookup(
     ngx_http_webhook_zone_sh_t *sh, ngx_str_t *endpoint);
 
 
+static char  *ngx_http_webhook_zone_ends[] = {
+    "delivered",
+    "dead",
+    "expired",
+    "dropped"
+};
+
+
 static char  *ngx_http_webhook_result_names[] = {
     "committed",
     "late",
@@ -602,6 +610,13 @@ ngx_str_t *
 ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone)
 {
     return &zone->name;
+}
+
+
+char *
+ngx_http_webhook_zone_end_name(wh_end_e end)
+{
+    return ngx_http_webhook_zone_ends[end];
 }
 
 
