@@ -20,7 +20,7 @@ use strict;
 use warnings;
 
 use constant STALE => 150;		# ms
-use constant LOSS => 500;		# ms before a kill of all
+use constant LOSS => 700;		# ms before a kill of all
 use constant DAY => 86400000;
 use constant NEVER => 9e15;
 
@@ -325,8 +325,8 @@ sub ends {
 					$chain->{$ep}{$s});
 		}
 
-		my @refused = grep { !$chain->{$ep}{$_} && !$done->{$_}[0]{aged} }
-			keys %$done;
+		my @refused = grep { !$chain->{$ep}{$_}
+			&& !grep { $_->{aged} } @{$done->{$_}} } keys %$done;
 		my $unknown = grep { !$_->{id} } @requests;
 
 		push @wrong, "$ep: $silent events without an attempt, "
@@ -355,8 +355,9 @@ sub ending {
 	return $d->{how} eq $old ? () : "$d->{ep}: $d->{seq} too old, $d->{how}"
 		if $d->{aged};
 
-	my ($last) = grep { $_->{end} && $_->{end}{pos} < $d->{pos}
-		&& $_->{pid} == $d->{pid} } reverse @{$chain || []};
+	my @before = grep { $_->{end} && $_->{end}{pos} < $d->{pos} }
+		@{$chain || []};
+	my ($last) = grep { $_->{pid} == $d->{pid} } reverse @before;
 
 	my $what = !$last ? ''
 		: $last->{end}{class} eq 'success' ? 'delivered'
@@ -371,8 +372,7 @@ sub ending {
 	my %refused = (drop => 'dropped', dead => 'dead', hold => '');
 
 	return if $what eq '' && $d->{how} eq $refused{$e->{while_disabled}}
-		&& !grep { $_->{end} && !$_->{probe}
-			&& $_->{end}{class} ne 'local' } @{$chain || []};
+		&& !grep { !$_->{probe} && $_->{end}{class} ne 'local' } @before;
 
 	return "$d->{ep}: $d->{seq} ends $d->{how} after "
 		. ($what eq '' ? 'nothing' : $what);
@@ -577,17 +577,24 @@ sub follows {
 
 	return "follows attempt $before->{attempt}" if $b->{attempt} != $attempt;
 
-	# a time while it was disabled makes all later
+	# a time while it was disabled makes all later by as much
 
 	return unless $want && !$b->{probe};
 
-	my $held = grep { $_->{ep} eq $b->{ep} && $_->{pos} > $before->{pos}
+	my @t = grep { $_->{ep} eq $b->{ep} && $_->{pos} > $end->{pos}
 		&& $_->{from} < $b->{pos} } @{$m->{transitions}};
+	my ($low, $high) = @$want;
+	my $off = 0;
 
-	return "is planned for $b->{planned}, before $want->[0]"
-		if $b->{planned} < $want->[0];
-	return "is planned for $b->{planned}, after $want->[1]"
-		if $b->{planned} > $want->[1] && !$held;
+	for (@t) {
+		$off = 1 if $_->{type} eq 'off';
+		$low += $_->{lasted} if $_->{type} eq 'on' && $off
+			&& $_->{pos} < $b->{pos};
+	}
+
+	return "is planned for $b->{planned}, before $low" if $b->{planned} < $low;
+	return "is planned for $b->{planned}, after $high"
+		if $b->{planned} > $high && !@t;
 
 	return;
 }
@@ -615,7 +622,8 @@ sub after {
 	# the clock may have stood still during the attempt
 
 	return if grep { $_->{ep} eq $b->{ep} && $_->{pos} > $b->{pos}
-		&& $_->{from} < $end->{to} } @{$m->{transitions}};
+		&& $_->{from} < $end->{to} && !($_->{type} eq 'off'
+		&& $_->{report} && $_->{report} == $end) } @{$m->{transitions}};
 
 	my $throttled = $end->{class} eq 'throttled';
 	my $n = $e->{retry} ? @{$e->{retry}} : $e->{count} || 0;
@@ -1050,6 +1058,7 @@ sub settle {
 sub empty {
 	my ($self, $w, $pos, $pid) = @_;
 
+	push @{$w->{gone}}, grep { $_->{time} } @{$w->{list}};
 	@{$w->{list}} = grep { $_->{pid} != $pid && $_->{to} > $pos }
 		@{$w->{list}};
 	$_->{sure} = 0 for @{$w->{list}};
@@ -1139,7 +1148,7 @@ sub transition {
 			unless $r || $t->{step} && $t->{cause} eq 'operator'
 			&& $t->{step}{do} eq 'disable';
 
-		my $since = $s->{off} ? $s->{since} : $t->{time};
+		my $since = $s->{off} && !$s->{unsure} ? $s->{since} : $t->{time};
 
 		$self->{state}{$ep} = { off => 1, rank => $t->{rank}, t => $t,
 			since => $since, ban => $t->{ban}, cause => $t->{cause},
@@ -1281,11 +1290,21 @@ sub restart {
 	for my $s (values %{$self->{state}}) {
 		my $time = $s->{t} ? $s->{t}{time} : 0;
 
+		# who made it may not have lived to store it, another one does
+		# so later
+
+		$time += LOSS if $time && grep { $_->{do} eq 'kill'
+			&& $_->{pid} == $s->{t}{pid}
+			&& abs($_->{from} * 1000 - $time) < LOSS }
+			@{$self->{m}{steps}};
+
 		$s->{unsure} = 1 if $step->{how} ne 'QUIT'
 			&& (!defined $time || $time > $step->{from} * 1000 - LOSS);
 	}
 
 	for my $w (values %{$self->{zone}}, map { @$_ } values %{$self->{windows}}) {
+		unshift @{$w->{list}}, @{delete $w->{gone} || []}
+			if $step->{how} ne 'QUIT';
 		$_->{sure} = 0 for @{$w->{list}};
 	}
 
@@ -1311,8 +1330,12 @@ sub restored {
 		my $rank = !$off ? 0 : $api->{until} ? 1 : $rank{$api->{reason}};
 
 		if ($off == $s->{off} && $rank == $s->{rank}) {
-			$s->{restored} = 1;
-			$s->{unsure} = 0;
+			$self->wrong("$ep: disabled since $api->{since} after a "
+				. "restart, and not $s->{since}") if $off && !$s->{unsure}
+				&& $s->{t} && $s->{t}{report} && !$s->{restored}
+				&& $api->{since} != $s->{since};
+
+			@$s{qw/ restored unsure since /} = (1, 0, $api->{since});
 			next;
 		}
 
