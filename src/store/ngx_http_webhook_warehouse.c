@@ -14,6 +14,8 @@
 #define NGX_HTTP_WEBHOOK_PURGE  64     /* dead letters purged a visit */
 
 
+static ngx_int_t ngx_http_webhook_warehouse_recover(
+    ngx_http_webhook_warehouse_t *w);
 static ngx_int_t ngx_http_webhook_warehouse_write(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v,
     ngx_uint_t room);
@@ -123,6 +125,10 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
         v->inside(v);
     }
 
+    if (v->rc == NGX_OK && v->shards && v->ops == NULL && !v->relieve) {
+        v->rc = ngx_http_webhook_warehouse_recover(w);
+    }
+
     if (v->rc == NGX_OK
         && (v->shards || v->lanelen || v->present || v->partial))
     {
@@ -132,6 +138,37 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
     w->journal->slots[w->slot].gate = 0;
 
     ngx_http_webhook_lease_drop(w->lock, NGX_HTTP_WEBHOOK_LOCK_WAREHOUSE);
+}
+
+
+/*
+ * A writer that died right behind its commit has not told readers of it: they
+ * would see the database without it, until the next writer finds it.
+ */
+
+static ngx_int_t
+ngx_http_webhook_warehouse_recover(ngx_http_webhook_warehouse_t *w)
+{
+    int       rc;
+    MDB_txn  *txn;
+
+    rc = mdb_txn_begin(w->env, NULL, 0, &txn);
+
+    if (rc == MDB_MAP_RESIZED) {
+        (void) mdb_env_set_mapsize(w->env, 0);
+        rc = mdb_txn_begin(w->env, NULL, 0, &txn);
+    }
+
+    if (rc) {
+        ngx_log_error(NGX_LOG_ALERT, w->log, 0,
+                      "webhook_store: cannot write the database: %s",
+                      mdb_strerror(rc));
+        return NGX_ERROR;
+    }
+
+    mdb_txn_abort(txn);
+
+    return NGX_OK;
 }
 
 
