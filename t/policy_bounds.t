@@ -36,6 +36,8 @@ my %endpoint = (
 	equal => 'retry 20ms 80ms 10ms; expire 100ms;',
 	less => 'retry 20ms 80ms 10ms; expire 99ms;',
 	age => 'retry 200ms 200ms 3s; max_age 3s;',
+	stale => 'retry 50ms 1h; max_age 100ms; disable consecutive=1; '
+		. 'probe 200ms; timeout 1s;',
 	paced => 'disable consecutive=2; retry 20ms 20ms;',
 	counted => 'disable consecutive=2; count_throttled on; retry 20ms 20ms;',
 	window => 'disable 1/1h; retry 20ms 20ms;',
@@ -165,6 +167,15 @@ get('/age');
 ok($t->wait_log(qr/it has expired, endpoint: "age"/, 2),
 	'expired before its age');
 is(n('/age'), 3, 'attempts within max_age are made');
+
+# a probe does not send what is too old
+
+$rx->set(rules => { '/stale' => [500, 200], '*' => 200 });
+
+get('/stale');
+ok($t->wait_log(qr/older than "max_age", it has expired, endpoint: "stale"/, 10),
+	'too old for a probe');
+is(n('/stale'), 1, 'and not sent');
 
 # throttled attempts in windows
 

@@ -77,6 +77,12 @@ wh_sched_held(const wh_policy_t *p, wh_lane_t *lane, uint64_t now,
         next->item = wh_lane_head(lane);
 
         if (next->item) {
+
+            if (wh_retry_aged(&p->retry, next->item->progress.time, now)) {
+                next->end = WH_END_EXPIRED;
+                return WH_NEXT_END;
+            }
+
             (void) wh_item_shift(next->item, wh_state_held(s, now));
             return WH_NEXT_SEND;
         }

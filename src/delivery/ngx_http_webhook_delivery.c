@@ -209,7 +209,7 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
                 return;
             }
 
-            if (next.state.reason != WH_STATE_ENABLED) {
+            if (next.end != WH_END_EXPIRED) {
                 ngx_http_webhook_delivery_refused(ep);
 
             } else if (ngx_http_webhook_delivery_aged(st, item) != NGX_OK) {
