@@ -165,6 +165,16 @@ $t->kill_all();
 $t->start_again();
 is(state('a')->{reason}, 'operator', 'what an operator has said is kept');
 
+# ... and then it ends in peace, while what was said before is being stored
+
+for my $last (qw/ enable disable enable disable enable disable /) {
+	command('a', $_) for qw/ enable disable enable disable enable disable /, $last;
+	$t->stop();
+	$t->start_again();
+	is(state('a')->{state}, "${last}d",
+		"the last word is kept, $last");
+}
+
 done_testing();
 
 ###############################################################################
