@@ -36,6 +36,8 @@ my %endpoint = (
 	equal => 'retry 20ms 80ms 10ms; expire 100ms;',
 	less => 'retry 20ms 80ms 10ms; expire 99ms;',
 	age => 'retry 200ms 200ms 3s; max_age 3s;',
+	first => 'retry off; disable consecutive=1; probe 100ms; '
+		. 'while_disabled dead;',
 	stale => 'retry 50ms 1h; max_age 100ms; disable consecutive=1; '
 		. 'probe 200ms; timeout 1s;',
 	paced => 'disable consecutive=2; retry 20ms 20ms;',
@@ -176,6 +178,17 @@ get('/stale');
 ok($t->wait_log(qr/older than "max_age", it has expired, endpoint: "stale"/, 10),
 	'too old for a probe');
 is(n('/stale'), 1, 'and not sent');
+
+# without a backlog the next event is the probe, whatever becomes of others
+
+$rx->set(rules => { '/first' => [500, 200], '*' => 200 });
+
+get('/first?n=1');
+ok($t->wait_log(qr/"first" is disabled/, 10), 'nothing to probe with');
+wait_for(sub { state('first')->{probe} < time() * 1000 }, 5);
+get('/first?n=2');
+ok($t->wait_log(qr/"first" is enabled: a probe has succeeded/, 10),
+	'but the next event');
 
 # throttled attempts in windows
 

@@ -90,7 +90,10 @@ wh_sched_held(const wh_policy_t *p, wh_lane_t *lane, uint64_t now,
         lane->probe = 0;
     }
 
-    next->item = wh_sched_refused(p, lane, s);
+    /* when a probe is due, it may be the one */
+
+    next->item = (s->probe && now >= s->probe) ? NULL
+                                               : wh_sched_refused(p, lane, s);
 
     if (next->item) {
         next->end = p->while_disabled == WH_WHILE_DROP ? WH_END_DROPPED
