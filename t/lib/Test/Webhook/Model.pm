@@ -416,7 +416,8 @@ sub ended {
 	return !grep { keys %{$ended{$_}} < $n{$_} } keys %n;
 }
 
-# [position, pid, text] of each line that tells something
+# [position, pid, text] of each line that tells something; how processes end is
+# for people
 
 sub log_lines {
 	my ($t) = @_;
@@ -424,7 +425,8 @@ sub log_lines {
 	my ($pos, @lines) = (0);
 
 	for (split /^/, $t->read_file('error.log')) {
-		push @lines, [$pos, $1, $2] if /\] (\d+)#\d+: (?:\*\d+ )?(webhook .*)/;
+		push @lines, [$pos, $1, $2] if /\]\ (\d+)\#\d+:\ (?:\*\d+\ )?
+			(webhook\ .*|worker\ process\ .*|.*(?:exit|shutting).*)/x;
 		$pos += length;
 	}
 

@@ -727,10 +727,16 @@ sub received {
 	}
 
 	# first arrivals of a lane are in the order of the requests; those with a
-	# timeout may have come later than nginx thinks
+	# timeout may have come later than nginx thinks, and a kill may undo an end
+	# that was no delivery
 
 	my %late = map { $_->{id} => 1 } grep { $_->{class} eq 'timeout' }
 		@{$m->{reports}};
+
+	for my $b (@{$m->{begins}}) {
+		$late{$b->{id}} = 1 if grep { $_->{pos} < $b->{pos} }
+			@{$m->{done}{$b->{ep}}{$b->{seq}} || []};
+	}
 
 	$key{$_->{id}} = $_ for grep { $_->{id} } @{$m->{requests}};
 
