@@ -1128,7 +1128,8 @@ sub succeeded {
 
 	return if $r->{maybe};
 
-	my $row = $self->{row}{$ep};
+	push @{$self->{rows}{$ep}}, { %{$self->{row}{$ep}}, until => $r->{time} };
+
 	my ($since) = sort { $a <=> $b } map { $_->{time} }
 		grep { $_->{pos} < $r->{pos} } @over;
 
@@ -1201,6 +1202,8 @@ sub transition {
 	return if $t->{cause} eq 'ban';
 
 	# all is counted anew
+
+	push @{$self->{rows}{$ep}}, { %{$self->{row}{$ep}}, until => $t->{time} };
 
 	$self->empty($_, $t->{from}, $t->{pid}) for @{$self->{windows}{$ep}};
 	$self->{row}{$ep} = { low => 0, high => scalar grep { $_->{ep} eq $ep
@@ -1314,9 +1317,23 @@ sub restart {
 		$_->{sure} = 0 for @{$w->{list}};
 	}
 
-	for (values %{$self->{row}}) {
-		$_->{low} = 0;
-		$_->{low_since} = undef;
+	for my $ep (keys %{$self->{row}}) {
+		my $row = $self->{row}{$ep};
+
+		$row->{low} = 0;
+		$row->{low_since} = undef;
+
+		# a success may be what is lacking
+
+		for (@{$self->{rows}{$ep} || []}) {
+			next if $step->{how} eq 'QUIT' || defined $_->{until}
+				&& $_->{until} < $step->{from} * 1000 - LOSS;
+
+			$row->{high} += $_->{high};
+			$row->{high_since} = $_->{high_since}
+				if defined $_->{high_since} && (!defined $row->{high_since}
+				|| $_->{high_since} < $row->{high_since});
+		}
 	}
 }
 
