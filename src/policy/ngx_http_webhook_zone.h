@@ -107,9 +107,6 @@ ngx_str_t *ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone);
 /* a constant, NUL-terminated, as API and logs have it */
 char *ngx_http_webhook_zone_end_name(wh_end_e end);
 
-/* true to the first one who asks: what the store has is to be read */
-ngx_uint_t ngx_http_webhook_zone_restore(ngx_http_webhook_zone_t *zone);
-
 /* transitions of all endpoints of the zone so far, and one more of them */
 ngx_uint_t ngx_http_webhook_zone_generation(ngx_http_webhook_zone_t *zone);
 void ngx_http_webhook_zone_changed(ngx_http_webhook_zone_t *zone);
