@@ -150,6 +150,7 @@ struct ngx_http_webhook_store_s {
 
     ngx_event_t                      tick;
     ngx_event_t                      drive;     /* posted: scan and send */
+    ngx_event_t                      soon;      /* posted: posts that one */
 
     ngx_http_webhook_warehouse_t     warehouse;
     ngx_thread_task_t               *task;
@@ -237,6 +238,7 @@ ngx_int_t ngx_http_webhook_scan(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
     unsigned shard);
 void ngx_http_webhook_drive_handler(ngx_event_t *ev);
+void ngx_http_webhook_soon_handler(ngx_event_t *ev);
 
 /* ..._lane.c */
 void ngx_http_webhook_lanes_init(ngx_http_webhook_store_t *st);

@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_SCAN_PASSES  16
+#define NGX_HTTP_WEBHOOK_RELEASES     4
 
 
 static void ngx_http_webhook_shard_empty(ngx_http_webhook_store_t *st,
@@ -180,7 +181,10 @@ ngx_http_webhook_lane_settle(ngx_http_webhook_store_t *st, unsigned shard)
         return;
     }
 
-    for (i = 0; i < 4 && ngx_http_webhook_shard_idle(sh); i++) {
+    for (i = 0;
+         i < NGX_HTTP_WEBHOOK_RELEASES && ngx_http_webhook_shard_idle(sh);
+         i++)
+    {
 
         word = wh_shard_read(&st->journal, shard);
 
@@ -203,7 +207,7 @@ ngx_http_webhook_lane_settle(ngx_http_webhook_store_t *st, unsigned shard)
         }
     }
 
-    if (sh->owned) {
+    if (sh->owned && i == NGX_HTTP_WEBHOOK_RELEASES) {
         ngx_post_event(&st->drive, &ngx_posted_next_events);
     }
 }
@@ -317,6 +321,26 @@ ngx_http_webhook_scan(ngx_http_webhook_store_t *st)
     ngx_post_event(&st->drive, &ngx_posted_next_events);
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * Clients go first: what is left of their responses, or their next requests,
+ * may have been posted before this, or be posted by what was.
+ */
+
+void
+ngx_http_webhook_soon_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_store_t  *st;
+
+    st = ev->data;
+
+    if (st->drive.posted) {
+        ngx_delete_posted_event(&st->drive);
+    }
+
+    ngx_post_event(&st->drive, &ngx_posted_events);
 }
 
 

@@ -246,9 +246,9 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
 
     wh_journal_publish_end(&st->writer);
 
-    /* clients go first: what is left of their responses may be posted, too */
+    /* in this turn of the loop, behind all that is posted for clients */
 
-    ngx_post_event(&st->drive, &ngx_posted_next_events);
+    ngx_post_event(&st->soon, &ngx_posted_events);
 }
 
 

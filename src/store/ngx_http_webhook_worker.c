@@ -105,6 +105,10 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->drive.data = st;
     st->drive.log = st->log;
 
+    st->soon.handler = ngx_http_webhook_soon_handler;
+    st->soon.data = st;
+    st->soon.log = st->log;
+
     st->tick.handler = ngx_http_webhook_worker_tick_handler;
     st->tick.data = st;
     st->tick.log = st->log;
