@@ -95,12 +95,18 @@ static int
 wh_policy_by(const wh_policy_t *p, const wh_state_cause_t *cause, uint64_t now,
     wh_change_t *change)
 {
-    wh_state_t  s, next;
+    wh_state_t  s, over, next;
 
     do {
         wh_cell_read(p->cell, &s);
 
-        if (wh_state_disable(&s, cause, now, &next) != WH_OK) {
+        /* a ban that is over, though nobody has seen it yet, is none */
+
+        if (wh_state_disable(wh_state_due(&s, now, &over) == WH_OK ? &over
+                                                                   : &s,
+                             cause, now, &next)
+            != WH_OK)
+        {
             return WH_AGAIN;
         }
 
@@ -137,7 +143,9 @@ wh_policy_report(const wh_policy_t *p, const wh_outcome_t *o, uint64_t now,
 
     r->held = wh_state_held(&s, now);
 
-    if (o->probe) {
+    /* the endpoint may have been enabled, and another one be on its way */
+
+    if (o->probe && o->probe == s.number) {
         success = (o->outcome == WH_OUTCOME_SUCCESS);
 
         /* one that was none is due again soon */
@@ -393,6 +401,22 @@ wh_policy_quota(const wh_policy_t *p, uint64_t now, wh_change_t *change)
     const wh_quota_t  *quota;
 
     change->to.number = 0;
+
+    /* a window does not begin with what the other one refuses */
+
+    quota = &p->zone->quota;
+
+    if (quota->n && wh_quota_used(quota, now, &until) >= quota->n) {
+        goto pause;
+    }
+
+    quota = &p->quota;
+
+    if (quota->n && wh_quota_used(quota, now, &until) >= quota->n) {
+        goto pause;
+    }
+
+    /* others may be faster */
 
     quota = &p->zone->quota;
 

@@ -93,7 +93,7 @@ typedef struct {
     unsigned            permanent:1; /* the delivery is not to be tried again */
     unsigned            counts:1;    /* as a failure of the endpoint */
     unsigned            first:1;     /* of its delivery */
-    unsigned            probe:1;
+    uint64_t            probe;       /* its number; 0: it was none */
 } wh_outcome_t;
 
 

@@ -12,6 +12,8 @@
 
 static wh_next_e wh_sched_held(const wh_policy_t *p, wh_lane_t *lane,
     uint64_t now, wh_next_t *next);
+static wh_next_e wh_sched_due(const wh_policy_t *p, uint64_t now,
+    wh_next_t *next);
 static wh_item_t *wh_sched_refused(const wh_policy_t *p, wh_lane_t *lane,
     const wh_state_t *s);
 
@@ -55,6 +57,15 @@ wh_sched_next(const wh_policy_t *p, wh_lane_t *lane, uint64_t now,
                                                    : WH_NEXT_NOTHING;
     }
 
+    return wh_sched_due(p, now, next);
+}
+
+
+/* the item's turn, unless it has waited for it for too long */
+
+static wh_next_e
+wh_sched_due(const wh_policy_t *p, uint64_t now, wh_next_t *next)
+{
     if (wh_retry_aged(&p->retry, next->item->progress.time, now)) {
         next->end = WH_END_EXPIRED;
         return WH_NEXT_END;
@@ -77,14 +88,9 @@ wh_sched_held(const wh_policy_t *p, wh_lane_t *lane, uint64_t now,
         next->item = wh_lane_head(lane);
 
         if (next->item) {
-
-            if (wh_retry_aged(&p->retry, next->item->progress.time, now)) {
-                next->end = WH_END_EXPIRED;
-                return WH_NEXT_END;
-            }
-
             (void) wh_item_shift(next->item, wh_state_held(s, now));
-            return WH_NEXT_SEND;
+
+            return wh_sched_due(p, now, next);
         }
 
         lane->probe = 0;
@@ -138,7 +144,7 @@ wh_sched_take(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
     wh_take_e  rc;
 
     take->permit = -1;
-    take->probe = lane->probe;
+    take->probe = 0;
     take->counted = 0;
     take->wake = 0;
     take->when = 0;
@@ -160,6 +166,7 @@ wh_sched_take(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
         /* it tells of the endpoint, no rate and no quota counts it */
 
         if (wh_policy_probe_begin(p, now, lease, &lane->number) == WH_OK) {
+            take->probe = lane->number;
             return WH_TAKE_OK;
         }
 

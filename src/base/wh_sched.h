@@ -48,7 +48,7 @@ typedef enum {
 
 typedef struct {
     int           permit;        /* to be given back; -1: none is needed */
-    unsigned      probe:1;       /* the attempt is one */
+    uint64_t      probe;         /* the attempt is that one; 0: it is none */
     unsigned      counted:1;     /* by a quota: there is something to store */
     unsigned      wake:1;        /* others are to look for a permit again */
     uint64_t      when;

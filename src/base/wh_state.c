@@ -126,7 +126,9 @@ wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next)
         return WH_AGAIN;
     }
 
-    wh_state_enabled(s, now, next);
+    /* whenever somebody has come to see it */
+
+    wh_state_enabled(s, s->until, next);
 
     return WH_OK;
 }
@@ -207,6 +209,10 @@ wh_state_probed(const wh_state_t *s, int success, uint64_t now,
 uint64_t
 wh_state_held(const wh_state_t *s, uint64_t now)
 {
+    if (s->until && now > s->until) {
+        now = s->until;
+    }
+
     if (s->reason == WH_STATE_ENABLED || now <= s->since) {
         return s->held;
     }

@@ -50,8 +50,8 @@ struct ngx_http_webhook_attempt_s {
     ngx_http_webhook_attempt_pt   handler;
     void                         *data;
     ngx_int_t                     permit;    /* the caller's, too */
+    uint64_t                      probe;     /* likewise */
     ngx_queue_t                   queue;     /* likewise */
-    unsigned                      probe:1;   /* likewise */
 
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;
