@@ -18,6 +18,7 @@ NO_LOCALE = src/base/wh_locale$(if $(filter no,$(ICU)),,_none).c
 BASE = $(filter-out $(NO_LOCALE),$(wildcard src/base/*.c))
 UNIT_BASE = $(patsubst src/base/%.c,$(OBJS)/unit/base/%.o,$(BASE))
 UNITS = $(patsubst t/unit/%.c,$(OBJS)/unit/%,$(wildcard t/unit/*.c))
+MODEL = $(OBJS)/unit/sched_model
 FUZZERS = $(patsubst t/fuzz/%_fuzz.c,%,$(wildcard t/fuzz/*_fuzz.c))
 
 UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Wshadow -Wconversion -Werror \
@@ -41,7 +42,7 @@ NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 .SECONDARY:
 
 .PHONY: all help deps deps-test module stop-module unit test test-all npm \
-	asan model fuzz replay nginx-tests bench fairness instructions stalls \
+	asan model model-pure fuzz replay nginx-tests bench fairness instructions stalls \
 	demo clean
 
 
@@ -72,8 +73,16 @@ $(OBJS)/unit/base/%.o: src/base/%.c $(wildcard src/base/*.h)
 $(OBJS)/unit/%: t/unit/%.c $(UNIT_BASE) t/unit/tap.h
 	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ $< $(UNIT_BASE) $(UNIT_LIBS)
 
-unit: deps-test $(UNITS)		## unit tests, with sanitizers
-	prove -e '' $(UNITS)
+$(MODEL): $(wildcard t/sched_model/*.[ch]) $(UNIT_BASE)
+	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ t/sched_model/*.c $(UNIT_BASE) \
+		$(UNIT_LIBS)
+
+unit: deps-test $(UNITS) $(MODEL)	## unit tests, with sanitizers
+	prove -e '' $(UNITS) $(MODEL)
+
+model-pure: $(MODEL)			## the scheduler in 100000 random schedules
+	$(MODEL) -n 100000 -j $(NPROC)
+	WEBHOOK_MUTANT_SCHEDULES=100000 prove t/sched_model/mutants.t
 
 deps-test:
 	@$(MAKE) --no-print-directory deps DEPS=test
@@ -82,11 +91,11 @@ stop-module:				# with stop points, for t/stop_points.t
 	@$(MAKE) --no-print-directory module OBJS=$(OBJS)-stop \
 		CFLAGS_EXTRA=-DNGX_HTTP_WEBHOOK_STOP_POINTS=1
 
-test: deps-test module stop-module $(UNITS)	## unit and integration tests (TESTS=)
-	prove -e '' $(UNITS)
+test: deps-test module stop-module $(UNITS) $(MODEL)	## unit and integration tests (TESTS=)
+	prove -e '' $(UNITS) $(MODEL)
 	prove -j$(NPROC) --state=save -It/lib $(TESTS)
 
-test-all: test npm model replay asan fuzz	## tests, sanitizers, fuzzing
+test-all: test npm model model-pure replay asan fuzz	## tests, sanitizers, fuzzing
 
 $(NPM)/node_modules/standardwebhooks:
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps DEPS=npm

@@ -1,0 +1,801 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Discrete events: what happens, when, and to whom, is drawn from the seed.
+ */
+
+
+#include "world.h"
+
+
+#define EVENTS     8192
+#define CONFS      8
+#define STEPS_MAX  400000
+#define RESUME_DELAY  20         /* ms until its timers have run */
+#define PATIENCE   900000        /* ms until all has to have ended */
+
+
+typedef enum {
+    TARGET_WELL = 0,
+    TARGET_SLOW,
+    TARGET_FAILS,
+    TARGET_FLAPS,
+    TARGET_HANGS,
+    TARGET_THROTTLES,
+    TARGET_REFUSES,              /* for good */
+    TARGET_GONE,
+    TARGET_NONE,                 /* no local resources */
+    TARGETS
+} target_e;
+
+
+static int event_before(const event_t *one, const event_t *two);
+static int pop(event_t *event);
+static void plan(void);
+static void happen(const event_t *event);
+static void capture(int e, int key, unsigned life);
+static void work(void);
+static void settled(void);
+static void release(int i, int lane);
+static void final(void);
+static void finish(void);
+static const conf_t *conf_next(void);
+
+
+static event_t   events[EVENTS];
+static uint32_t  nevents;
+static event_t   pending[EVENTS];
+static uint32_t  npending;
+
+static target_e  targets[ENDPOINTS];
+static conf_t    confs[CONFS];
+static unsigned  nconfs;
+static uint64_t  until;
+static int       finished;
+
+
+static int
+event_before(const event_t *one, const event_t *two)
+{
+    return one->time < two->time
+           || (one->time == two->time && one->number < two->number);
+}
+
+
+/* at the same time in the order they were made, or in any other one */
+
+void
+push(event_e type, uint64_t delay, int a, unsigned b, unsigned life)
+{
+    uint32_t          i, parent;
+    event_t           event;
+    static uint64_t   number;
+
+    check(nevents < EVENTS, "too many events");
+
+    event.time = run.now + delay;
+    event.number = ((uint64_t) pick(4) << 60) | ++number;
+    event.type = type;
+    event.a = a;
+    event.b = b;
+    event.life = life;
+
+    for (i = nevents++; i; i = parent) {
+        parent = (i - 1) / 2;
+
+        if (!event_before(&event, &events[parent])) {
+            break;
+        }
+
+        events[i] = events[parent];
+    }
+
+    events[i] = event;
+}
+
+
+static int
+pop(event_t *event)
+{
+    uint32_t  i, child;
+    event_t   last;
+
+    if (nevents == 0) {
+        return 0;
+    }
+
+    *event = events[0];
+    last = events[--nevents];
+
+    for (i = 0; ; i = child) {
+        child = 2 * i + 1;
+
+        if (child >= nevents) {
+            break;
+        }
+
+        if (child + 1 < nevents
+            && event_before(&events[child + 1], &events[child]))
+        {
+            child++;
+        }
+
+        if (!event_before(&events[child], &last)) {
+            break;
+        }
+
+        events[i] = events[child];
+    }
+
+    events[i] = last;
+
+    return 1;
+}
+
+
+uint64_t
+wall(const worker_t *w)
+{
+    return run.now + (uint64_t) (run.offset + w->skew);
+}
+
+
+void
+wake_all(void)
+{
+    int  i;
+
+    for (i = 0; i < WORKERS; i++) {
+        workers[i].woken = 1;
+    }
+}
+
+
+static const conf_t *
+conf_next(void)
+{
+    if (nconfs < CONFS) {
+        conf_random(&confs[nconfs], nconfs + 1,
+                    nconfs ? &confs[nconfs - 1] : NULL);
+        nconfs++;
+    }
+
+    return &confs[nconfs - 1];
+}
+
+
+static void
+plan(void)
+{
+    int       e, i, n, burst;
+    uint64_t  time;
+
+    for (e = 0; e < ENDPOINTS; e++) {
+        targets[e] = (target_e) (one_in(2) ? pick(TARGETS) : TARGET_FAILS);
+    }
+
+    n = 4 + (int) pick(DELIVERIES - 8);
+
+    for (i = 0; i < n; /* void */ ) {
+
+        time = pick((uint32_t) until / 10) * 10;
+
+        for (burst = one_in(3) ? 1 + (int) pick(5) : 1; burst; burst--, i++) {
+            push(EVENT_CAPTURE, time, (int) pick((uint32_t) run.nendpoints),
+                 pick((uint32_t) run.nkeys), 0);
+        }
+    }
+
+    for (i = (int) pick(16); i; i--) {
+        push(EVENT_TARGET, pick((uint32_t) until / 10) * 10,
+             (int) pick((uint32_t) run.nendpoints), pick(TARGETS), 0);
+    }
+
+    for (i = one_in(2) ? (int) pick(6) : 0; i; i--) {
+        push(EVENT_OPERATOR, pick((uint32_t) until / 10) * 10,
+             (int) pick((uint32_t) run.nendpoints), !one_in(3), 0);
+    }
+
+    for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {
+        push(EVENT_KILL, pick((uint32_t) until), 0, 0, 0);
+    }
+
+    for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {
+        push(EVENT_STOP, pick((uint32_t) until), 0, 0, 0);
+    }
+
+    for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {
+        push(EVENT_RELOAD, pick((uint32_t) until), 0, 0, 0);
+    }
+
+    for (i = one_in(4) ? 1 + (int) pick(2) : 0; i; i--) {
+        push(EVENT_RESTART, pick((uint32_t) until), 0, 0, 0);
+    }
+
+    for (i = (int) pick(8); i; i--) {
+        push(EVENT_CUT, pick((uint32_t) until), 0, 0, 0);
+    }
+
+    for (i = run.exact ? 0 : (int) pick(4); i; i--) {
+        push(EVENT_CLOCK, pick((uint32_t) until), 0, 0, 0);
+    }
+
+    push(EVENT_FINAL, until, 0, 0, 0);
+}
+
+
+/* what the target answers, and after how long */
+
+uint64_t
+target_answer(int e, const endpoint_conf_t *c, wh_outcome_t *o)
+{
+    target_e  t;
+    uint64_t  ms;
+
+    static const uint64_t  latencies[] = { 0, 10, 50, 100 };
+    static const uint64_t  afters[] = { 0, 100, 500, 3000 };
+
+    memset(o, 0, sizeof(wh_outcome_t));
+
+    t = run.final ? TARGET_WELL : targets[e];
+    ms = latencies[pick(4)];
+
+    if (t == TARGET_FLAPS) {
+        t = one_in(2) ? TARGET_FAILS : TARGET_WELL;
+    }
+
+    /* rare ones, whatever it is like */
+
+    if (!run.final && one_in(40)) {
+        t = (target_e) pick(TARGETS);
+    }
+
+    switch (t) {
+
+    case TARGET_WELL:
+        break;
+
+    case TARGET_SLOW:
+        ms = c->timeout - 10;
+        break;
+
+    case TARGET_HANGS:
+        o->outcome = WH_OUTCOME_FAILURE;
+        o->counts = 1;
+        ms = c->timeout;
+        break;
+
+    case TARGET_THROTTLES:
+        o->outcome = WH_OUTCOME_THROTTLED;
+        o->counts = c->count_throttled ? 1 : 0;
+        o->after = afters[pick(4)];
+        break;
+
+    case TARGET_REFUSES:
+        o->outcome = WH_OUTCOME_FAILURE;
+        o->counts = 1;
+        o->permanent = 1;
+        break;
+
+    case TARGET_GONE:
+        o->outcome = WH_OUTCOME_GONE;
+        o->counts = 1;
+        o->permanent = one_in(4) ? 1 : 0;
+        break;
+
+    case TARGET_NONE:
+        o->outcome = WH_OUTCOME_NONE;
+        ms = 0;
+        break;
+
+    default: /* TARGET_FAILS */
+        o->outcome = WH_OUTCOME_FAILURE;
+        o->counts = 1;
+        break;
+    }
+
+    return ms < c->timeout ? ms : c->timeout;
+}
+
+
+static void
+capture(int e, int key, unsigned life)
+{
+    int          d, i, lane;
+    delivery_t  *one;
+
+    i = process_random();
+
+    if (i == NOBODY) {
+
+        /* nobody serves requests: they come later */
+
+        push(EVENT_CAPTURE, 20, e, (unsigned) key, life);
+        return;
+    }
+
+    if (run.ndeliveries == DELIVERIES || run.final) {
+        return;
+    }
+
+    if (workers[i].conf->endpoints[e].order == WH_ORDER_STRICT) {
+        key = 0;
+    }
+
+    d = run.ndeliveries++;
+    one = &run.deliveries[d];
+
+    memset(one, 0, sizeof(delivery_t));
+
+    one->endpoint = e;
+    one->key = key;
+    one->seq = (uint64_t) d + 1;
+    one->time = wall(&workers[i]);
+    one->progress.time = one->time;
+
+    lane = e * KEYS + key;
+
+    trace("worker %d: delivery %d of lane %d is captured", i, d, lane);
+
+    oracle_captured(d);
+
+    push(EVENT_MOVE, 1000, d, 0, 0);
+
+    if (owners[lane].owner == NOBODY) {
+        lane_adopt(i, lane);
+
+    } else if (owners[lane].owner == i) {
+        lane_notice(i, lane);
+
+    } else {
+        i = owners[lane].owner;
+        push(EVENT_NOTIFY, pick(2), i, (unsigned) lane, workers[i].life);
+    }
+}
+
+
+static void
+happen(const event_t *event)
+{
+    int         i, d, lane;
+    unsigned    b;
+    worker_t   *w;
+    attempt_t  *a;
+
+    i = event->a;
+    b = event->b;
+    lane = (int) b;
+    w = event->life ? &workers[i] : NULL;
+
+    if (event->type == EVENT_ATTEMPT) {
+        a = &run.attempts[i];
+
+        if (!a->used || a->number != b || a->gone) {
+            return;
+        }
+
+        w = &workers[a->worker];
+
+    } else if (w && w->life != event->life) {
+        return;
+    }
+
+    if (w && w->state == PROCESS_STOPPED && event->type != EVENT_TAKEOVER
+        && event->type != EVENT_RESUME)
+    {
+        pending[npending++] = *event;
+        return;
+    }
+
+    switch (event->type) {
+
+    case EVENT_CAPTURE:
+        capture(i, lane, 0);
+        return;
+
+    case EVENT_NOTIFY:
+        if (w->lanes[lane].mine && !w->leaving) {
+            lane_notice(i, lane);
+        }
+
+        return;
+
+    case EVENT_ATTEMPT:
+        drive_attempt(&run.attempts[i]);
+        return;
+
+    case EVENT_LANE:
+        w->lanes[lane].ready = w->lanes[lane].mine;
+        return;
+
+    case EVENT_ROOM:
+        waiting_wake(i);
+        return;
+
+    case EVENT_STATE:
+        if (!w->leaving && w->state == PROCESS_RUNNING) {
+            waiting_look(i);
+        }
+
+        return;
+
+    case EVENT_PACE:
+        if (!w->leaving && w->state == PROCESS_RUNNING) {
+            waiting_pace(i, (int) b);
+        }
+
+        return;
+
+    case EVENT_READ:
+        if (w->lanes[lane].mine && w->lanes[lane].reading && !w->leaving) {
+            lane_read(i, lane);
+        }
+
+        return;
+
+    case EVENT_STORE:
+        if (run.deliveries[i].op == b) {
+            store_flush(i);
+        }
+
+        return;
+
+    case EVENT_MOVE:
+        store_move(i);
+        return;
+
+    case EVENT_SAVE:
+        if (w->state == PROCESS_RUNNING && !w->leaving) {
+            shared_save_all(w);
+        }
+
+        return;
+
+    case EVENT_TARGET:
+        trace("target %d: %u", i, b);
+        targets[i] = (target_e) b;
+        return;
+
+    case EVENT_OPERATOR:
+        d = process_random();
+
+        if (d != NOBODY && !run.final) {
+            drive_operator(d, i, (int) b);
+        }
+
+        return;
+
+    case EVENT_KILL:
+        d = (int) pick(WORKERS);
+
+        if (workers[d].state == PROCESS_RUNNING && !run.final) {
+            process_kill(d);
+            push(EVENT_SPAWN, pick(2) * 50, 0, 0, 0);
+        }
+
+        return;
+
+    case EVENT_STOP:
+        d = (int) pick(4);
+
+        if (workers[d].state == PROCESS_RUNNING && !run.final) {
+            process_stop(d);
+        }
+
+        return;
+
+    case EVENT_RESUME:
+        process_resume(i);
+        return;
+
+    case EVENT_TAKEOVER:
+        process_takeover(i, (int) b);
+        return;
+
+    case EVENT_SPAWN:
+        d = process_unused();
+
+        if (d != NOBODY) {
+            process_start(d, &confs[nconfs - 1]);
+        }
+
+        return;
+
+    case EVENT_RELOAD:
+        process_reload(conf_next());
+        return;
+
+    case EVENT_RESTART:
+        process_restart(one_in(2) ? conf_next() : &confs[nconfs - 1]);
+        return;
+
+    case EVENT_CUT:
+        lane = (int) pick(LANES);
+        i = owners[lane].owner;
+
+        if (i != NOBODY && workers[i].state == PROCESS_RUNNING
+            && !workers[i].leaving && workers[i].lanes[lane].mine)
+        {
+            lane_cut(i, lane);
+        }
+
+        return;
+
+    case EVENT_CLOCK:
+        run.offset += (int64_t) pick(one_in(2) ? 120000 : 3000)
+                      * (one_in(2) ? 1 : -1);
+        trace("the clock is set");
+        return;
+
+    default: /* EVENT_FINAL */
+        final();
+        return;
+    }
+}
+
+
+/* all targets are well, all processes alive, all endpoints enabled */
+
+static void
+final(void)
+{
+    int         i, e, d, last;
+    worker_t   *w;
+    wh_state_t  s;
+
+    run.final = 1;
+    finished = 1;
+    last = 0;
+
+    for (i = 0; i < WORKERS; i++) {
+        if (workers[i].state == PROCESS_STOPPED) {
+            process_resume(i);
+        }
+    }
+
+    i = process_random();
+
+    if (i == NOBODY) {
+        push(EVENT_SPAWN, 0, 0, 0, 0);
+
+    } else {
+        w = &workers[i];
+
+        for (e = 0; e < run.nendpoints; e++) {
+
+            wh_cell_read(&shared.cells[e], &s);
+
+            /* a pause ends by itself */
+
+            if (s.reason != WH_STATE_ENABLED && s.reason != WH_STATE_QUOTA
+                && (s.until == 0 || s.until > wall(w)))
+            {
+                drive_operator(i, e, 1);
+            }
+        }
+    }
+
+    for (d = 0; d < run.ndeliveries; d++) {
+        finished &= run.deliveries[d].ended;
+        last = run.deliveries[d].ended ? last : d;
+    }
+
+    if (!finished) {
+        check(run.now < until + PATIENCE,
+              "delivery %d of lane %d, worker %d, has not ended", last,
+              delivery_lane(last), owners[delivery_lane(last)].owner);
+        push(EVENT_FINAL, 500, 0, 0, 0);
+    }
+}
+
+
+/* lanes that are ready, in any order, until there are none */
+
+static void
+work(void)
+{
+    int       i, n, lane, from, again;
+    uint32_t  j;
+
+    do {
+        again = 0;
+        from = (int) pick(WORKERS);
+
+        for (n = 0; n < WORKERS; n++) {
+            i = (from + n) % WORKERS;
+
+            if (workers[i].state != PROCESS_RUNNING) {
+                continue;
+            }
+
+            if (workers[i].woken) {
+                workers[i].woken = 0;
+
+                if (!workers[i].leaving) {
+                    waiting_wake(i);
+                }
+            }
+
+            if (workers[i].leaving) {
+                again |= process_leave(i);
+                continue;
+            }
+
+            for (lane = 0; lane < LANES; lane++) {
+
+                if (workers[i].lanes[lane].ready) {
+                    workers[i].lanes[lane].ready = 0;
+                    drive(i, lane);
+                    again = 1;
+                }
+            }
+        }
+
+        for (i = 0; i < WORKERS; i++) {
+            again |= (workers[i].woken
+                      && workers[i].state == PROCESS_RUNNING);
+        }
+
+        check(run.steps < STEPS_MAX, "it never ends");
+
+    } while (again);
+
+    /* what has come for a process while it was stopped */
+
+    for (j = 0; j < npending; /* void */ ) {
+
+        i = pending[j].type == EVENT_ATTEMPT
+            ? run.attempts[pending[j].a].worker : pending[j].a;
+
+        if (workers[i].state == PROCESS_STOPPED) {
+            j++;
+            continue;
+        }
+
+        push(pending[j].type, pick(2) * pick(RESUME_DELAY), pending[j].a, pending[j].b,
+             pending[j].life);
+        pending[j] = pending[--npending];
+    }
+}
+
+
+/* the clock goes on */
+
+static void
+settled(void)
+{
+    int             i, lane;
+    lane_t         *l;
+    worker_t       *w;
+    const conf_t   *conf;
+
+    for (lane = 0; lane < LANES; lane++) {
+
+        i = owners[lane].owner;
+
+        if (i == NOBODY || workers[i].state != PROCESS_RUNNING
+            || workers[i].leaving)
+        {
+            continue;
+        }
+
+        w = &workers[i];
+        l = &w->lanes[lane];
+        conf = w->conf;
+
+        if (run.exact
+            && (w->resumed == 0 || run.now >= w->resumed + RESUME_DELAY))
+        {
+            oracle_settled(conf, lane, l->core.unordered,
+                           l->reading || (l->core.unordered && l->core.more),
+                           l->idle_until);
+
+            if (l->waiting == WAIT_ENABLED && !l->reading && !l->core.more) {
+                oracle_settled_probe(conf, lane_endpoint(lane), lane);
+            }
+        }
+
+        if (l->core.nitems == 0 && !l->core.more && one_in(8)) {
+            release(i, lane);
+        }
+    }
+}
+
+
+/* nothing is in it: the next worker that captures takes it */
+
+static void
+release(int i, int lane)
+{
+    int  d;
+
+    for (d = 0; d < run.ndeliveries; d++) {
+
+        if (delivery_lane(d) != lane) {
+            continue;
+        }
+
+        if (!run.deliveries[d].ended && run.deliveries[d].op == 0) {
+            return;
+        }
+    }
+
+    for (d = 0; d < run.ndeliveries; d++) {
+        if (delivery_lane(d) == lane) {
+            store_flush(d);
+        }
+    }
+
+    lane_drop(i, lane);
+    owners[lane].owner = NOBODY;
+}
+
+
+static void
+finish(void)
+{
+    int         i, lane;
+    attempt_t  *a;
+
+    for (i = 0; i < WORKERS; i++) {
+        for (lane = 0; lane < LANES; lane++) {
+            lane_drop(i, lane);
+        }
+    }
+
+    for (a = run.attempts; a < run.attempts + ATTEMPTS; a++) {
+
+        if (a->used && !a->gone) {
+            free(a->item);
+        }
+
+        a->used = 0;
+    }
+}
+
+
+void
+world_run(void)
+{
+    int      i;
+    event_t  event;
+
+    nevents = 0;
+    npending = 0;
+    nconfs = 0;
+    finished = 0;
+
+    run.exact = !one_in(5);
+    run.nendpoints = 1 + (int) pick(ENDPOINTS);
+    run.nkeys = 1 + (int) pick(KEYS);
+    run.offset = 1000000000 + (int64_t) pick(1000);
+    until = 1000 * (1 + pick(12));
+
+    oracle_init();
+    shared_init();
+    processes_init();
+    plan();
+
+    (void) conf_next();
+
+    for (i = (int) pick(3); i >= 0; i--) {
+        process_start(i, &confs[0]);
+    }
+
+    while (!finished && pop(&event)) {
+
+        if (event.time > run.now) {
+            settled();
+            run.now = event.time;
+        }
+
+        run.steps++;
+
+        happen(&event);
+        work();
+    }
+
+    oracle_finished();
+    finish();
+}
