@@ -7,16 +7,26 @@
 #include "wh_permit.h"
 
 
-static int wh_permit_swap(uint64_t *holder, uint64_t old, uint64_t next);
+/*
+ * A word: how often the permit was taken (32 bits), its holder (32 bits), 0
+ * for none.  A permit is as much of the first as there is room for, and the
+ * index of the word: one that has become void while its holder was stopped is
+ * not mistaken for the next one of the same holder.
+ */
+
+#define WH_PERMIT_BITS     8
+#define WH_PERMIT_TIMES    UINT64_C(0x7fffff)
+#define WH_PERMIT_HOLDER   UINT64_C(0xffffffff)
+
+
+static int wh_permit_swap(uint64_t *word, uint64_t old, uint64_t next);
 
 
 static int
-wh_permit_swap(uint64_t *holder, uint64_t old, uint64_t next)
+wh_permit_swap(uint64_t *word, uint64_t old, uint64_t next)
 {
-    return __atomic_load_n(holder, __ATOMIC_SEQ_CST) == old
-           && __atomic_compare_exchange_n(holder, &old, next, 0,
-                                          __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n(word, &old, next, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
 }
 
 
@@ -24,6 +34,7 @@ int
 wh_permit_take(wh_permits_t *p, uint32_t slot, uint32_t max)
 {
     uint32_t  i, pass;
+    uint64_t  old, times;
 
     max = max < WH_PERMITS ? max : WH_PERMITS;
 
@@ -32,8 +43,15 @@ wh_permit_take(wh_permits_t *p, uint32_t slot, uint32_t max)
     for (pass = 0; pass < 2; pass++) {
 
         for (i = 0; i < max; i++) {
-            if (wh_permit_swap(&p->holders[i], 0, (uint64_t) slot + 1)) {
-                return (int) i;
+
+            old = __atomic_load_n(&p->holders[i], __ATOMIC_SEQ_CST);
+            times = (old >> 32) + 1;
+
+            if ((old & WH_PERMIT_HOLDER) == 0
+                && wh_permit_swap(&p->holders[i], old,
+                                  times << 32 | ((uint64_t) slot + 1)))
+            {
+                return (int) ((times & WH_PERMIT_TIMES) << WH_PERMIT_BITS | i);
             }
         }
 
@@ -47,11 +65,22 @@ wh_permit_take(wh_permits_t *p, uint32_t slot, uint32_t max)
 int
 wh_permit_give(wh_permits_t *p, uint32_t slot, int permit)
 {
+    uint64_t   old, *word;
+
+    word = &p->holders[(uint32_t) permit & (WH_PERMITS - 1)];
+    old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+
     /* it may be void, and another one's by now */
 
-    (void) wh_permit_swap(&p->holders[permit], (uint64_t) slot + 1, 0);
+    if ((old & WH_PERMIT_HOLDER) == (uint64_t) slot + 1
+        && (old >> 32 & WH_PERMIT_TIMES)
+           == (uint64_t) permit >> WH_PERMIT_BITS)
+    {
+        (void) wh_permit_swap(word, old, old & ~WH_PERMIT_HOLDER);
+    }
 
-    return wh_permit_swap(&p->wanted, 1, 0);
+    return __atomic_load_n(&p->wanted, __ATOMIC_SEQ_CST)
+           && wh_permit_swap(&p->wanted, 1, 0);
 }
 
 
@@ -59,11 +88,17 @@ uint32_t
 wh_permit_void(wh_permits_t *p, uint32_t slot)
 {
     uint32_t  i, n;
+    uint64_t  old;
 
     n = 0;
 
     for (i = 0; i < WH_PERMITS; i++) {
-        if (wh_permit_swap(&p->holders[i], (uint64_t) slot + 1, 0)) {
+
+        old = __atomic_load_n(&p->holders[i], __ATOMIC_SEQ_CST);
+
+        if ((old & WH_PERMIT_HOLDER) == (uint64_t) slot + 1
+            && wh_permit_swap(&p->holders[i], old, old & ~WH_PERMIT_HOLDER))
+        {
             n++;
         }
     }

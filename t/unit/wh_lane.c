@@ -1,0 +1,275 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "tap.h"
+#include "wh_lane.h"
+
+
+#define ITEMS  8
+
+
+static wh_item_t *put(wh_lane_t *lane, uint64_t seq, uint32_t index,
+    int front);
+static void order(void);
+static void times(void);
+static void parts(void);
+static void unordered(void);
+static void clocks(void);
+
+
+static wh_item_t  pool[ITEMS];
+static unsigned   used;
+
+
+int
+main(void)
+{
+    order();
+    times();
+    parts();
+    unordered();
+    clocks();
+
+    return done_testing();
+}
+
+
+static wh_item_t *
+put(wh_lane_t *lane, uint64_t seq, uint32_t index, int front)
+{
+    wh_item_t   *item;
+    wh_queue_t  *behind;
+
+    if (seq == 1 && index == 0) {
+        used = 0;
+    }
+
+    if (wh_lane_place(lane, seq, index, front, &behind)) {
+        return NULL;
+    }
+
+    item = &pool[used++];
+    memset(item, 0, sizeof(wh_item_t));
+    item->seq = seq;
+    item->index = index;
+
+    wh_lane_insert(lane, item, behind);
+
+    return item;
+}
+
+
+static void
+order(void)
+{
+    int          front;
+    uint64_t     when;
+    wh_lane_t    lane;
+    wh_item_t   *one, *two, *three, *four;
+    wh_queue_t  *behind;
+
+    for (front = 0; front < 2; front++) {
+
+        wh_lane_init(&lane, 0);
+
+        one = put(&lane, 1, 0, front);
+        four = put(&lane, 3, 0, front);
+        three = put(&lane, 2, 1, front);
+        two = put(&lane, 2, 0, front);
+
+        ok(wh_lane_place(&lane, 2, 1, front, &behind) == three,
+           "a delivery is found, from the %s", front ? "front" : "back");
+        ok(lane.nitems == 4, "all are counted");
+
+        ok(wh_lane_next(&lane, 0, &when) == one, "the first is the next");
+
+        wh_item_begin(&lane, one);
+
+        ok(wh_lane_next(&lane, 0, &when) == NULL && when == 0
+           && wh_lane_head(&lane) == NULL,
+           "none passes it while it is in flight");
+
+        wh_item_finish(&lane, one);
+        wh_lane_remove(&lane, one);
+
+        ok(wh_lane_next(&lane, 0, &when) == two, "then the second one");
+
+        wh_lane_remove(&lane, two);
+
+        ok(wh_lane_next(&lane, 0, &when) == three,
+           "of one record by their index");
+
+        wh_lane_remove(&lane, three);
+
+        ok(wh_lane_next(&lane, 0, &when) == four && wh_lane_tail(&lane)
+           == four, "and the last one");
+
+        wh_lane_remove(&lane, four);
+
+        ok(wh_lane_next(&lane, 0, &when) == NULL && when == 0
+           && wh_lane_tail(&lane) == NULL && lane.nitems == 0,
+           "an empty lane has no next one");
+    }
+}
+
+
+static void
+times(void)
+{
+    uint64_t    when;
+    wh_lane_t   lane;
+    wh_item_t  *one;
+
+    wh_lane_init(&lane, 0);
+
+    one = put(&lane, 1, 0, 0);
+    (void) put(&lane, 2, 0, 0);
+
+    one->progress.planned = 1000;
+
+    ok(wh_lane_next(&lane, 999, &when) == NULL && when == 1000,
+       "not before its time, and nothing passes it");
+    ok(wh_lane_next(&lane, 1000, &when) == one, "at its time");
+
+    one->notbefore = 1100;
+
+    ok(wh_lane_next(&lane, 1099, &when) == NULL && when == 1100,
+       "something to be free is waited for");
+    ok(wh_lane_next(&lane, 1100, &when) == one, "until its time");
+    is_int((int64_t) one->progress.planned, 1000, "the schedule is the same");
+}
+
+
+static void
+parts(void)
+{
+    uint64_t    when;
+    wh_lane_t   lane;
+    wh_item_t  *one, *two, *three;
+
+    wh_lane_init(&lane, 0);
+
+    one = put(&lane, 1, 0, 0);
+    two = put(&lane, 2, 0, 0);
+    three = put(&lane, 3, 0, 0);
+
+    wh_lane_cut(&lane, two);
+    wh_lane_remove(&lane, two);
+
+    ok(lane.more && lane.loaded_seq == 1, "as far as it is known");
+    ok(wh_lane_known(&lane, one) && !wh_lane_known(&lane, three),
+       "what is behind is not");
+
+    wh_lane_cut(&lane, three);
+
+    ok(lane.loaded_seq == 1, "what is not known cuts nothing");
+
+    wh_lane_remove(&lane, one);
+
+    ok(wh_lane_next(&lane, 0, &when) == NULL && when == 0,
+       "nothing is sent that others may be in front of");
+
+    two = put(&lane, 2, 0, 1);
+    lane.loaded_seq = 2;
+
+    ok(wh_lane_next(&lane, 0, &when) == two, "what is read is its turn");
+
+    wh_lane_cut(&lane, two);
+
+    ok(lane.loaded_seq == 0 && wh_lane_head(&lane) == NULL,
+       "a lane of which nothing is known");
+}
+
+
+static void
+unordered(void)
+{
+    uint64_t    when;
+    wh_lane_t   lane;
+    wh_item_t  *one, *two, *three;
+
+    wh_lane_init(&lane, 1);
+
+    one = put(&lane, 1, 0, 0);
+    two = put(&lane, 2, 0, 0);
+    three = put(&lane, 3, 0, 0);
+
+    one->progress.planned = 3000;
+    two->progress.planned = 2000;
+
+    wh_lane_list(&lane, one, 1000);
+    wh_lane_list(&lane, two, 1000);
+    wh_lane_list(&lane, three, 1000);
+
+    ok(wh_lane_next(&lane, 1000, &when) == three && lane.nlater == 2,
+       "what is due passes what waits");
+
+    wh_item_begin(&lane, three);
+
+    ok(wh_lane_next(&lane, 1999, &when) == NULL && when == 2000,
+       "the earliest of those that wait");
+    ok(wh_lane_next(&lane, 2000, &when) == two && when == 3000,
+       "is the next at its time");
+
+    wh_item_begin(&lane, two);
+
+    is_int(lane.inflight, 2, "two are in flight");
+    ok(wh_lane_next(&lane, 3000, &when) == one && lane.nlater == 0,
+       "beside the third");
+
+    wh_lane_remove(&lane, one);
+
+    ok(wh_lane_next(&lane, 3000, &when) == NULL && when == 0,
+       "which leaves no trace");
+}
+
+
+static void
+clocks(void)
+{
+    uint64_t    when;
+    wh_lane_t   lane;
+    wh_item_t  *one, *two, *three;
+
+    wh_lane_init(&lane, 1);
+
+    one = put(&lane, 1, 0, 0);
+    two = put(&lane, 2, 0, 0);
+    three = put(&lane, 3, 0, 0);
+
+    one->progress.first = 500;
+    one->progress.planned = 1000;
+    two->progress.first = 500;
+    two->progress.planned = 1000;
+    two->progress.held = 70;
+
+    wh_lane_list(&lane, one, 0);
+    wh_lane_list(&lane, two, 0);
+    wh_lane_list(&lane, three, 0);
+
+    wh_lane_shift(&lane, 100, 0);
+
+    ok(one->progress.first == 600 && one->progress.planned == 1100,
+       "the clock stood still");
+    ok(two->progress.first == 530 && two->progress.planned == 1030,
+       "by what was not known of it");
+    ok(three->progress.first == 0 && three->progress.planned == 0
+       && three->progress.held == 100, "not what has never begun");
+
+    wh_lane_shift(&lane, 100, 0);
+
+    is_int((int64_t) one->progress.planned, 1100, "once");
+
+    wh_lane_remove(&lane, three);
+
+    ok(wh_lane_next(&lane, 1029, &when) == NULL && when == 1030,
+       "those that wait do so by their new times");
+
+    (void) wh_item_shift(one, 40);
+
+    ok(one->progress.planned == 1100 && one->progress.held == 40,
+       "what was lost of the state moves nothing");
+}
