@@ -10,12 +10,18 @@
 
 #include "model.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 
+#define SCHEDULE_MAX  20         /* seconds */
+#define JOBS_MAX      64
+
+
 static void schedule(uint64_t seed, unsigned traced);
+static void hangs(int signo);
 
 
 run_t  run;
@@ -95,7 +101,18 @@ schedule(uint64_t seed, unsigned traced)
     run.random = seed * UINT64_C(0x2545f4914f6cdd1d);
     run.trace = traced ? 1 : 0;
 
+    (void) alarm(SCHEDULE_MAX);
+
     world_run();
+}
+
+
+static void
+hangs(int signo)
+{
+    (void) signo;
+
+    fail("it hangs");
 }
 
 
@@ -103,6 +120,7 @@ int
 main(int argc, char **argv)
 {
     int                 opt, status, failed;
+    pid_t               pids[JOBS_MAX];
     unsigned            traced;
     unsigned long long  i, n, first, jobs, job;
 
@@ -137,12 +155,19 @@ main(int argc, char **argv)
     }
 
     n = n ? n : traced ? 1 : 3000;
+    jobs = jobs < JOBS_MAX ? jobs : JOBS_MAX;
     jobs = jobs ? jobs : 1;
+
+    (void) signal(SIGALRM, hangs);
 
     for (job = 0; job < jobs; job++) {
 
-        if (jobs > 1 && fork() != 0) {
-            continue;
+        if (jobs > 1) {
+            pids[job] = fork();
+
+            if (pids[job] != 0) {
+                continue;
+            }
         }
 
         for (i = job; i < n; i += jobs) {
@@ -157,7 +182,18 @@ main(int argc, char **argv)
     failed = 0;
 
     while (jobs > 1 && wait(&status) != -1) {
-        failed |= (status != 0);
+
+        if (status == 0 || failed) {
+            continue;
+        }
+
+        failed = 1;
+
+        /* one is enough */
+
+        for (job = 0; job < jobs; job++) {
+            (void) kill(pids[job], SIGKILL);
+        }
     }
 
     printf("%s 1 - %llu random schedules, seeds %llu to %llu\n1..1\n",

@@ -31,7 +31,7 @@
 #define TAKES       1024         /* the last ones of a rate */
 #define LIMIT_MAX   5            /* failures that windows tolerate here */
 
-#define MARGIN      100          /* ms that a lease is longer than an attempt */
+#define MARGIN      100          /* ms a lease is longer than an attempt */
 #define NONE_DELAY  100          /* ms after no local resources */
 #define DAY         86400000
 

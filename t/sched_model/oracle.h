@@ -77,6 +77,7 @@ typedef struct {
 
 extern oracle_delivery_t  known[DELIVERIES];
 extern oracle_endpoint_t  endpoints[ENDPOINTS];
+extern oracle_quota_t     zones[ZONES];
 
 
 void oracle_policy_init(void);
@@ -84,6 +85,12 @@ void oracle_policy_init(void);
 /* ms that the endpoint was disabled, or paused, before "now" */
 uint64_t oracle_halted(int e, uint64_t now);
 
+/* how long it holds; the transition, and whether there is one */
+int oracle_strength(uint32_t reason, uint64_t until);
+int oracle_disable(const endpoint_conf_t *c, int e, uint32_t reason,
+    uint64_t ban);
+
+uint64_t oracle_probe(const endpoint_conf_t *c, int e);
 void oracle_begin_policy(const endpoint_conf_t *c, attempt_t *a);
 int oracle_rate_room(const endpoint_conf_t *c, int e);
 int oracle_probe_due(const endpoint_conf_t *c, int e);

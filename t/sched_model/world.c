@@ -9,30 +9,12 @@
 #include "world.h"
 
 
-#define EVENTS     8192
 #define CONFS      8
 #define STEPS_MAX  400000
 #define RESUME_DELAY  20         /* ms until its timers have run */
 #define PATIENCE   900000        /* ms until all has to have ended */
 
 
-typedef enum {
-    TARGET_WELL = 0,
-    TARGET_SLOW,
-    TARGET_FAILS,
-    TARGET_FLAPS,
-    TARGET_HANGS,
-    TARGET_THROTTLES,
-    TARGET_REFUSES,              /* for good */
-    TARGET_GONE,
-    TARGET_NONE,                 /* no local resources */
-    TARGETS
-} target_e;
-
-
-static int event_before(const event_t *one, const event_t *two);
-static int pop(event_t *event);
-static void plan(void);
 static void happen(const event_t *event);
 static void capture(int e, int key, unsigned life);
 static void work(void);
@@ -43,95 +25,13 @@ static void finish(void);
 static const conf_t *conf_next(void);
 
 
-static event_t   events[EVENTS];
-static uint32_t  nevents;
 static event_t   pending[EVENTS];
 static uint32_t  npending;
 
-static target_e  targets[ENDPOINTS];
 static conf_t    confs[CONFS];
 static unsigned  nconfs;
 static uint64_t  until;
 static int       finished;
-
-
-static int
-event_before(const event_t *one, const event_t *two)
-{
-    return one->time < two->time
-           || (one->time == two->time && one->number < two->number);
-}
-
-
-/* at the same time in the order they were made, or in any other one */
-
-void
-push(event_e type, uint64_t delay, int a, unsigned b, unsigned life)
-{
-    uint32_t          i, parent;
-    event_t           event;
-    static uint64_t   number;
-
-    check(nevents < EVENTS, "too many events");
-
-    event.time = run.now + delay;
-    event.number = ((uint64_t) pick(4) << 60) | ++number;
-    event.type = type;
-    event.a = a;
-    event.b = b;
-    event.life = life;
-
-    for (i = nevents++; i; i = parent) {
-        parent = (i - 1) / 2;
-
-        if (!event_before(&event, &events[parent])) {
-            break;
-        }
-
-        events[i] = events[parent];
-    }
-
-    events[i] = event;
-}
-
-
-static int
-pop(event_t *event)
-{
-    uint32_t  i, child;
-    event_t   last;
-
-    if (nevents == 0) {
-        return 0;
-    }
-
-    *event = events[0];
-    last = events[--nevents];
-
-    for (i = 0; ; i = child) {
-        child = 2 * i + 1;
-
-        if (child >= nevents) {
-            break;
-        }
-
-        if (child + 1 < nevents
-            && event_before(&events[child + 1], &events[child]))
-        {
-            child++;
-        }
-
-        if (!event_before(&events[child], &last)) {
-            break;
-        }
-
-        events[i] = events[child];
-    }
-
-    events[i] = last;
-
-    return 1;
-}
 
 
 uint64_t
@@ -162,140 +62,6 @@ conf_next(void)
     }
 
     return &confs[nconfs - 1];
-}
-
-
-static void
-plan(void)
-{
-    int       e, i, n, burst;
-    uint64_t  time;
-
-    for (e = 0; e < ENDPOINTS; e++) {
-        targets[e] = (target_e) (one_in(2) ? pick(TARGETS) : TARGET_FAILS);
-    }
-
-    n = 4 + (int) pick(DELIVERIES - 8);
-
-    for (i = 0; i < n; /* void */ ) {
-
-        time = pick((uint32_t) until / 10) * 10;
-
-        for (burst = one_in(3) ? 1 + (int) pick(5) : 1; burst; burst--, i++) {
-            push(EVENT_CAPTURE, time, (int) pick((uint32_t) run.nendpoints),
-                 pick((uint32_t) run.nkeys), 0);
-        }
-    }
-
-    for (i = (int) pick(16); i; i--) {
-        push(EVENT_TARGET, pick((uint32_t) until / 10) * 10,
-             (int) pick((uint32_t) run.nendpoints), pick(TARGETS), 0);
-    }
-
-    for (i = one_in(2) ? (int) pick(6) : 0; i; i--) {
-        push(EVENT_OPERATOR, pick((uint32_t) until / 10) * 10,
-             (int) pick((uint32_t) run.nendpoints), !one_in(3), 0);
-    }
-
-    for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {
-        push(EVENT_KILL, pick((uint32_t) until), 0, 0, 0);
-    }
-
-    for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {
-        push(EVENT_STOP, pick((uint32_t) until), 0, 0, 0);
-    }
-
-    for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {
-        push(EVENT_RELOAD, pick((uint32_t) until), 0, 0, 0);
-    }
-
-    for (i = one_in(4) ? 1 + (int) pick(2) : 0; i; i--) {
-        push(EVENT_RESTART, pick((uint32_t) until), 0, 0, 0);
-    }
-
-    for (i = (int) pick(8); i; i--) {
-        push(EVENT_CUT, pick((uint32_t) until), 0, 0, 0);
-    }
-
-    for (i = run.exact ? 0 : (int) pick(4); i; i--) {
-        push(EVENT_CLOCK, pick((uint32_t) until), 0, 0, 0);
-    }
-
-    push(EVENT_FINAL, until, 0, 0, 0);
-}
-
-
-/* what the target answers, and after how long */
-
-uint64_t
-target_answer(int e, const endpoint_conf_t *c, wh_outcome_t *o)
-{
-    target_e  t;
-    uint64_t  ms;
-
-    static const uint64_t  latencies[] = { 0, 10, 50, 100 };
-    static const uint64_t  afters[] = { 0, 100, 500, 3000 };
-
-    memset(o, 0, sizeof(wh_outcome_t));
-
-    t = run.final ? TARGET_WELL : targets[e];
-    ms = latencies[pick(4)];
-
-    if (t == TARGET_FLAPS) {
-        t = one_in(2) ? TARGET_FAILS : TARGET_WELL;
-    }
-
-    /* rare ones, whatever it is like */
-
-    if (!run.final && one_in(40)) {
-        t = (target_e) pick(TARGETS);
-    }
-
-    switch (t) {
-
-    case TARGET_WELL:
-        break;
-
-    case TARGET_SLOW:
-        ms = c->timeout - 10;
-        break;
-
-    case TARGET_HANGS:
-        o->outcome = WH_OUTCOME_FAILURE;
-        o->counts = 1;
-        ms = c->timeout;
-        break;
-
-    case TARGET_THROTTLES:
-        o->outcome = WH_OUTCOME_THROTTLED;
-        o->counts = c->count_throttled ? 1 : 0;
-        o->after = afters[pick(4)];
-        break;
-
-    case TARGET_REFUSES:
-        o->outcome = WH_OUTCOME_FAILURE;
-        o->counts = 1;
-        o->permanent = 1;
-        break;
-
-    case TARGET_GONE:
-        o->outcome = WH_OUTCOME_GONE;
-        o->counts = 1;
-        o->permanent = one_in(4) ? 1 : 0;
-        break;
-
-    case TARGET_NONE:
-        o->outcome = WH_OUTCOME_NONE;
-        ms = 0;
-        break;
-
-    default: /* TARGET_FAILS */
-        o->outcome = WH_OUTCOME_FAILURE;
-        o->counts = 1;
-        break;
-    }
-
-    return ms < c->timeout ? ms : c->timeout;
 }
 
 
@@ -454,7 +220,7 @@ happen(const event_t *event)
 
     case EVENT_TARGET:
         trace("target %d: %u", i, b);
-        targets[i] = (target_e) b;
+        target_set(i, b);
         return;
 
     case EVENT_OPERATOR:
@@ -653,8 +419,8 @@ work(void)
             continue;
         }
 
-        push(pending[j].type, pick(2) * pick(RESUME_DELAY), pending[j].a, pending[j].b,
-             pending[j].life);
+        push(pending[j].type, pick(2) * pick(RESUME_DELAY), pending[j].a,
+             pending[j].b, pending[j].life);
         pending[j] = pending[--npending];
     }
 }
@@ -761,7 +527,7 @@ world_run(void)
     int      i;
     event_t  event;
 
-    nevents = 0;
+    events_init();
     npending = 0;
     nconfs = 0;
     finished = 0;
@@ -775,7 +541,7 @@ world_run(void)
     oracle_init();
     shared_init();
     processes_init();
-    plan();
+    plan(until);
 
     (void) conf_next();
 

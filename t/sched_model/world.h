@@ -13,6 +13,9 @@
 #include "model.h"
 
 
+#define EVENTS  8192
+
+
 typedef enum {
     EVENT_CAPTURE = 0,           /* endpoint, key */
     EVENT_NOTIFY,                /* worker, lane: there is something new */
@@ -127,11 +130,19 @@ extern shared_t  shared;
 extern owner_t   owners[LANES];
 
 
-/* world.c */
+/* events.c */
+void events_init(void);
 void push(event_e type, uint64_t delay, int a, unsigned b, unsigned life);
+int pop(event_t *event);
+
+/* plan.c */
+void plan(uint64_t until);
+void target_set(int e, unsigned mode);
+uint64_t target_answer(int e, const endpoint_conf_t *c, wh_outcome_t *o);
+
+/* world.c */
 uint64_t wall(const worker_t *w);
 void wake_all(void);
-uint64_t target_answer(int e, const endpoint_conf_t *c, wh_outcome_t *o);
 
 /* processes.c */
 void processes_init(void);
