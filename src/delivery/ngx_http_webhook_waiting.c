@@ -273,10 +273,24 @@ ngx_http_webhook_waiting_probe(ngx_http_webhook_store_t *st,
         }
     }
 
-    if (oldest == NULL
-        || wh_policy_probe(&ep->policy, now,
-                           ep->timeout + NGX_HTTP_WEBHOOK_MARGIN, &number)
-           != WH_OK)
+    if (oldest == NULL) {
+        return;
+    }
+
+    /* what might have been the probe is refused now */
+
+    for (q = ngx_queue_head(&ep->held);
+         q != ngx_queue_sentinel(&ep->held)
+         && ep->policy.while_disabled != WH_WHILE_HOLD;
+         q = ngx_queue_next(q))
+    {
+        lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
+        ngx_http_webhook_lane_ready(st, lane);
+    }
+
+    if (wh_policy_probe(&ep->policy, now,
+                        ep->timeout + NGX_HTTP_WEBHOOK_MARGIN, &number)
+        != WH_OK)
     {
         return;
     }

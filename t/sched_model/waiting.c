@@ -133,8 +133,22 @@ waiting_probe(int i, int e, uint64_t now)
 
     lease = w->conf->endpoints[e].timeout + MARGIN;
 
-    if (oldest == NOBODY
-        || wh_policy_probe(&w->policies[e], now, lease, &number) != WH_OK)
+    if (oldest == NOBODY) {
+        return;
+    }
+
+    /* what might have been the probe is refused now */
+
+    for (lane = e * KEYS; lane < (e + 1) * KEYS; lane++) {
+
+        if (l[lane].waiting == WAIT_ENABLED
+            && w->policies[e].while_disabled != WH_WHILE_HOLD)
+        {
+            l[lane].ready = 1;
+        }
+    }
+
+    if (wh_policy_probe(&w->policies[e], now, lease, &number) != WH_OK)
     {
         return;
     }
