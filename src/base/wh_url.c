@@ -18,6 +18,8 @@ static int wh_url_numeric(const char *p, size_t n);
 static int wh_url_ipv4(const char *p, size_t n);
 static int wh_url_ipv6(const char *p, size_t n);
 static int wh_url_is_hex(char c);
+static int wh_url_octet(wh_str_t s, size_t *i);
+static int wh_url_hex(char c);
 
 
 int
@@ -426,4 +428,67 @@ wh_url_is_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')
            || (c >= 'A' && c <= 'F');
+}
+
+
+int
+wh_url_has_dots(wh_str_t target)
+{
+    int     c;
+    size_t  i, dots, others;
+
+    dots = 0;
+    others = 0;
+
+    for (i = 0; i < target.len && target.data[i] != '?'; /* void */ ) {
+
+        c = wh_url_octet(target, &i);
+
+        if (c == '/' || c == '\\') {
+
+            if (others == 0 && (dots == 1 || dots == 2)) {
+                return 1;
+            }
+
+            dots = 0;
+            others = 0;
+
+        } else if (c == '.') {
+            dots++;
+
+        } else {
+            others++;
+        }
+    }
+
+    return others == 0 && (dots == 1 || dots == 2);
+}
+
+
+/* the octet at *i, decoded; *i is moved behind it */
+
+static int
+wh_url_octet(wh_str_t s, size_t *i)
+{
+    const char  *p;
+
+    p = s.data + *i;
+
+    if (*p == '%' && s.len - *i >= 3
+        && wh_url_is_hex(p[1]) && wh_url_is_hex(p[2]))
+    {
+        *i += 3;
+        return wh_url_hex(p[1]) << 4 | wh_url_hex(p[2]);
+    }
+
+    *i += 1;
+
+    return (unsigned char) *p;
+}
+
+
+static int
+wh_url_hex(char c)
+{
+    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
 }

@@ -41,5 +41,12 @@ typedef struct {
  */
 int wh_url_parse(wh_str_t in, wh_url_t *u, const char **err);
 
+/*
+ * 1 if the path of a target has a segment "." or "..", also with dots,
+ * slashes or backslashes that are percent-encoded: receivers decode them
+ * before or after they look for such segments.
+ */
+int wh_url_has_dots(wh_str_t target);
+
 
 #endif /* _WH_URL_H_INCLUDED_ */

@@ -94,6 +94,8 @@ url(wh_str_t in)
         CHECK(strchr("/?#@\\%", u.authority.data[i]) == NULL);
     }
 
+    (void) wh_url_has_dots(u.target);
+
     n = u.host.len + u.target.len + 32;
 
     text = malloc(n);

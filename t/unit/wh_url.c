@@ -11,6 +11,7 @@
 static void good(const char *text, int https, int type, const char *host,
     unsigned port, const char *authority, const char *target);
 static void bad(const char *text, size_t n, const char *expected);
+static void dots(const char *target, int expected);
 
 
 #define T(s)  s, sizeof(s) - 1
@@ -134,6 +135,32 @@ main(void)
     (void) snprintf(text, sizeof(text), "http://%.255s/", host);
     bad(text, strlen(text), "host is too long");
 
+    dots("/", 0);
+    dots("/a/b.c/d", 0);
+    dots("/...", 0);
+    dots("/..a/b../.c", 0);
+    dots("/a?/../b", 0);
+    dots("/a?x=..", 0);
+    dots("/a%2Eb/%2E%2E%2E", 0);
+    dots("/a%2", 0);
+    dots("/.%", 0);
+    dots("/.%2", 0);
+    dots("/..%zz", 0);
+    dots("/%252e%252e/", 0);
+    dots("/.", 1);
+    dots("/..", 1);
+    dots("/./", 1);
+    dots("/../", 1);
+    dots("/a/..?b", 1);
+    dots("/a/../b", 1);
+    dots("/a/%2e%2E/b", 1);
+    dots("/a/.%2e", 1);
+    dots("/a/%2E", 1);
+    dots("/a%2F..%2fb", 1);
+    dots("/a%2F..", 1);
+    dots("/a%5C..%5cb", 1);
+    dots("/a\\..\\b", 1);
+
     return done_testing();
 }
 
@@ -215,4 +242,21 @@ bad(const char *text, size_t n, const char *expected)
     if (p) {
         guard_free(p, n);
     }
+}
+
+
+static void
+dots(const char *target, int expected)
+{
+    char      *p;
+    wh_str_t   in;
+
+    in.len = strlen(target);
+
+    p = guard_copy(target, in.len);
+    in.data = p;
+
+    is_int(wh_url_has_dots(in), expected, "dots in %s", target);
+
+    guard_free(p, in.len);
 }
