@@ -422,6 +422,23 @@ ngx_http_webhook_text_escape(ngx_http_webhook_text_ctx_t *ctx,
 
     part->escape = NGX_HTTP_WEBHOOK_ESCAPE_NONE;
 
+    if (ctx->flags & NGX_HTTP_WEBHOOK_TEXT_URL) {
+
+        if (!w->escaped) {
+            part->escape = NGX_HTTP_WEBHOOK_ESCAPE_URL;
+            return NGX_OK;
+        }
+
+        if (w->escape.len == 4 && ngx_memcmp(w->escape.data, "path", 4) == 0) {
+            part->escape = NGX_HTTP_WEBHOOK_ESCAPE_PATH;
+            return NGX_OK;
+        }
+
+        return ngx_http_webhook_text_error(ctx, w->start, w->end,
+                    "has an unknown escape, in a URL it must be \"path\", or "
+                    "none");
+    }
+
     if (!(ctx->flags & NGX_HTTP_WEBHOOK_TEXT_ESCAPES)) {
 
         if (!w->escaped) {

@@ -39,7 +39,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING,
     NGX_HTTP_WEBHOOK_ESCAPE_URL,
     NGX_HTTP_WEBHOOK_ESCAPE_FORM,
-    NGX_HTTP_WEBHOOK_ESCAPE_STRING           /* within a JSON string */
+    NGX_HTTP_WEBHOOK_ESCAPE_STRING,          /* within a JSON string */
+    NGX_HTTP_WEBHOOK_ESCAPE_PATH             /* "url", but not of slashes */
 } ngx_http_webhook_escape_e;
 
 
@@ -64,6 +65,7 @@ typedef struct {
 #define NGX_HTTP_WEBHOOK_TEXT_EVENT     0x2  /* $webhook_time, and others */
 #define NGX_HTTP_WEBHOOK_TEXT_ESCAPES   0x4  /* ${name|escape} only */
 #define NGX_HTTP_WEBHOOK_TEXT_ATTEMPT   0x8  /* $webhook_attempt, and others */
+#define NGX_HTTP_WEBHOOK_TEXT_URL      0x10  /* ${name|path}, else "url" */
 
 
 /*

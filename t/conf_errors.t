@@ -551,8 +551,80 @@ map({ my ($v, $why) = @$_; ['urlless', "url $v; #!",
 ),
 ['urlless', 'url "https://example.com/a b"; #!', qr/space in URL/],
 ['urlless', "url \"https://example.com/\t\"; #!", qr/control character in URL/],
-['urlless', 'url https://example.com/$uri; #!',
-	qr/invalid value "https:.*\$uri" $url, it must be a URL without variables/],
+['urlless', 'url https://example.com/$none_such; #!',
+	qr/unknown variable "\$none_such"/],
+['urlless', 'url https://example.com/$; #!',
+	qr/"\$" is not followed by a variable's name/],
+['urlless', 'url "https://example.com/${uri"; #!', qr/"\$\{uri" is not closed/],
+['urlless', 'url "https://example.com/${uri|json}"; #!',
+	qr/"\$\{uri\|json\}" has an unknown escape, in a URL it must be "path"/],
+['urlless', 'url "https://example.com/?${uri|path}"; #!',
+	qr/"\$\{uri\|path\}" $url must be in the path/],
+['urlless', 'url "https://${host|path}/"; #!',
+	qr/"\$\{host\|path\}" $url must be in the path/],
+['urlless', 'url "${arg_u|path}"; #!',
+	qr/"\$\{arg_u\|path\}" $url must be in the path/],
+['urlless', 'url $scheme://example.com/; #!',
+	qr/invalid value "\$scheme:.*" $url: URL does not start with/],
+['urlless', 'url $arg_u/path; #!', qr/$url: URL does not start with/],
+['urlless', 'url https://example.com$arg_a?b; #!', qr/no path before "\?"/],
+['urlless', 'url https://$arg_a@example.com/; #!', qr/user information in URL/],
+['urlless', 'url https://example.com/$arg_a#b; #!', qr/fragment in URL/],
+['urlless', 'url https://example.com/../$arg_a; #!',
+	qr/with variables it must have no "\." or "\.\." as a segment/],
+['urlless', 'url https://example.com/$arg_a/%2e; #!',
+	qr/with variables it must have no "\." or "\.\." as a segment/],
+['urlless', "url https://\$arg_a/; #!\n", qr/the host of "https:\/\/\$arg_a\/" $url of webhook_endpoint "e" comes from variables, which needs a "resolver" on the "http" level/],
+['urlless', "url \$arg_a; #!\n", qr/the host of "\$arg_a" .* needs a "resolver"/],
+['urlless', "url https://\$arg_a/;\nssl_name a.example;\n} #!",
+	qr/"ssl_name" in webhook_endpoint "e" must not come with a host out of variables/,
+	close => 0],
+['urlless', "url http://\$arg_a/;\n} #!", qr/needs "allow_http on"/,
+	close => 0],
+['urlless', 'url https://127.0.0.1/__a__; #!',
+	qr/"__a__" $url of webhook_endpoint "e" needs a "payload" with that field/],
+['bare', "webhook_payload p structured {\nfield a.b 1;\n}\n"
+	. "webhook_endpoint e {\nurl https://127.0.0.1/__a__; #!\npayload p;\n}\nserver { }",
+	qr/"__a__" $url of webhook_endpoint "e" is no "field" of webhook_payload "p"/],
+map({ ['bare', "webhook_payload p $_\n"
+	. "webhook_endpoint e {\nurl https://127.0.0.1/?a=__b__; #!\npayload p;\n}\nserver { }",
+	qr/"__b__" $url of webhook_endpoint "e" is no "field" of webhook_payload "p"/]
+} "text { template b; }", "raw { body request; }", "form { field a 1; }",
+	"flat { field a 1; }"),
+['bare', "webhook_store s;\nwebhook_payload p form {\nfield a 1;\n}\n"
+	. "webhook_payload other form {\nfield b 1;\n}\n"
+	. "webhook_endpoint e {\nurl https://127.0.0.1/__a__; #!\npayload p;\n}\n"
+	. "webhook a.b to=e payload=other;\nserver { }",
+	qr/"__a__" $url of webhook_endpoint "e" is no "field" of webhook_payload "other"/],
+['urlless', 'url https://__a__.example.com/; #!',
+	qr/"__a__" $url must be in the path or the query/],
+map({ my $v = $_; map({ ['urlless', "url $_; #!",
+	qr/"\$$v" $url must be in the path or the query/] }
+	"\$$v", "https://\$$v/", "https://a.example:\${$v}0/") }
+	qw/ webhook_attempt webhook_retry webhook_attempt_time /),
+['bare', "webhook_payload p structured {\nfield a[0] 1;\n}\n"
+	. "webhook_endpoint e {\nurl https://127.0.0.1/__a[1]__; #!\npayload p;\n}\nserver { }",
+	qr/"__a\[1\]__" $url of webhook_endpoint "e" is no "field" of webhook_payload "p"/],
+['urlless', "url https://127.0.0.1/?b=c&k=\$arg_k;\napi_key query k a; #!\n}",
+	qr/has a parameter "k" of its own beside that of "api_key query"/,
+	close => 0],
+['urlless', "url https://\$arg_h/?k=\$arg_k;\napi_key query k a; #!\n}",
+	qr/has a parameter "k" of its own beside that of "api_key query"/,
+	close => 0],
+
+# addresses, bind
+
+map({ ['endpoint', "addresses $_; #!",
+	qr/invalid value "\Q$_\E" in "addresses", it must be "any", or a list of "public" and addresses/]
+} qw! none 10.0.0.0/33 ::/129 10.0.0 example.com unix: $arg_a Public !),
+['endpoint', 'addresses any public; #!',
+	qr/invalid value "any" in "addresses", it must be alone/],
+['endpoint', 'addresses; #!', qr/invalid number of arguments in "addresses"/],
+map({ ['endpoint', "bind $_; #!",
+	qr/invalid value "\Q$_\E" in "bind", it must be an address as 192\.0\.2\.7/]
+} qw! localhost 127.0.0.1:80 $arg_a 127.0.0.0/8 off !),
+['endpoint', 'bind 127.0.0.1 transparent; #!',
+	qr/invalid number of arguments in "bind"/],
 ['urlless', 'url ""; #!', qr/invalid value "" $url: URL does not start with/],
 ['urlless', "url http://127.0.0.1/;\n} #!",
 	qr/"http:\/\/" in "url" of webhook_endpoint "e" needs "allow_http on"/,
@@ -1225,6 +1297,17 @@ my @allowed = (
 	. 'ssl_trusted_certificate client.ca.crt;'],
 ['urlless', 'url https://[::1]:8443/a?b=c;'],
 ['urlless', 'url HTTPS://127.0.0.1;'],
+['urlless', 'url https://127.0.0.1/$$;'],
+['urlless', 'url https://127.0.0.1/../_a_/__/__/;'],
+['urlless', 'url https://127.0.0.1:8443/$arg_a/${arg_b|path}?$arg_c=$webhook_id;'],
+['urlless', 'url https://127.0.0.1/$webhook_attempt?t=${webhook_attempt_time}&$Webhook_Retry;'],
+['urlless', "url https://127.0.0.1:\$arg_a/\$1;\n}\nresolver 127.0.0.1;\n"
+	. "webhook_endpoint f {\nurl \$arg_a;\naddresses any;\n}\n"
+	. "webhook_endpoint g {\nurl https://\${arg_a}.example:\$arg_b/;\n"],
+['endpoint', 'addresses public 10.0.0.0/8 192.0.2.1 2001:db8::/32 ::1;'],
+['endpoint', 'addresses any;'],
+['endpoint', 'bind 192.0.2.7;'],
+['endpoint', 'bind 2001:db8::7;'],
 ['urlless', "url http://127.0.0.1/;\nallow_http on;"],
 ['structured', 'field ' . 'a.' x 31 . 'a b;'],
 ['structured', "field a b;\nfield a\\.b c;\nfield a\\\\ d;"],
@@ -1288,9 +1371,12 @@ for (
 	['structured', 'field a b;', 1], ['text', 'template a;', 1],
 	['raw', 'body request;', 1], ['cloudevents structured', '', 1],
 	['cloudevents binary', '', 0], ['form', 'field a b;', 0],
+	['structured', 'field a b;', 0, '__a__'],
+	['structured', 'field a b;', 1, '$arg_a'],
 ) {
-	my ($kind, $what, $warn) = @$_;
-	my $e = "webhook_endpoint g {\nurl https://127.0.0.1/;\nmethod GET;\n"
+	my ($kind, $what, $warn, $path) = @$_;
+	my $e = 'webhook_endpoint g { url https://127.0.0.1/' . ($path || '')
+		. ";\nmethod GET;\n"
 		. "payload p;\n}\nwebhook_payload p $kind {\n$what\n}";
 	my ($code, $out) = test('http', $e);
 

@@ -32,7 +32,8 @@ typedef enum {
     WH_FIELD_HOPS,             /* 1 octet: deliveries that led to the event */
     WH_FIELD_ENCODING,         /* Content-Encoding of the body */
     WH_FIELD_FORM,             /* empty; the body is a form: GET's query */
-    WH_FIELD_HOLES = 12,       /* of the field before, see wh_hole.h */
+    WH_FIELD_URL,              /* the whole one, if it has variables */
+    WH_FIELD_HOLES,            /* of the field before, see wh_hole.h */
     WH_FIELD_OBJECT,           /* empty; the body is an object of fields */
     WH_FIELD_QUERY             /* "name=value" for the URL; may be repeated */
 } wh_field_e;

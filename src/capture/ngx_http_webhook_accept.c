@@ -779,6 +779,11 @@ ngx_http_webhook_accept_failed(ngx_http_webhook_ctx_t *ctx,
         why->text = "the event makes a URL too long";
         break;
 
+    case NGX_HTTP_WEBHOOK_DROP_BAD_URL:
+        why->status = NGX_HTTP_BAD_REQUEST;
+        why->text = "the event makes no valid URL";
+        break;
+
     case NGX_HTTP_WEBHOOK_DROP_RECORD:
         why->status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
         why->text = "the events are too large to be committed together";

@@ -65,6 +65,7 @@ static char  *ngx_http_webhook_drop_text[] = {
     "the store is full, request rejected",
     "event is larger than \"webhook_max_event_size\", dropped",
     "event makes a URL too long, dropped",
+    "event makes no valid URL, dropped",
     "event is a raw body that is not to be had, dropped",
     "events are too large for one record, dropped",
     "captures hold all of \"webhook_memory\", event dropped",
@@ -326,6 +327,9 @@ ngx_http_webhook_drop_why(ngx_int_t rc)
 
     case NGX_BUSY:
         return NGX_HTTP_WEBHOOK_DROP_URL;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_WEBHOOK_DROP_BAD_URL;
 
     case NGX_ABORT:
         return NGX_HTTP_WEBHOOK_DROP_BODY;

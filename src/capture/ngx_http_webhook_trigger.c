@@ -11,6 +11,7 @@
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_route.h"
+#include "ngx_http_webhook_url.h"
 
 
 #define NGX_HTTP_WEBHOOK_EVENT_MAX  128
@@ -65,7 +66,7 @@ static char *ngx_http_webhook_trigger_languages(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
 static void ngx_http_webhook_trigger_bodies(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t);
-static ngx_int_t ngx_http_webhook_trigger_keys(ngx_conf_t *cf,
+static ngx_int_t ngx_http_webhook_trigger_check(ngx_conf_t *cf,
     ngx_http_webhook_trigger_t *t);
 static ngx_int_t ngx_http_webhook_trigger_unknown(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_trigger_t *t,
@@ -700,7 +701,7 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
 
         ngx_http_webhook_trigger_bodies(wmcf, t[i]);
 
-        if (ngx_http_webhook_trigger_keys(cf, t[i]) != NGX_OK) {
+        if (ngx_http_webhook_trigger_check(cf, t[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -749,9 +750,10 @@ ngx_http_webhook_trigger_languages(ngx_conf_t *cf,
 /* endpoints that are not known before an event may turn out to be wrong ones */
 
 static ngx_int_t
-ngx_http_webhook_trigger_keys(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
+ngx_http_webhook_trigger_check(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
 {
     ngx_uint_t                    i;
+    ngx_http_webhook_payload_t   *payload;
     ngx_http_webhook_endpoint_t  *ep;
 
     if (t->pattern && t->to == NULL) {
@@ -761,10 +763,11 @@ ngx_http_webhook_trigger_keys(ngx_conf_t *cf, ngx_http_webhook_trigger_t *t)
     for (i = 0; i < t->nendpoints; i++) {
         ep = t->endpoints[i];
 
-        if (ngx_http_webhook_keys_check(cf, ep,
-                                        t->payload ? t->payload : ep->payload,
-                                        t->file, t->line)
-            != NGX_OK)
+        payload = t->payload ? t->payload : ep->payload;
+
+        if (ngx_http_webhook_keys_check(cf, ep, payload, t->file, t->line)
+            != NGX_OK
+            || ngx_http_webhook_url_check(cf, ep, payload) != NGX_OK)
         {
             return NGX_ERROR;
         }

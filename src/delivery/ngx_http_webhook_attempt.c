@@ -37,6 +37,9 @@ typedef struct {
 
 
 static void ngx_http_webhook_attempt_resolved(ngx_resolver_ctx_t *ctx);
+static void ngx_http_webhook_attempt_resolve(ngx_http_webhook_engine_t *e);
+static void ngx_http_webhook_attempt_address(ngx_http_webhook_engine_t *e,
+    ngx_resolver_addr_t *addrs, ngx_uint_t n);
 static void ngx_http_webhook_attempt_go(ngx_http_webhook_engine_t *e);
 static void ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data);
 static void ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc);
@@ -75,7 +78,8 @@ static ngx_str_t  ngx_http_webhook_classes[] = {
     ngx_string("tls"),
     ngx_string("broken"),
     ngx_string("local"),
-    ngx_string("throttled")
+    ngx_string("throttled"),
+    ngx_string("blocked")
 };
 
 
@@ -160,10 +164,10 @@ ngx_http_webhook_attempt_discard(ngx_http_webhook_attempt_t *a)
 void
 ngx_http_webhook_attempt_start(ngx_http_webhook_attempt_t *a)
 {
-    ngx_resolver_ctx_t             *ctx, temp;
-    ngx_http_webhook_engine_t      *e;
-    ngx_http_webhook_worker_t      *worker;
-    ngx_http_webhook_endpoint_t    *ep;
+    ngx_http_webhook_target_t    *target;
+    ngx_http_webhook_engine_t    *e;
+    ngx_http_webhook_worker_t    *worker;
+    ngx_http_webhook_endpoint_t  *ep;
 
     e = a->engine;
     ep = a->endpoint;
@@ -183,24 +187,65 @@ ngx_http_webhook_attempt_start(ngx_http_webhook_attempt_t *a)
 
     ngx_add_timer(&e->deadline, ep->timeout);
 
-    if (ep->resolver == NULL) {
+    target = &e->peer.target;
+
+    switch (ngx_http_webhook_target_init(target, ep, &a->url, a->pool)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_webhook_attempt_finish(e, NGX_HTTP_WEBHOOK_CONNECT);
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_webhook_attempt_finish(e, NGX_HTTP_WEBHOOK_LOCAL);
+        return;
+    }
+
+    if (target->addr.sockaddr) {
+        ngx_http_webhook_attempt_address(e, &target->addr, 1);
+        return;
+    }
+
+    if (target->resolver) {
+        ngx_http_webhook_attempt_resolve(e);
+        return;
+    }
+
+    if (target->own) {
         ngx_http_webhook_attempt_go(e);
         return;
     }
 
-    temp.name = ep->resolve;
+    ngx_log_error(NGX_LOG_ERR, &e->log, 0,
+                  "no \"resolver\" for %V", &target->name);
 
-    ctx = ngx_resolve_start(ep->resolver, &temp);
+    ngx_http_webhook_attempt_finish(e, NGX_HTTP_WEBHOOK_DNS);
+}
+
+
+static void
+ngx_http_webhook_attempt_resolve(ngx_http_webhook_engine_t *e)
+{
+    ngx_resolver_ctx_t         *ctx, temp;
+    ngx_http_webhook_target_t  *target;
+
+    target = &e->peer.target;
+
+    temp.name = target->name;
+
+    ctx = ngx_resolve_start(target->resolver, &temp);
 
     if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
         ngx_http_webhook_attempt_finish(e, NGX_HTTP_WEBHOOK_LOCAL);
         return;
     }
 
-    ctx->name = ep->resolve;
+    ctx->name = target->name;
     ctx->handler = ngx_http_webhook_attempt_resolved;
     ctx->data = e;
-    ctx->timeout = ep->resolver_timeout;
+    ctx->timeout = e->peer.endpoint->resolver_timeout;
 
     e->resolving = ctx;
 
@@ -214,11 +259,9 @@ ngx_http_webhook_attempt_start(ngx_http_webhook_attempt_t *a)
 static void
 ngx_http_webhook_attempt_resolved(ngx_resolver_ctx_t *ctx)
 {
-    ngx_http_webhook_engine_t    *e;
-    ngx_http_webhook_endpoint_t  *ep;
+    ngx_http_webhook_engine_t  *e;
 
     e = ctx->data;
-    ep = e->attempt->endpoint;
 
     if (ctx->state || ctx->naddrs == 0) {
         ngx_log_error(NGX_LOG_ERR, &e->log, 0,
@@ -232,18 +275,27 @@ ngx_http_webhook_attempt_resolved(ngx_resolver_ctx_t *ctx)
         return;
     }
 
-    e->peer.resolved.host = ep->resolve;
-    e->peer.resolved.port = ep->port;
-    e->peer.resolved.naddrs = ctx->naddrs;
-    e->peer.resolved.addrs = ctx->addrs;
+    ngx_http_webhook_attempt_address(e, ctx->addrs, ctx->naddrs);
+
+    e->resolving = NULL;
+    ngx_resolve_name_done(ctx);
+}
+
+
+static void
+ngx_http_webhook_attempt_address(ngx_http_webhook_engine_t *e,
+    ngx_resolver_addr_t *addrs, ngx_uint_t n)
+{
+    e->peer.resolved.host = e->peer.target.name;
+    e->peer.resolved.port = e->peer.target.port;
+    e->peer.resolved.naddrs = n;
+    e->peer.resolved.addrs = addrs;
 
     /* the addresses are copied when the peer is chosen, before this returns */
 
     ngx_http_webhook_attempt_go(e);
 
     e->peer.resolved.addrs = NULL;
-    e->resolving = NULL;
-    ngx_resolve_name_done(ctx);
 }
 
 
@@ -277,10 +329,7 @@ ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data)
 {
     ngx_http_webhook_engine_t  *e = data;
 
-    ngx_http_upstream_t          *u;
-    ngx_http_webhook_endpoint_t  *ep;
-
-    ep = e->attempt->endpoint;
+    ngx_http_upstream_t  *u;
 
     e->log_ctx.http.request = r;
 
@@ -295,11 +344,11 @@ ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data)
 
     u = r->upstream;
 
-    u->conf = &ep->upstream;
+    u->conf = e->peer.target.conf;
 
 #if (NGX_HTTP_SSL)
 
-    u->ssl = ep->ssl;
+    u->ssl = e->peer.target.ssl;
 
     if (u->ssl) {
         ngx_str_set(&u->schema, "https://");
@@ -375,7 +424,11 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
         break;
 
     case NGX_HTTP_INTERNAL_SERVER_ERROR:
-        class = NGX_HTTP_WEBHOOK_LOCAL;
+
+        /* an address that is not here may not be for long, or for ever */
+
+        class = e->peer.unbound ? NGX_HTTP_WEBHOOK_CONNECT
+                                : NGX_HTTP_WEBHOOK_LOCAL;
         break;
 
     default:

@@ -23,7 +23,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_TLS,
     NGX_HTTP_WEBHOOK_BROKEN,      /* no complete, valid HTTP answer */
     NGX_HTTP_WEBHOOK_LOCAL,       /* no local resources: not an attempt */
-    NGX_HTTP_WEBHOOK_THROTTLED    /* 429, or 503 with Retry-After */
+    NGX_HTTP_WEBHOOK_THROTTLED,   /* 429, or 503 with Retry-After */
+    NGX_HTTP_WEBHOOK_BLOCKED      /* "addresses" forbids it */
 } ngx_http_webhook_class_e;
 
 
@@ -46,6 +47,7 @@ struct ngx_http_webhook_attempt_s {
     ngx_chain_t                  *request;   /* whole request: head, body */
     ngx_str_t                     id;        /* event id, for log lines */
     ngx_str_t                     event;
+    ngx_str_t                     url;       /* empty: the endpoint's host */
     ngx_uint_t                    number;    /* from 1 */
     ngx_http_webhook_attempt_pt   handler;
     void                         *data;

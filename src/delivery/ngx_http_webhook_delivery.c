@@ -423,7 +423,7 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
     ngx_http_webhook_random(ep->main->worker, v.span, sizeof(v.span));
 
     *rc = ngx_http_webhook_payload_finish(a->pool, ep, record, &v,
-                                          &a->request, &reason);
+                                          &a->request, &a->url, &reason);
 
     if (*rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,

@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_webhook_endpoint.h"
-#include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_addresses.h"
 #include "ngx_http_webhook_api_key.h"
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_fake.h"
@@ -16,6 +16,7 @@
 #include "ngx_http_webhook_secret.h"
 #include "ngx_http_webhook_sign.h"
 #include "ngx_http_webhook_tls.h"
+#include "ngx_http_webhook_url.h"
 
 #include "wh_escape.h"
 #include "wh_url.h"
@@ -34,7 +35,6 @@ typedef struct {
     ngx_str_t                         zone;
     ngx_uint_t                        zone_line;
     ngx_url_t                         address;   /* of the url's host */
-    ngx_uint_t                        url_line;
     int                               host_type;  /* WH_URL_... */
     ngx_http_webhook_tls_conf_t       tls;
     uint64_t                          seen;       /* directives, by index */
@@ -171,7 +171,9 @@ static char *(*ngx_http_webhook_policies[])(ngx_conf_t *cf,
     ngx_http_webhook_disable_while,
     ngx_http_webhook_disable_probe,
     ngx_http_webhook_flow_rate,
-    ngx_http_webhook_flow_quota
+    ngx_http_webhook_flow_quota,
+    ngx_http_webhook_addresses_line,
+    ngx_http_webhook_bind_line
 };
 
 
@@ -256,6 +258,12 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("quota"), 1, 1,
       ngx_http_webhook_endpoint_policy, 4, 0 },
+
+    { ngx_string("addresses"), 1, 0,
+      ngx_http_webhook_endpoint_policy, 5, 0 },
+
+    { ngx_string("bind"), 1, 1,
+      ngx_http_webhook_endpoint_policy, 6, 0 },
 
     { ngx_string("zone"), 1, 1,
       ngx_http_webhook_endpoint_zone, 0, 0 },
@@ -552,6 +560,16 @@ ngx_http_webhook_endpoint_check(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_webhook_addresses_default(ep);
+
+    if (ep->host.len == 0 && ep->ssl_name.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ssl_name\" in webhook_endpoint \"%V\" must not "
+                           "come with a host out of variables in \"url\", "
+                           "whose name is verified", &ep->name);
+        return NGX_CONF_ERROR;
+    }
+
     if ((ec->tls.certificate.len == 0) != (ec->tls.key.len == 0)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"ssl_certificate\" and \"ssl_certificate_key\" "
@@ -641,23 +659,21 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
     ngx_str_t                    *value;
     ngx_url_t                    *u;
     const char                   *err;
+    ngx_http_webhook_url_t       *texts;
     ngx_http_webhook_endpoint_t  *ep;
 
     value = cf->args->elts;
     ep = &ec->endpoint;
 
-    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, '$')) {
-        return ngx_http_webhook_endpoint_invalid(cf, &value[1], &cmd->name,
-                                                 "a URL without variables");
+    texts = ngx_http_webhook_url_create(cf, &value[1]);
+    if (texts == NULL) {
+        return NGX_CONF_ERROR;
     }
 
-    in.data = (const char *) value[1].data;
-    in.len = value[1].len;
+    in.data = (const char *) texts->sample.data;
+    in.len = texts->sample.len;
 
     if (wh_url_parse(in, &url, &err) != WH_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"%V\": %s",
-                           &value[1], &cmd->name, err);
         return NGX_CONF_ERROR;
     }
 
@@ -671,21 +687,29 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
 #endif
 
     ep->url = value[1];
+    ep->url_line = cf->conf_file->line;
     ep->ssl = url.https;
+
+    if (texts->values) {
+        ep->texts = texts;
+    }
+
+    ep->target.data = (u_char *) url.target.data;
+    ep->target.len = url.target.len;
+
+    if (texts->host) {
+        return NGX_CONF_OK;
+    }
+
     ep->port = url.port;
 
     ep->host.data = (u_char *) url.authority.data;
     ep->host.len = url.authority.len;
 
-    ep->target.data = (u_char *) url.target.data;
-    ep->target.len = url.target.len;
-
     ep->resolve.data = (u_char *) url.host.data;
     ep->resolve.len = url.host.len;
 
     ec->host_type = url.type;
-
-    ec->url_line = cf->conf_file->line;
 
     u = &ec->address;
 
@@ -1251,7 +1275,7 @@ ngx_http_webhook_endpoint_concurrency(ngx_conf_t *cf,
 }
 
 
-/* lines that are of the policy's room */
+/* lines of other rooms and files */
 
 static char *
 ngx_http_webhook_endpoint_policy(ngx_conf_t *cf,
@@ -1476,6 +1500,10 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
 
+        if (ngx_http_webhook_url_check(cf, ep, ep->payload) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         ep->zone = ngx_http_webhook_zone_find(wmcf, &ec->zone);
 
         if (ep->zone == NULL && ec->zone.len) {
@@ -1513,6 +1541,7 @@ ngx_http_webhook_endpoint_unsent(ngx_conf_t *cf,
 
     if (ep->payload == NULL
         || ngx_http_webhook_payload_in_head(ep->payload)
+        || (ep->texts && ep->texts->fields)
         || ep->method.len != 3 || ngx_memcmp(ep->method.data, "GET", 3) != 0)
     {
         return;
@@ -1599,6 +1628,28 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
     ep = &ec->endpoint;
     u = &ec->address;
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        ep->names = clcf->resolver;
+        ep->resolver_timeout = clcf->resolver_timeout == NGX_CONF_UNSET_MSEC
+                               ? 30000 : clcf->resolver_timeout;
+    }
+
+    if (ep->host.len == 0) {
+
+        if (ep->names) {
+            return NGX_CONF_OK;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "the host of \"%V\" in \"url\" of webhook_endpoint "
+                      "\"%V\" comes from variables, which needs a "
+                      "\"resolver\" on the \"http\" level in %V:%ui",
+                      &ep->url, &ep->name, &ep->file, ep->url_line);
+        return NGX_CONF_ERROR;
+    }
+
     umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
 
     uscfp = umcf->upstreams.elts;
@@ -1616,7 +1667,7 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
         if (!u->no_port) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "upstream \"%V\" may not have port %d in %V:%ui",
-                          &u->host, (int) u->port, &ep->file, ec->url_line);
+                          &u->host, (int) u->port, &ep->file, ep->url_line);
             return NGX_CONF_ERROR;
         }
 
@@ -1627,14 +1678,8 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
 
     /* with a resolver in http {}, a name follows its TTL */
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (ec->host_type == WH_URL_NAME
-        && clcf->resolver && clcf->resolver->connections.nelts)
-    {
-        ep->resolver = clcf->resolver;
-        ep->resolver_timeout = clcf->resolver_timeout == NGX_CONF_UNSET_MSEC
-                               ? 30000 : clcf->resolver_timeout;
+    if (ec->host_type == WH_URL_NAME && ep->names) {
+        ep->resolver = ep->names;
         return NGX_CONF_OK;
     }
 
@@ -1652,7 +1697,7 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
     uscf->port = u->port;
     uscf->no_port = u->no_port;
     uscf->file_name = ep->file.data;
-    uscf->line = ec->url_line;
+    uscf->line = ep->url_line;
 
     if (u->naddrs == 1) {
         uscf->servers = ngx_array_create(cf->pool, 1,

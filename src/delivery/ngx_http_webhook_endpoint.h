@@ -55,6 +55,9 @@ typedef struct {
 } ngx_http_webhook_key_t;
 
 
+typedef struct ngx_http_webhook_url_s  ngx_http_webhook_url_t;
+
+
 struct ngx_http_webhook_endpoint_s {
     ngx_str_node_t                node;       /* in main conf's tree */
     ngx_http_webhook_main_conf_t *main;
@@ -64,17 +67,27 @@ struct ngx_http_webhook_endpoint_s {
     ngx_uint_t                    line;
 
     ngx_str_t                     url;        /* as configured */
-    ngx_str_t                     host;       /* value of Host */
+    ngx_uint_t                    url_line;
+    ngx_http_webhook_url_t       *texts;      /* NULL: it has no values */
+    ngx_str_t                     host;       /* value of Host, if literal */
     ngx_str_t                     ssl_name;   /* for SNI and verification */
-    ngx_str_t                     target;     /* path and query */
+    ngx_str_t                     target;     /* path and query, "x": values */
     in_port_t                     port;
     unsigned                      ssl:1;
 
     ngx_http_upstream_conf_t      upstream;   /* for ngx_http_upstream_t.conf */
     ngx_http_upstream_srv_conf_t *uscf;       /* peers; NULL: resolver */
     void                         *tls;        /* identity: TLS context, name */
+    ngx_http_upstream_conf_t     *unnamed;    /* "upstream" for addresses out
+                                                 of records, NULL: no TLS */
+
+    ngx_array_t                  *addresses;  /* ngx_cidr_t, NULL: none */
+    unsigned                      verify:1;   /* certificates of receivers */
+    unsigned                      any:1;      /* all addresses are allowed */
+    unsigned                      public:1;   /* public ones */
 
     ngx_resolver_t               *resolver;   /* NULL: resolved at start */
+    ngx_resolver_t               *names;      /* of URLs out of records */
     ngx_str_t                     resolve;    /* name to be resolved */
     ngx_msec_t                    resolver_timeout;
 

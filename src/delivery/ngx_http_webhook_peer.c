@@ -5,6 +5,8 @@
 
 
 #include "ngx_http_webhook_peer.h"
+#include "ngx_http_webhook_addresses.h"
+#include "ngx_http_webhook_tls.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -15,6 +17,8 @@
 #define NGX_HTTP_WEBHOOK_IDLE_AGE       3600000
 
 #define NGX_HTTP_WEBHOOK_SESSIONS       128
+
+#define NGX_HTTP_WEBHOOK_HOST_MAX       254
 
 #define NGX_HTTP_WEBHOOK_SLOW           1000    /* ms of an attempt */
 
@@ -27,8 +31,12 @@
 
 typedef struct {
     void                       *tls;
+    size_t                      hostlen;    /* 0: it is part of "tls" */
+    u_char                      host[NGX_HTTP_WEBHOOK_HOST_MAX];
     socklen_t                   socklen;
     ngx_sockaddr_t              sockaddr;
+    socklen_t                   locallen;   /* 0: any */
+    ngx_sockaddr_t              local;
 } ngx_http_webhook_peer_key_t;
 
 
@@ -73,6 +81,12 @@ static ngx_int_t ngx_http_webhook_peer_get(ngx_peer_connection_t *pc,
 static void ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
 
+static ngx_int_t ngx_http_webhook_peer_refuse(ngx_http_webhook_peer_t *p,
+    ngx_peer_connection_t *pc);
+static ngx_int_t ngx_http_webhook_peer_key(ngx_http_webhook_peer_t *p,
+    ngx_peer_connection_t *pc, ngx_http_webhook_peer_key_t *key);
+static ngx_uint_t ngx_http_webhook_peer_key_equal(
+    ngx_http_webhook_peer_key_t *a, ngx_http_webhook_peer_key_t *b);
 static ngx_connection_t *ngx_http_webhook_peer_cached(
     ngx_http_webhook_peer_t *p, ngx_peer_connection_t *pc);
 static ngx_int_t ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
@@ -140,6 +154,7 @@ ngx_http_webhook_peer_init(ngx_http_request_t *r,
     u->peer.notify = NULL;
 
 #if (NGX_HTTP_SSL)
+    u->ssl_name = p->target.ssl_name;
     u->peer.set_session = ngx_http_webhook_peer_set_session;
     u->peer.save_session = ngx_http_webhook_peer_save_session;
 #endif
@@ -193,6 +208,12 @@ ngx_http_webhook_peer_get(ngx_peer_connection_t *pc, void *data)
         return rc;
     }
 
+    /* of the very address that is used: a name may have others at any time */
+
+    if (ngx_http_webhook_peer_refuse(p, pc) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     p->reused = 0;
 
     if (!p->fresh) {
@@ -237,13 +258,24 @@ ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
 
     ngx_http_webhook_peer_aloud(p);
 
+    if (p->refused) {
+
+        /* there is nothing wrong with it, for others */
+
+        p->free(pc, p->data, NGX_PEER_NEXT);
+        return;
+    }
+
     if (p->timedout) {
         state |= NGX_PEER_FAILED;
     }
 
     sent = 0;
 
-    if (state & NGX_PEER_FAILED) {
+    if (c == NULL && state == 0 && p->endpoint->upstream.local) {
+        p->unbound = 1;
+
+    } else if (state & NGX_PEER_FAILED) {
 
         if (c == NULL) {
             p->class = NGX_HTTP_WEBHOOK_CONNECT;
@@ -329,16 +361,102 @@ ngx_http_webhook_peer_aloud(ngx_http_webhook_peer_t *p)
 }
 
 
+static ngx_int_t
+ngx_http_webhook_peer_refuse(ngx_http_webhook_peer_t *p,
+    ngx_peer_connection_t *pc)
+{
+    p->refused = 0;
+
+    if (!ngx_http_webhook_addresses_allow(p->endpoint, pc->sockaddr)) {
+        ngx_log_error(NGX_LOG_ERR, p->log, 0,
+                      "%V is not among \"addresses\"", pc->name);
+
+        p->class = NGX_HTTP_WEBHOOK_BLOCKED;
+        p->refused = 1;
+
+    } else if (!ngx_http_webhook_bind_fits(p->endpoint, pc->sockaddr)) {
+        ngx_log_error(NGX_LOG_ERR, p->log, 0,
+                      "%V is not of the family of \"bind\"", pc->name);
+
+        p->class = NGX_HTTP_WEBHOOK_CONNECT;
+        p->refused = 1;
+    }
+
+    return p->refused ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* NGX_DECLINED: nothing is kept of such a connection */
+
+static ngx_int_t
+ngx_http_webhook_peer_key(ngx_http_webhook_peer_t *p,
+    ngx_peer_connection_t *pc, ngx_http_webhook_peer_key_t *key)
+{
+    ngx_str_t                  *host;
+    ngx_http_upstream_local_t  *local;
+
+    host = &p->target.host;
+    local = p->endpoint->upstream.local;
+
+    if (pc->sockaddr == NULL
+        || pc->socklen > (socklen_t) sizeof(ngx_sockaddr_t)
+        || host->len > NGX_HTTP_WEBHOOK_HOST_MAX)
+    {
+        return NGX_DECLINED;
+    }
+
+    key->tls = p->target.tls;
+
+    key->hostlen = host->len;
+
+    if (host->len) {
+        ngx_memcpy(key->host, host->data, host->len);
+    }
+
+    key->socklen = pc->socklen;
+    ngx_memcpy(&key->sockaddr, pc->sockaddr, pc->socklen);
+
+    key->locallen = 0;
+
+    if (local) {
+        key->locallen = local->addr->socklen;
+        ngx_memcpy(&key->local, local->addr->sockaddr, key->locallen);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_peer_key_equal(ngx_http_webhook_peer_key_t *a,
+    ngx_http_webhook_peer_key_t *b)
+{
+    return a->tls == b->tls
+           && ngx_memn2cmp((u_char *) &a->sockaddr, (u_char *) &b->sockaddr,
+                           a->socklen, b->socklen)
+              == 0
+           && ngx_memn2cmp((u_char *) &a->local, (u_char *) &b->local,
+                           a->locallen, b->locallen)
+              == 0
+           && ngx_memn2cmp(a->host, b->host, a->hostlen, b->hostlen) == 0;
+}
+
+
 static ngx_connection_t *
 ngx_http_webhook_peer_cached(ngx_http_webhook_peer_t *p,
     ngx_peer_connection_t *pc)
 {
-    ngx_queue_t               *q;
-    ngx_connection_t          *c;
-    ngx_http_webhook_idle_t   *item;
-    ngx_http_webhook_peers_t  *peers;
+    ngx_queue_t                  *q;
+    ngx_connection_t             *c;
+    ngx_http_webhook_idle_t      *item;
+    ngx_http_webhook_peers_t     *peers;
+    ngx_http_webhook_peer_key_t   key;
 
     peers = p->peers;
+
+    if (ngx_http_webhook_peer_key(p, pc, &key) != NGX_OK) {
+        return NULL;
+    }
 
     for (q = ngx_queue_head(&peers->idle);
          q != ngx_queue_sentinel(&peers->idle);
@@ -346,12 +464,7 @@ ngx_http_webhook_peer_cached(ngx_http_webhook_peer_t *p,
     {
         item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
 
-        if (item->key.tls != p->endpoint->tls
-            || ngx_memn2cmp((u_char *) &item->key.sockaddr,
-                            (u_char *) pc->sockaddr,
-                            item->key.socklen, pc->socklen)
-               != 0)
-        {
+        if (!ngx_http_webhook_peer_key_equal(&item->key, &key)) {
             continue;
         }
 
@@ -386,12 +499,13 @@ static ngx_int_t
 ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
     ngx_peer_connection_t *pc)
 {
-    ngx_uint_t                 n;
-    ngx_queue_t               *q;
-    ngx_connection_t          *c;
-    ngx_http_upstream_t       *u;
-    ngx_http_webhook_idle_t   *item, *last;
-    ngx_http_webhook_peers_t  *peers;
+    ngx_uint_t                    n;
+    ngx_queue_t                  *q;
+    ngx_connection_t             *c;
+    ngx_http_upstream_t          *u;
+    ngx_http_webhook_idle_t      *item, *last;
+    ngx_http_webhook_peers_t     *peers;
+    ngx_http_webhook_peer_key_t   key;
 
     u = p->upstream;
     c = pc->connection;
@@ -407,7 +521,7 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
         || c->buffered
         || c->requests >= NGX_HTTP_WEBHOOK_IDLE_REQUESTS
         || ngx_current_msec - c->start_time > NGX_HTTP_WEBHOOK_IDLE_AGE
-        || pc->socklen > (socklen_t) sizeof(ngx_sockaddr_t)
+        || ngx_http_webhook_peer_key(p, pc, &key) != NGX_OK
         || ngx_terminate
         || ngx_exiting)
     {
@@ -429,12 +543,7 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
     {
         item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
 
-        if (item->key.tls == p->endpoint->tls
-            && ngx_memn2cmp((u_char *) &item->key.sockaddr,
-                            (u_char *) pc->sockaddr,
-                            item->key.socklen, pc->socklen)
-               == 0)
-        {
+        if (ngx_http_webhook_peer_key_equal(&item->key, &key)) {
             last = item;
             n++;
         }
@@ -462,9 +571,7 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
     item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
 
     item->connection = c;
-    item->key.tls = p->endpoint->tls;
-    item->key.socklen = pc->socklen;
-    ngx_memcpy(&item->key.sockaddr, pc->sockaddr, pc->socklen);
+    item->key = key;
 
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
@@ -591,6 +698,13 @@ ngx_http_webhook_peer_set_session(ngx_peer_connection_t *pc, void *data)
 
     ngx_http_webhook_session_t  *s;
 
+    if (p->target.verify.len
+        && ngx_http_webhook_tls_address(pc->connection, &p->target.verify)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     s = ngx_http_webhook_peer_find_session(p, pc);
 
     if (s == NULL) {
@@ -609,13 +723,12 @@ ngx_http_webhook_peer_save_session(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_webhook_peer_t  *p = data;
 
-    ngx_queue_t                 *q;
-    ngx_ssl_session_t           *session;
-    ngx_http_webhook_session_t  *s;
+    ngx_queue_t                  *q;
+    ngx_ssl_session_t            *session;
+    ngx_http_webhook_session_t   *s;
+    ngx_http_webhook_peer_key_t   key;
 
-    if (pc->sockaddr == NULL
-        || pc->socklen > (socklen_t) sizeof(ngx_sockaddr_t))
-    {
+    if (ngx_http_webhook_peer_key(p, pc, &key) != NGX_OK) {
         return;
     }
 
@@ -636,9 +749,7 @@ ngx_http_webhook_peer_save_session(ngx_peer_connection_t *pc, void *data)
     }
 
     s->session = session;
-    s->key.tls = p->endpoint->tls;
-    s->key.socklen = pc->socklen;
-    ngx_memcpy(&s->key.sockaddr, pc->sockaddr, pc->socklen);
+    s->key = key;
 
     ngx_queue_remove(&s->queue);
     ngx_queue_insert_head(&p->peers->sessions, &s->queue);
@@ -649,8 +760,13 @@ static ngx_http_webhook_session_t *
 ngx_http_webhook_peer_find_session(ngx_http_webhook_peer_t *p,
     ngx_peer_connection_t *pc)
 {
-    ngx_queue_t                 *q;
-    ngx_http_webhook_session_t  *s;
+    ngx_queue_t                  *q;
+    ngx_http_webhook_session_t   *s;
+    ngx_http_webhook_peer_key_t   key;
+
+    if (ngx_http_webhook_peer_key(p, pc, &key) != NGX_OK) {
+        return NULL;
+    }
 
     for (q = ngx_queue_head(&p->peers->sessions);
          q != ngx_queue_sentinel(&p->peers->sessions);
@@ -662,12 +778,7 @@ ngx_http_webhook_peer_find_session(ngx_http_webhook_peer_t *p,
             break;
         }
 
-        if (s->key.tls == p->endpoint->tls
-            && ngx_memn2cmp((u_char *) &s->key.sockaddr,
-                            (u_char *) pc->sockaddr,
-                            s->key.socklen, pc->socklen)
-               == 0)
-        {
+        if (ngx_http_webhook_peer_key_equal(&s->key, &key)) {
             return s;
         }
     }

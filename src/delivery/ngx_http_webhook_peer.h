@@ -3,7 +3,7 @@
  * Copyright (C) ngx_http_webhook_module authors
  *
  * The choice of a peer, and the worker's caches: idle connections and TLS
- * sessions, both by address and TLS identity.
+ * sessions, both by addresses and TLS identity.
  */
 
 
@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_attempt.h"
+#include "ngx_http_webhook_target.h"
 
 
 typedef struct ngx_http_webhook_peers_s  ngx_http_webhook_peers_t;
@@ -24,6 +25,7 @@ typedef struct ngx_http_webhook_peers_s  ngx_http_webhook_peers_t;
 
 typedef struct {
     ngx_http_webhook_endpoint_t   *endpoint;
+    ngx_http_webhook_target_t      target;
     ngx_http_webhook_peers_t      *peers;
     ngx_log_t                     *log;
     ngx_http_upstream_resolved_t   resolved;  /* naddrs 0: by the upstream */
@@ -42,6 +44,8 @@ typedef struct {
     ngx_uint_t                     log_level;
 
     unsigned                       timedout:1;  /* set by the attempt */
+    unsigned                       refused:1;   /* by us: the last address */
+    unsigned                       unbound:1;   /* from "bind": no socket */
     unsigned                       reused:1;    /* a kept connection is used */
     unsigned                       again:1;     /* the same peer once more */
     unsigned                       fresh:1;     /* no kept connection now */

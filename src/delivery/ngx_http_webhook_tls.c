@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
     ngx_ssl_t                    *ssl;
     ngx_str_t                     name;
-    ngx_http_complex_value_t      cv;      /* the name, for nginx */
+    ngx_str_t                     text;    /* the name, for nginx */
 } ngx_http_webhook_tls_t;
 
 
@@ -32,6 +32,7 @@ static ngx_http_webhook_tls_context_t *ngx_http_webhook_tls_context(
     ngx_http_webhook_tls_conf_t *tc);
 static ngx_int_t ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
     ngx_http_webhook_tls_conf_t *tc);
+static int ngx_http_webhook_tls_verify(int ok, X509_STORE_CTX *store);
 static ngx_int_t ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
     ngx_http_webhook_tls_conf_t *b);
 
@@ -104,6 +105,15 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
 
     ucf->ssl_verify = tc->verify && tc->address.len == 0;
 
+    ep->unnamed = ngx_palloc(cf->pool, sizeof(ngx_http_upstream_conf_t));
+    if (ep->unnamed == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ep->unnamed = *ucf;
+    ep->unnamed->ssl_verify = 0;
+    ep->verify = (tc->verify != 0);
+
     tlsp = set->identities.elts;
 
     for (i = 0; i < set->identities.nelts; i++) {
@@ -114,7 +124,6 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
                == 0)
         {
             ep->tls = tlsp[i];
-            ucf->ssl_name = &tlsp[i]->cv;
 
             return NGX_OK;
         }
@@ -137,11 +146,11 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
             return NGX_ERROR;
         }
 
-        tls->cv.value.data = p;
-        tls->cv.value.len = ngx_sprintf(p, "[%V]", name) - p;
+        tls->text.data = p;
+        tls->text.len = ngx_sprintf(p, "[%V]", name) - p;
 
     } else {
-        tls->cv.value = *name;
+        tls->text = *name;
     }
 
     tlsp = ngx_array_push(&set->identities);
@@ -152,9 +161,50 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
     *tlsp = tls;
 
     ep->tls = tls;
-    ucf->ssl_name = &tls->cv;
 
     return NGX_OK;
+}
+
+
+ngx_str_t *
+ngx_http_webhook_tls_name(void *tls)
+{
+    return &((ngx_http_webhook_tls_t *) tls)->text;
+}
+
+
+/* what the context does for an address that is known at start */
+
+ngx_int_t
+ngx_http_webhook_tls_address(ngx_connection_t *c, ngx_str_t *address)
+{
+    u_char  text[NGX_INET6_ADDRSTRLEN + 1];
+
+    (void) ngx_cpystrn(text, address->data,
+                       ngx_min(address->len + 1, sizeof(text)));
+
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(c->ssl->connection),
+                                      (char *) text)
+        == 0)
+    {
+        ngx_ssl_error(NGX_LOG_ALERT, c->log, 0,
+                      "X509_VERIFY_PARAM_set1_ip_asc(\"%s\") failed", text);
+        return NGX_ERROR;
+    }
+
+    SSL_set_verify(c->ssl->connection, SSL_VERIFY_PEER,
+                   ngx_http_webhook_tls_verify);
+
+    return NGX_OK;
+}
+
+
+/* without one, that of the context stays: nginx's, which accepts all */
+
+static int
+ngx_http_webhook_tls_verify(int ok, X509_STORE_CTX *store)
+{
+    return ok;
 }
 
 

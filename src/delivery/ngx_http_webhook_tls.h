@@ -45,6 +45,13 @@ ngx_int_t ngx_http_webhook_tls_init(ngx_conf_t *cf,
     ngx_http_webhook_tls_set_t *set, ngx_http_webhook_tls_conf_t *tc,
     ngx_http_webhook_endpoint_t *ep);
 
+/* of an identity, as nginx wants it; an empty one: that of the URL is used */
+ngx_str_t *ngx_http_webhook_tls_name(void *tls);
+
+/* an address is verified instead of a name, in a handshake that is to begin */
+ngx_int_t ngx_http_webhook_tls_address(ngx_connection_t *c,
+    ngx_str_t *address);
+
 #endif
 
 

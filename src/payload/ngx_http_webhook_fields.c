@@ -32,7 +32,7 @@ static ngx_int_t ngx_http_webhook_field_key(ngx_conf_t *cf,
     ngx_http_webhook_field_t *field, ngx_uint_t form);
 static char *ngx_http_webhook_field_constant(ngx_conf_t *cf,
     ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
-    ngx_str_t *text, ngx_http_webhook_typed_t *v);
+    ngx_str_t *text, ngx_http_webhook_typed_t *v, ngx_str_t *plain);
 static char *ngx_http_webhook_field_attempt(ngx_conf_t *cf,
     ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field);
 
@@ -217,7 +217,8 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
 
     if (field->has_default
         && ngx_http_webhook_field_constant(cf, fields, field, &fallback,
-                                           &field->fallback)
+                                           &field->fallback,
+                                           &field->fallback_text)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -258,7 +259,8 @@ ngx_http_webhook_field_set(ngx_conf_t *cf, ngx_http_webhook_fields_t *fields,
     }
 
     return ngx_http_webhook_field_constant(cf, fields, field, &text,
-                                           &field->fixed);
+                                           &field->fixed,
+                                           &field->fixed_text);
 }
 
 
@@ -643,7 +645,7 @@ ngx_http_webhook_field_key(ngx_conf_t *cf, ngx_http_webhook_field_t *field,
 static char *
 ngx_http_webhook_field_constant(ngx_conf_t *cf,
     ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
-    ngx_str_t *text, ngx_http_webhook_typed_t *v)
+    ngx_str_t *text, ngx_http_webhook_typed_t *v, ngx_str_t *plain)
 {
     wh_buf_t   b;
     ngx_int_t  rc;
@@ -660,6 +662,10 @@ ngx_http_webhook_field_constant(ngx_conf_t *cf,
 
     if (rc != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    if (v->kind != WH_JSON_NULL) {
+        *plain = v->text;
     }
 
     if (fields->shape != NGX_HTTP_WEBHOOK_SHAPE_TREE) {

@@ -47,6 +47,8 @@ struct ngx_http_webhook_field_s {
     ngx_http_webhook_text_t      *diff;      /* NULL: none */
     ngx_http_webhook_typed_t      fixed;     /* of a constant; in a tree JSON */
     ngx_http_webhook_typed_t      fallback;  /* likewise */
+    ngx_str_t                     fixed_text;     /* the same as text */
+    ngx_str_t                     fallback_text;
     ngx_http_webhook_local_t     *local;     /* NULL: of no language */
     ngx_http_webhook_escape_e     escape;    /* of a value with holes */
     unsigned                      quoted:1;  /* likewise */
@@ -97,6 +99,19 @@ ngx_int_t ngx_http_webhook_field_diff(ngx_http_request_t *r,
 void ngx_http_webhook_field_mistyped(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
     ngx_str_t *name);
+
+/* the one of a name, as configured, that has a value; NULL: there is none */
+ngx_http_webhook_field_t *ngx_http_webhook_fields_find(
+    ngx_http_webhook_field_t *list, ngx_str_t *name);
+
+/*
+ * Puts the value of one of "fields" as text, percent-encoded; null is empty.
+ * NGX_OK or NGX_ERROR, see also out->err; holes go to evt->holes.
+ */
+ngx_int_t ngx_http_webhook_field_put_url(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
+    wh_buf_t *out);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_FIELDS_H_INCLUDED_ */

@@ -10,6 +10,7 @@
 #include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_zone.h"
+#include "wh_escape.h"
 #include "wh_flatten.h"
 #include "wh_pairs.h"
 
@@ -19,6 +20,7 @@ typedef struct {
     ngx_http_webhook_endpoint_t   *endpoint;
     ngx_http_webhook_event_t      *event;
     wh_buf_t                      *out;
+    ngx_uint_t                     quiet;
 
     /* of one level only */
 
@@ -26,6 +28,7 @@ typedef struct {
     wh_buf_t                       name;
     wh_buf_t                       joined;
     size_t                         declared; /* octets of "name" that are so */
+    ngx_uint_t                     found;    /* a value that has but these */
     wh_pairs_t                     pairs;
 } ngx_http_webhook_fields_ctx_t;
 
@@ -35,10 +38,14 @@ static ngx_int_t ngx_http_webhook_fields_tree(
     ngx_uint_t array);
 static ngx_int_t ngx_http_webhook_fields_flat(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_fields_t *fields);
+static void ngx_http_webhook_fields_how(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_fields_t *fields);
 static ngx_int_t ngx_http_webhook_field_flatten(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
-    ngx_str_t *text);
+    ngx_str_t *text, wh_flatten_pt leaf);
 static int ngx_http_webhook_field_leaf(void *data, const wh_buf_t *name,
+    int kind, const char *p, size_t n);
+static int ngx_http_webhook_field_leaf_url(void *data, const wh_buf_t *name,
     int kind, const char *p, size_t n);
 static ngx_int_t ngx_http_webhook_field_value(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
@@ -48,6 +55,98 @@ static ngx_int_t ngx_http_webhook_field_holes(
 static ngx_int_t ngx_http_webhook_field_typed(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
     ngx_str_t *text, ngx_http_webhook_typed_t *v);
+
+
+ngx_http_webhook_field_t *
+ngx_http_webhook_fields_find(ngx_http_webhook_field_t *list, ngx_str_t *name)
+{
+    ngx_http_webhook_field_t  *field;
+
+    for ( /* void */ ; list; list = list->next) {
+
+        if (list->child) {
+            field = ngx_http_webhook_fields_find(list->child, name);
+
+            if (field) {
+                return field;
+            }
+
+            continue;
+        }
+
+        if (list->name.len == name->len
+            && ngx_memcmp(list->name.data, name->data, name->len) == 0)
+        {
+            return list;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_webhook_field_put_url(ngx_http_request_t *r,
+    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
+    ngx_http_webhook_fields_t *fields, ngx_http_webhook_field_t *field,
+    wh_buf_t *out)
+{
+    ngx_int_t                       rc;
+    ngx_str_t                      *text;
+    ngx_http_webhook_typed_t        buf, *v;
+    ngx_http_webhook_fields_ctx_t   ctx;
+
+    if (field->value.holes) {
+        return ngx_http_webhook_text_escaped(r, evt, &field->value,
+                                             NGX_HTTP_WEBHOOK_ESCAPE_URL, out);
+    }
+
+    ngx_memzero(&ctx, sizeof(ngx_http_webhook_fields_ctx_t));
+
+    ctx.request = r;
+    ctx.endpoint = ep;
+    ctx.event = evt;
+    ctx.out = out;
+    ctx.quiet = 1;
+
+    rc = ngx_http_webhook_field_value(&ctx, field, &buf, &v);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+
+    if (v == &field->fixed) {
+        text = &field->fixed_text;
+
+    } else if (v == &field->fallback) {
+        text = &field->fallback_text;
+
+    } else if (v->kind == WH_JSON_NULL) {
+        return NGX_OK;
+
+    } else {
+        text = &v->text;
+    }
+
+    /* what the body has under that very name, if there is such a value */
+
+    if (v->kind == WH_JSON_TEXT
+        && fields->shape != NGX_HTTP_WEBHOOK_SHAPE_TREE)
+    {
+        ngx_http_webhook_fields_how(&ctx, fields);
+
+        rc = ngx_http_webhook_field_flatten(&ctx, field, text,
+                                            ngx_http_webhook_field_leaf_url);
+
+        if (rc != NGX_OK || ctx.found) {
+            return rc;
+        }
+    }
+
+    (void) wh_put_url(out, (char *) text->data, text->len);
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -150,16 +249,7 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
     index.grow = ngx_http_webhook_payload_grow;
     index.ctx = ctx->request->pool;
 
-    ctx->name = index;
-    ctx->how.separator.len = fields->separator.len;
-    ctx->how.separator.data = (char *) fields->separator.data;
-
-    if (fields->join.data) {
-        ctx->joined = index;
-        ctx->how.join.len = fields->join.len;
-        ctx->how.join.data = (char *) fields->join.data;
-        ctx->how.joined = &ctx->joined;
-    }
+    ngx_http_webhook_fields_how(ctx, fields);
 
     (void) wh_pairs_begin(&ctx->pairs, ctx->out, fields->json ? &index : NULL,
                           fields->shape == NGX_HTTP_WEBHOOK_SHAPE_FORM);
@@ -202,7 +292,8 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
 
         if (v->kind == WH_JSON_TEXT) {
 
-            if (ngx_http_webhook_field_flatten(ctx, field, &v->text)
+            if (ngx_http_webhook_field_flatten(ctx, field, &v->text,
+                                               ngx_http_webhook_field_leaf)
                 != NGX_OK)
             {
                 return NGX_ERROR;
@@ -233,11 +324,31 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
 }
 
 
+static void
+ngx_http_webhook_fields_how(ngx_http_webhook_fields_ctx_t *ctx,
+    ngx_http_webhook_fields_t *fields)
+{
+    ctx->name.max = NGX_MAX_SIZE_T_VALUE;
+    ctx->name.grow = ngx_http_webhook_payload_grow;
+    ctx->name.ctx = ctx->request->pool;
+
+    ctx->how.separator.len = fields->separator.len;
+    ctx->how.separator.data = (char *) fields->separator.data;
+
+    if (fields->join.data) {
+        ctx->joined = ctx->name;
+        ctx->how.join.len = fields->join.len;
+        ctx->how.join.data = (char *) fields->join.data;
+        ctx->how.joined = &ctx->joined;
+    }
+}
+
+
 /* the text is JSON already */
 
 static ngx_int_t
 ngx_http_webhook_field_flatten(ngx_http_webhook_fields_ctx_t *ctx,
-    ngx_http_webhook_field_t *field, ngx_str_t *text)
+    ngx_http_webhook_field_t *field, ngx_str_t *text, wh_flatten_pt leaf)
 {
     int         rc;
     wh_alloc_t  mem;
@@ -254,7 +365,7 @@ ngx_http_webhook_field_flatten(ngx_http_webhook_fields_ctx_t *ctx,
     ngx_http_webhook_type_memory(&mem, ctx->request->connection->log);
 
     rc = wh_flatten((char *) text->data, text->len, &ctx->name,
-                    &ctx->how, ngx_http_webhook_field_leaf, ctx, &mem);
+                    &ctx->how, leaf, ctx, &mem);
 
     /* the caller of all looks at the buffer's own error */
 
@@ -274,6 +385,22 @@ ngx_http_webhook_field_leaf(void *data, const wh_buf_t *name, int kind,
                          name->data, name->len);
 
     return wh_pairs_value(&ctx->pairs, kind, p, n);
+}
+
+
+static int
+ngx_http_webhook_field_leaf_url(void *data, const wh_buf_t *name, int kind,
+    const char *p, size_t n)
+{
+    ngx_http_webhook_fields_ctx_t  *ctx = data;
+
+    if (name->len != ctx->declared) {
+        return WH_OK;
+    }
+
+    ctx->found = 1;
+
+    return kind == WH_JSON_NULL ? WH_OK : wh_put_url(ctx->out, p, n);
 }
 
 
@@ -353,7 +480,9 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
             return rc;
         }
 
-        if (rc == NGX_DECLINED) {
+        /* in a URL: it is told when the body is made */
+
+        if (rc == NGX_DECLINED && !ctx->quiet) {
             ngx_http_webhook_field_mistyped(ctx->request, ctx->endpoint,
                                             ctx->event, &field->name);
         }

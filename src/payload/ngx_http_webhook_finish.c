@@ -12,6 +12,7 @@
 #include "ngx_http_webhook_mark.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_sign.h"
+#include "ngx_http_webhook_url.h"
 #include "wh_delivery.h"
 #include "wh_escape.h"
 #include "wh_id.h"
@@ -31,6 +32,9 @@ typedef struct {
     wh_str_t                      object;    /* likewise */
     wh_str_t                      trace;
     wh_str_t                      hops;
+    wh_str_t                      url;       /* of the record */
+    wh_str_t                      url_holes;
+    wh_url_t                      target;    /* https, authority and target */
     ngx_uint_t                    nheaders;  /* in the record */
     ngx_uint_t                    nqueries;  /* likewise */
     ngx_uint_t                    given;     /* own ones given, bits */
@@ -43,6 +47,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_webhook_finish_read(
     ngx_http_webhook_finish_ctx_t *ctx);
+static ngx_int_t ngx_http_webhook_finish_url(
+    ngx_http_webhook_finish_ctx_t *ctx, ngx_http_webhook_attempt_values_t *v);
 static ngx_int_t ngx_http_webhook_finish_split(wh_str_t *field,
     wh_str_t *name, wh_str_t *value);
 static ngx_int_t ngx_http_webhook_finish_head(
@@ -69,7 +75,8 @@ static ngx_uint_t ngx_http_webhook_finish_is_configured(
 ngx_int_t
 ngx_http_webhook_payload_finish(ngx_pool_t *pool,
     ngx_http_webhook_endpoint_t *ep, wh_str_t record,
-    ngx_http_webhook_attempt_values_t *v, ngx_chain_t **out, char **reason)
+    ngx_http_webhook_attempt_values_t *v, ngx_chain_t **out, ngx_str_t *url,
+    char **reason)
 {
     ngx_buf_t                      *b;
     ngx_int_t                       rc;
@@ -96,9 +103,22 @@ ngx_http_webhook_payload_finish(ngx_pool_t *pool,
 
     ctx.given = ctx.head->given;
 
-    if (ngx_http_webhook_finish_read(&ctx) != NGX_OK) {
+    rc = ngx_http_webhook_finish_read(&ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_finish_url(&ctx, v);
+    }
+
+    if (rc != NGX_OK) {
         *reason = ctx.reason;
-        return NGX_DECLINED;
+        return rc;
+    }
+
+    ngx_str_null(url);
+
+    if (ep->host.len == 0) {
+        url->len = ctx.url.len;
+        url->data = (u_char *) ctx.url.data;
     }
 
     rc = ngx_http_webhook_holes_body(pool, ep, &ctx.body, ctx.holes,
@@ -230,6 +250,11 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
             field = &ctx->hops;
             break;
 
+        case WH_FIELD_URL:
+            field = &ctx->url;
+            ctx->url_holes = holes;
+            break;
+
         case WH_FIELD_HEADER:
 
             if (ngx_http_webhook_finish_split(&value, &name, &header)
@@ -279,6 +304,23 @@ ngx_http_webhook_finish_read(ngx_http_webhook_finish_ctx_t *ctx)
 
 
 static ngx_int_t
+ngx_http_webhook_finish_url(ngx_http_webhook_finish_ctx_t *ctx,
+    ngx_http_webhook_attempt_values_t *v)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_webhook_holes_text(ctx->buf.ctx, &ctx->url, ctx->url_holes,
+                                     v, &ctx->reason);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_webhook_url_get(ctx->ep, &ctx->url, &ctx->target,
+                                    &ctx->reason);
+}
+
+
+static ngx_int_t
 ngx_http_webhook_finish_split(wh_str_t *field, wh_str_t *name,
     wh_str_t *value)
 {
@@ -310,7 +352,13 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
     ep = ctx->ep;
     head = ctx->head;
 
-    (void) wh_buf_put(b, head->target.data, head->target.len);
+    if (ctx->url.data) {
+        (void) wh_buf_put(b, head->method.data, head->method.len);
+        (void) wh_buf_put(b, ctx->target.target.data, ctx->target.target.len);
+
+    } else {
+        (void) wh_buf_put(b, head->target.data, head->target.len);
+    }
 
     if (ctx->form.data && ngx_http_webhook_head_is_get(ep)) {
         ngx_http_webhook_finish_query(ctx, ctx->body.data, ctx->body.len,
@@ -324,7 +372,15 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
 
     ctx->line = b->len;
 
-    (void) wh_buf_put(b, head->start.data, head->start.len);
+    if (ctx->url.data) {
+        (void) wh_buf_put_literal(b, " HTTP/1.1" CRLF "Host: ");
+        (void) wh_buf_put(b, ctx->target.authority.data,
+                          ctx->target.authority.len);
+        (void) wh_buf_put_literal(b, CRLF);
+
+    } else {
+        (void) wh_buf_put(b, head->start.data, head->start.len);
+    }
 
     if (!(ctx->given & 1 << NGX_HTTP_WEBHOOK_OWN_AGENT)) {
         (void) wh_buf_put(b, head->agent.data, head->agent.len);
@@ -413,7 +469,7 @@ ngx_http_webhook_finish_mark(ngx_http_webhook_finish_ctx_t *ctx,
 
     /* within a second most are the same */
 
-    usual = (hops == 0 && !ctx->query);
+    usual = (hops == 0 && !ctx->query && ctx->url.data == NULL);
 
     if (usual && head->mark_len && head->mark_time == v->time / 1000) {
         (void) wh_buf_put(&ctx->buf, (char *) head->mark, head->mark_len);
@@ -429,7 +485,8 @@ ngx_http_webhook_finish_mark(ngx_http_webhook_finish_ctx_t *ctx,
 
     mark.stamp.len = p - mark.stamp.data;
     mark.method = ctx->ep->method;
-    mark.host = ctx->ep->host;
+    mark.host.len = ctx->target.authority.len;
+    mark.host.data = (u_char *) ctx->target.authority.data;
     mark.uri.data = (u_char *) ctx->buf.data + ctx->ep->method.len + 1;
     mark.uri.len = ctx->line - ctx->ep->method.len - 1;
 
@@ -649,7 +706,7 @@ ngx_http_webhook_finish_sign(ngx_http_webhook_finish_ctx_t *ctx,
     r.id = ctx->id;
     r.event = ctx->event;
     r.time = v->time;
-    r.https = ctx->ep->ssl;
+    r.https = ctx->target.https;
 
     rc = ngx_http_webhook_sign_put(ctx->buf.ctx, ctx->ep, &r, &ctx->buf);
 

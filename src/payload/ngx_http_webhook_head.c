@@ -81,7 +81,7 @@ static ngx_int_t
 ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
     ngx_http_webhook_endpoint_t *ep, ngx_pool_t *pool)
 {
-    size_t     target, start, agent;
+    size_t     method, target, start, agent;
     wh_buf_t   b;
     wh_str_t   name, host;
     ngx_int_t  rc;
@@ -95,6 +95,9 @@ ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
 
     (void) wh_buf_put(&b, (char *) ep->method.data, ep->method.len);
     (void) wh_buf_putc(&b, ' ');
+
+    method = b.len;
+
     (void) wh_buf_put(&b, (char *) ep->target.data, ep->target.len);
 
     target = b.len;
@@ -130,6 +133,8 @@ ngx_http_webhook_head_make(ngx_http_webhook_head_t *head,
         head->reason = "request head is too large";
     }
 
+    head->method.len = method;
+    head->method.data = b.data;
     head->target.len = target;
     head->target.data = b.data;
     head->start.len = start - target;
@@ -183,13 +188,13 @@ ngx_http_webhook_head_configured(ngx_http_webhook_head_t *head,
 
 
 ngx_uint_t
-ngx_http_webhook_head_fits(ngx_http_webhook_endpoint_t *ep, size_t len)
+ngx_http_webhook_head_fits(size_t target, size_t len)
 {
     /* what joins them takes an octet */
 
     return len == 0
-           || (ep->target.len < NGX_HTTP_WEBHOOK_MAX_TARGET
-               && len < NGX_HTTP_WEBHOOK_MAX_TARGET - ep->target.len);
+           || (target < NGX_HTTP_WEBHOOK_MAX_TARGET
+               && len < NGX_HTTP_WEBHOOK_MAX_TARGET - target);
 }
 
 

@@ -28,7 +28,8 @@ typedef enum {
 
 
 typedef struct {
-    wh_str_t      target;    /* the method, path and query */
+    wh_str_t      method;    /* and a space */
+    wh_str_t      target;    /* that, path and query */
     wh_str_t      start;     /* what follows these, Host */
     wh_str_t      agent;     /* User-Agent, if that is not given */
     wh_str_t      end;       /* headers without variables */
@@ -55,9 +56,8 @@ ngx_http_webhook_head_t *ngx_http_webhook_head(
 #define ngx_http_webhook_head_is_get(ep)                                      \
     ((ep)->method.len == 3 && ngx_memcmp((ep)->method.data, "GET", 3) == 0)
 
-/* true if a query of "len" octets may be added to the URL of an endpoint */
-ngx_uint_t ngx_http_webhook_head_fits(ngx_http_webhook_endpoint_t *ep,
-    size_t len);
+/* true if a query of "len" octets may be added to a target of "target" ones */
+ngx_uint_t ngx_http_webhook_head_fits(size_t target, size_t len);
 
 /* true if nobody expects a body, and there may be one */
 #define ngx_http_webhook_head_is_delete(ep)                                   \

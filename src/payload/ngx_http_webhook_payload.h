@@ -14,7 +14,7 @@
 /* the head of a request, all its headers */
 #define NGX_HTTP_WEBHOOK_MAX_HEAD    (64 * 1024)
 
-/* path and query of an URL with a form in it */
+/* path and query of an URL with variables, or with a form in it */
 #define NGX_HTTP_WEBHOOK_MAX_TARGET  (8 * 1024)
 
 
@@ -55,6 +55,7 @@ void *ngx_http_webhook_payload_grow(void *ctx, void *old, size_t old_size,
  * appended to "out": everything that is fixed at capture, without secrets.
  * NGX_OK; NGX_DECLINED: out's limit was reached (out->err is WH_LIMIT);
  * NGX_BUSY: the URL would be longer than NGX_HTTP_WEBHOOK_MAX_TARGET;
+ * NGX_AGAIN: values make no valid URL (logged);
  * NGX_ABORT: it is to be a body that is not to be had; NGX_ERROR: no memory,
  * or the event's type or id cannot stand in a header (logged).  "payload"
  * NULL: the default envelope.
@@ -66,13 +67,15 @@ ngx_int_t ngx_http_webhook_payload_render(ngx_http_request_t *r,
 /*
  * Makes the request of one attempt out of a record: request line, headers
  * with secrets and per-attempt values, body.  The chain's memory is from
- * "pool", the body's octets may point into "record".  NGX_OK; NGX_DECLINED:
- * no request can be made of the record, now or ever (*reason says why);
- * NGX_ERROR: no memory.
+ * "pool", the body's octets may point into "record".  *url is where it goes,
+ * which may point likewise; empty: to the host of the endpoint.  NGX_OK;
+ * NGX_DECLINED: no request can be made of the record, now or ever (*reason
+ * says why); NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_webhook_payload_finish(ngx_pool_t *pool,
     ngx_http_webhook_endpoint_t *ep, wh_str_t record,
-    ngx_http_webhook_attempt_values_t *v, ngx_chain_t **out, char **reason);
+    ngx_http_webhook_attempt_values_t *v, ngx_chain_t **out, ngx_str_t *url,
+    char **reason);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_PAYLOAD_H_INCLUDED_ */

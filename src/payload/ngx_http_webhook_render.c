@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_head.h"
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_payload_conf.h"
+#include "ngx_http_webhook_url.h"
 #include "wh_delivery.h"
 #include "wh_escape.h"
 #include "wh_id.h"
@@ -41,7 +42,7 @@ static ngx_int_t ngx_http_webhook_render_raw(ngx_http_request_t *r,
     ngx_str_t *type, wh_buf_t *out);
 static ngx_int_t ngx_http_webhook_render_body(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_event_t *evt, wh_buf_t *out);
+    ngx_http_webhook_event_t *evt, size_t target, wh_buf_t *out);
 static void ngx_http_webhook_render_envelope(ngx_http_request_t *r,
     ngx_http_webhook_event_t *evt, wh_buf_t *out);
 static void ngx_http_webhook_render_values(ngx_http_request_t *r,
@@ -59,6 +60,7 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_event_t *evt, wh_buf_t *out)
 {
+    size_t     target;
     ngx_int_t  rc;
 
     if (ngx_http_webhook_render_check(r, evt) != NGX_OK) {
@@ -77,6 +79,15 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
     (void) wh_delivery_put(out, WH_FIELD_ID, (char *) evt->id.data,
                            evt->id.len);
     (void) wh_delivery_put_time(out, evt->time);
+
+    target = ep->target.len;
+
+    if (ep->texts) {
+        rc = ngx_http_webhook_url_put(r, payload, ep, evt, out, &target);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
 
     rc = ngx_http_webhook_render_type(r, payload, evt, out);
     if (rc != NGX_OK) {
@@ -99,7 +110,7 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
     ngx_http_webhook_render_hops(evt, out);
     ngx_http_webhook_render_trace(r, out);
 
-    rc = ngx_http_webhook_render_body(r, payload, ep, evt, out);
+    rc = ngx_http_webhook_render_body(r, payload, ep, evt, target, out);
 
     if (rc == NGX_ERROR || out->err == WH_OK) {
         return rc;
@@ -349,7 +360,7 @@ ngx_http_webhook_render_raw(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_webhook_render_body(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
-    ngx_http_webhook_event_t *evt, wh_buf_t *out)
+    ngx_http_webhook_event_t *evt, size_t target, wh_buf_t *out)
 {
     size_t      pos, start;
     ngx_int_t   rc;
@@ -398,8 +409,9 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
     if (rc == NGX_OK
         && payload->kind == NGX_HTTP_WEBHOOK_FORM
         && ngx_http_webhook_head_is_get(ep)
-        && !ngx_http_webhook_head_fits(ep, out->len - start
-                                           + ngx_http_webhook_keys_room(ep)))
+        && !ngx_http_webhook_head_fits(target,
+                                       out->len - start
+                                       + ngx_http_webhook_keys_room(ep)))
     {
         return NGX_BUSY;
     }
