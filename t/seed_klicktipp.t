@@ -55,9 +55,10 @@ for my $n (1, 2) {
 		'{"contact":{"id":12345,"mail":"max+1@example.com"}}');
 
 	is($r->{method}, 'GET', "campaign $n by GET");
-	is($r->{target}, '/campaign?list=7&email=max%2B1%40example.com'
+	is($r->{target}, '/campaign/max%2B1%40example.com?list=7'
+		. '&email=max%2B1%40example.com'
 		. '&Subscriber+ID=12345&vorname=&quelle=nginx'
-		. '&Authorization=token-1', 'the form is the query');
+		. '&Authorization=token-1', '__email__ in the URL, and the form as its query');
 	is($r->{body}, '', 'no body');
 	is($r->{header}{'content-length'}, undef, 'no length');
 	is($r->{header}{'content-type'}, undef, 'no content type');

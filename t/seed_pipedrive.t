@@ -39,7 +39,8 @@ for (
 	my ($method, $uri, $action, $old, $id, $data, $changed, $was) = @$_;
 
 	my %r = map { $_->{target} => $_ }
-		$example->deliveries(2, $method => $uri, '{"stage":3}');
+		$example->deliveries($action eq 'change' ? 3 : 2,
+			$method => $uri, '{"stage":3}');
 
 	for (qw! /v2 /v1 !) {
 		is($r{$_}{method}, 'POST', "$action, $_");
@@ -59,7 +60,8 @@ for (
 		. '"is_bulk_edit":false,"timestamp":"' . $time . '",'
 		. '"type":"general","user_id":"12256380","version":"2.0",'
 		. '"webhook_id":"781914","webhook_owner_id":"12256380",'
-		. '"change_source":"app","host":"company.example.com",'
+		. '"change_source":"app","attempt":1,'
+		. '"host":"company.example.com",'
 		. '"permitted_user_ids":["123","456"]},'
 		. '"data":' . $data . ',"previous":' . $changed . '}',
 		"version 2: $action");
@@ -80,6 +82,31 @@ for (
 		"version 1: $old");
 
 	is(int($us / 1000000), $unix, 'the times are one');
+
+	next if $action ne 'change';
+
+	my ($automation) = grep { !m!^/v! } keys %r;
+
+	is($automation, '/automation/deals/17/stages/3', 'a path appended');
+	is($r{$automation}{method}, 'PUT', 'method of the automation');
+	is($r{$automation}{body}, '{"title":"Deal","stage":3}',
+		'keys and values');
+	is($r{$automation}{header}{authorization}, 'Basic bmdpbng6c2VjcmV0',
+		'Basic of the automation');
+}
+
+# the body of the second attempt, three seconds later
+
+$example->receiver()->set(rules => { '*' => [500, 500, 200] });
+
+my @r = $example->deliveries(4, POST => '/deals', '{"stage":3}');
+
+for (['/v2', 'attempt', 1], ['/v1', 'retry', 0]) {
+	my ($target, $name, $first) = @$_;
+	my @n = map { $_->{body} =~ /"$name":(\d+)/ }
+		grep { $_->{target} eq $target } @r;
+
+	is("@n", "$first " . ($first + 1), "$target: $name of each attempt");
 }
 
 $example->done();

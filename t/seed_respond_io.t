@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The eleven bodies of respond.io, octet by octet in the order of its documents,
-# from an application's own JSON.
+# and their signatures, from an application's own JSON.
 
 ###############################################################################
 
@@ -15,13 +15,15 @@ use lib "$FindBin::Bin/lib";
 
 use Test::Webhook;
 use Test::Webhook::Example;
+use Test::Webhook::Sign;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $example = Test::Webhook::Example->new('respond-io');
+my $example = Test::Webhook::Example->new('respond-io',
+	secrets => { 'respond-io.key' => "secret\n" });
 my %ids;
 
 # what the application has
@@ -170,6 +172,8 @@ sub event {
 	is("$r->{method} $r->{target}", 'POST /respond-io', "$type URL");
 	is($r->{header}{'content-type'}, 'application/json', "$type type");
 	is($r->{body}, "{$expected,$end[0],$end[1]}", $type);
+	is($r->{header}{'x-webhook-signature'}, b64(hmac($r->{body}, 'secret')),
+		"$type signature");
 
 	$ids{$id}++;
 }
