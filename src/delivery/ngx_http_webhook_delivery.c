@@ -370,7 +370,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
                   "commit %uL first %uL planned %uL time %uL",
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
                   &lane->name, &lane->key, item->core.seq, item->core.index,
-                  &a->id, a->number, (ngx_uint_t) a->probe,
+                  &a->id, a->number, (ngx_uint_t) (a->probe != 0),
                   item->core.progress.time, item->core.progress.first,
                   item->core.progress.planned, now);
 
@@ -483,7 +483,7 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
                   &a->endpoint->name, item->core.seq, item->core.index,
                   &a->id, a->number, ngx_http_webhook_class_name(a->class),
                   a->status, (ngx_uint_t) a->failure, a->duration,
-                  (ngx_uint_t) a->probe, ngx_http_webhook_store_now());
+                  (ngx_uint_t) (a->probe != 0), ngx_http_webhook_store_now());
 
     if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
