@@ -33,7 +33,7 @@ T ?= 60
 SCHEDULES ?= 200
 
 NPM = $(OBJS)/npm
-STANDARDWEBHOOKS = 1.0.0
+NPM_PACKAGES = standardwebhooks@1.0.0 cloudevents@10.0.0
 
 # a checkout; the last one for versions before 1.25
 NGINX_TESTS ?= $(OBJS)/nginx-tests
@@ -97,12 +97,13 @@ test: deps-test module stop-module $(UNITS) $(MODEL)	## unit and integration tes
 
 test-all: test npm model model-pure replay asan fuzz	## tests, sanitizers, fuzzing
 
-$(NPM)/node_modules/standardwebhooks:
+$(NPM)/installed: Makefile
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps DEPS=npm
 	npm install --silent --no-fund --no-audit --prefix $(NPM) \
-		standardwebhooks@$(STANDARDWEBHOOKS)
+		$(NPM_PACKAGES)
+	touch $@
 
-npm: deps-test module $(NPM)/node_modules/standardwebhooks	## signatures, verified by others' libraries
+npm: deps-test module $(NPM)/installed	## signatures, verified by others' libraries
 	NODE_PATH=$(NPM)/node_modules prove -It/lib t/npm/*.t
 
 model: deps-test module			## compare random schedules with what is promised

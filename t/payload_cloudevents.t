@@ -161,7 +161,7 @@ my %r;
 like($r{default}{structured}{body}, qr/^\{$own,"datacontenttype":"application\/json","data":\{"method":"POST","path":"\/","status":200,"s":"a\@example\.com","o":\{"x":1\}\}\}$/,
 	'structured, default data');
 is($r{default}{structured}{header}{'content-type'},
-	'application/cloudevents+json; charset=UTF-8', 'content type');
+	'application/cloudevents+json; charset=utf-8', 'content type');
 is($r{default}{binary}{body}, '{"method":"POST","path":"/","status":200,'
 	. '"s":"a@example.com","o":{"x":1}}', 'binary, default data');
 is($r{default}{binary}{header}{'content-type'}, 'application/json',

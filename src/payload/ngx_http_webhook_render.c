@@ -19,7 +19,7 @@
 #define NGX_HTTP_WEBHOOK_TRACE_LEN  55
 
 #define NGX_HTTP_WEBHOOK_CLOUDEVENT                                           \
-    "application/cloudevents+json; charset=UTF-8"
+    "application/cloudevents+json; charset=utf-8"
 
 
 static ngx_int_t ngx_http_webhook_render_check(ngx_http_request_t *r,
