@@ -371,7 +371,7 @@ sub far {
 		for unpack 'C*', substr($_[0], 40, 52);
 
 	substr($_[0], 92, 4) = pack 'L', $sum;
-	substr($_[0], 4, 4) = pack 'L', crc32(substr($_[0], 8), 3);
+	substr($_[0], 4, 4) = pack 'L', crc32(substr($_[0], 8), 4);
 }
 
 # a record of the store, by its key, while nginx is stopped, or runs

@@ -20,6 +20,7 @@ typedef struct {
     uint64_t    failing;
     wh_state_t  state;
     uint64_t    quota;
+    uint64_t    noticed;
 } wh_kept_head_t;
 
 
@@ -97,6 +98,7 @@ wh_kept_put(const wh_kept_t *k, char *p)
     head.failing = k->failing;
     head.quota = k->quota;
     head.state = k->state;
+    head.noticed = k->noticed;
 
     p += sizeof(wh_kept_head_t);
 
@@ -149,6 +151,7 @@ wh_kept_get(const char *p, size_t len, wh_kept_t *k)
     k->row = head.row;
     k->failing = head.failing;
     k->quota = head.quota;
+    k->noticed = head.noticed;
     k->nwindows = (uint32_t) head.nwindows;
 
     p += sizeof(wh_kept_head_t);

@@ -16,7 +16,7 @@
 #include "wh_shelf.h"
 
 
-#define WH_KEPT_VERSION  3
+#define WH_KEPT_VERSION  4
 #define WH_KEPT_WINDOWS  8
 
 
@@ -32,6 +32,7 @@ typedef struct {
     uint64_t             row;    /* see wh_cell_t */
     uint64_t             failing;
     uint64_t             quota;  /* see wh_quota_t; of a zone, too */
+    uint64_t             noticed;  /* see wh_state_mark() */
     uint32_t             nwindows;
     wh_kept_window_t     windows[WH_KEPT_WINDOWS];
 } wh_kept_t;

@@ -247,6 +247,17 @@ wh_state_whole(const wh_state_t *s)
 }
 
 
+uint64_t
+wh_state_mark(const wh_state_t *s)
+{
+    if (s->reason == WH_STATE_ENABLED || s->reason == WH_STATE_QUOTA) {
+        return 0;
+    }
+
+    return s->since << 4 | (s->until ? 8 : 0) | s->reason;
+}
+
+
 int
 wh_state_same(const wh_state_t *s, const wh_state_t *other)
 {

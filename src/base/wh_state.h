@@ -98,6 +98,12 @@ uint64_t wh_state_held(const wh_state_t *s, uint64_t now);
 /* true when it is what was numbered once, octet for octet */
 int wh_state_whole(const wh_state_t *s);
 
+/*
+ * What tells one disabled state from another, as far as operators are told of
+ * it: 0 when it is enabled, or paused.
+ */
+uint64_t wh_state_mark(const wh_state_t *s);
+
 /* true when they are the same but for their numbers */
 int wh_state_same(const wh_state_t *s, const wh_state_t *other);
 
@@ -122,6 +128,7 @@ typedef struct {
     uint64_t    saved;           /* ... that the store has */
     uint64_t    row;             /* failures since the last success */
     uint64_t    failing;         /* since when; 0: the last one succeeded */
+    uint64_t    noticed;         /* see wh_state_mark() */
     wh_state_t  states[WH_CELL_STATES];
 } wh_cell_t;
 

@@ -58,6 +58,7 @@ records(void)
     k.row = 7;
     k.failing = 8;
     k.quota = 9;
+    k.noticed = 9;
 
     tags[0].n = 5;
     tags[0].time = 60;
@@ -82,7 +83,7 @@ records(void)
     wh_kept_put(&k, p);
 
     ok(wh_kept_get(p, size, &got) == WH_OK && got.nwindows == 2
-       && got.row == 7 && got.failing == 8, "a record is read");
+       && got.row == 7 && got.failing == 8 && got.noticed == 9, "a record is read");
     ok(got.state.number == k.state.number
        && wh_state_same(&got.state, &k.state), "with its state");
 
