@@ -10,6 +10,8 @@
 #include "ngx_http_webhook_condition.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_language.h"
+#include "ngx_http_webhook_notice.h"
+#include "ngx_http_webhook_notify.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_store.h"
@@ -110,6 +112,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
     { ngx_string("webhook_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
       ngx_http_webhook_zone_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_notify"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_notify_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -216,6 +225,7 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
         || ngx_http_webhook_zone_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_language_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_endpoint_init(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_notify_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_zone_check(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_trigger_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_store_init_conf(cf, wmcf) != NGX_CONF_OK)
@@ -252,6 +262,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *
      *     wmcf->languages = NULL;
      *     wmcf->store = NULL;
+     *     wmcf->notify = NULL;
      *     wmcf->enters = 0;
      *     wmcf->reads = 0;
      *     wmcf->worker = NULL;

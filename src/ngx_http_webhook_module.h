@@ -33,6 +33,8 @@ typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
 typedef struct ngx_http_webhook_store_s     ngx_http_webhook_store_t;
 typedef struct ngx_http_webhook_random_s    ngx_http_webhook_random_t;
 typedef struct ngx_http_webhook_sign_s      ngx_http_webhook_sign_t;
+typedef struct ngx_http_webhook_notify_s    ngx_http_webhook_notify_t;
+typedef struct ngx_http_webhook_mailbox_s   ngx_http_webhook_mailbox_t;
 typedef struct ngx_http_webhook_store_conf_s  ngx_http_webhook_store_conf_t;
 
 
@@ -44,6 +46,7 @@ typedef struct {
     void                       *delivery;
     void                       *waiting;
     void                       *states;       /* ..._states.c */
+    void                       *notices;      /* ..._notice.c */
     void                       *capture;
     ngx_http_webhook_random_t  *random;       /* made at first use */
     void                       *mark;         /* likewise, ..._mark.h */
@@ -60,6 +63,7 @@ typedef struct {
     ngx_http_webhook_languages_t   *languages;  /* NULL: none */
 
     ngx_http_webhook_store_conf_t  *store;      /* NULL: no webhook_store */
+    ngx_http_webhook_notify_t      *notify;     /* NULL: no webhook_notify */
 
     size_t                          max_event_size;
     size_t                          memory;     /* of a worker */

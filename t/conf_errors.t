@@ -439,6 +439,49 @@ map({ my $v = $_; ['bare', "webhook_store one $v $v; #!",
 	'commit_timeout=1s', 'dead=10', 'claims=1m', 'dedupe=1h'),
 ['server', 'webhook_store one; #!', qr/not allowed here/],
 
+# webhook_notify
+
+['http', 'webhook_notify; #!', qr/number of arguments in "webhook_notify"/],
+['http', 'webhook_notify starttls=auto; #!',
+	qr/"webhook_notify" needs "endpoint=" or "email="/],
+['http', 'webhook_notify mail=a@b; #!',
+	qr/invalid parameter "mail=a\@b" in "webhook_notify", it must be one of "endpoint=", "email="/],
+['http', 'webhook_notify endpoint=a smtp=127.0.0.1; #!',
+	qr/without "email=" there may be nothing but "endpoint=" and "summary="/],
+['http', 'webhook_notify endpoint=a endpoint=b; #!',
+	qr/duplicate parameter "endpoint=" in "webhook_notify"/],
+map({ my $v = $_; ['http', "webhook_notify 'email=$v'; #!",
+	qr/invalid value of "email=" in "webhook_notify": "\Q$v\E", it must be an address as/] }
+	'', 'ops', '<a@b>', 'a@b c', 'a@b>', 'a@', '.a@b'),
+['http', "webhook_notify 'email=a\@b\nRCPT'; #!",
+	qr/invalid value of "email="/],
+['http', 'webhook_notify email=a@b from=c; #!',
+	qr/invalid value of "from=" in "webhook_notify": "c", it must be an address/],
+map({ my $v = $_; ['http', "webhook_notify email=a\@b smtp=$v; #!",
+	qr/invalid value of "smtp=" in "webhook_notify": "\Q$v\E", it must be "HOST" or "HOST:PORT"/] }
+	'', '127.0.0.1:0', 'unix:/tmp/a', '127.0.0.1/a'),
+['http', 'webhook_notify email=a@b starttls=on; #!',
+	qr/invalid value of "starttls=" in "webhook_notify": "on", it must be "auto", "required" or "off"/],
+map({ my $v = $_; ['http', "webhook_notify email=a\@b timeout=$v; #!",
+	qr/invalid value of "timeout=" in "webhook_notify": "\Q$v\E", it must be a time of 1s to 10m/] }
+	'0', '11m', 'x'),
+['http', 'webhook_notify endpoint=a summary=0; #!',
+	qr/invalid value of "summary=" in "webhook_notify": "0", it must be a time of 1s to 1d/],
+['http', 'webhook_notify email=a@b smtp_user=u; #!',
+	qr/"smtp_user=" and "smtp_password=" must be both given/],
+['http', 'webhook_notify email=a@b smtp_user=u smtp_password=env:NO_SUCH; #!',
+	qr/the environment variable of "env:NO_SUCH" is not set/],
+['http', 'webhook_notify email=a@b trusted_certificate=a.pem; #!',
+	qr/"trusted_certificate=" in "webhook_notify" needs "starttls=required"/],
+['http', 'webhook_notify endpoint=nobody; #!',
+	qr/unknown webhook_endpoint "nobody" in "webhook_notify"/],
+['http', 'webhook_notify email=a@b smtp=127.0.0.1;
+webhook_notify email=a@b smtp=127.0.0.2; #!',
+	qr/duplicate "email=a\@b" in "webhook_notify"/],
+['http', 'webhook_notify email=a@b smtp=no-such-host.invalid; #!',
+	qr/host not found in "smtp=no-such-host.invalid" of "webhook_notify"/],
+['server', 'webhook_notify email=a@b; #!', qr/not allowed here/],
+
 # webhook_zone
 
 ['http', 'webhook_zone one; #!', qr/number of arguments in "webhook_zone"/],

@@ -8,6 +8,7 @@
 
 #include "ngx_http_webhook_batch.h"
 #include "ngx_http_webhook_claim.h"
+#include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_route.h"
 
 
@@ -237,7 +238,7 @@ ngx_http_webhook_batch_named(ngx_http_webhook_batch_t *b,
 
         ep = ngx_http_webhook_endpoint_find(b->main, &name);
 
-        if (ep == NULL) {
+        if (ep == NULL || ep->mailbox) {
             ngx_http_webhook_batch_lost(b, f, NULL, &name,
                                         NGX_HTTP_WEBHOOK_DROP_UNKNOWN);
             continue;
@@ -740,6 +741,12 @@ ngx_http_webhook_drop_log(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
     ngx_http_webhook_main_conf_t  *wmcf;
 
     wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    if (why == NGX_HTTP_WEBHOOK_DROP_FULL
+        || why == NGX_HTTP_WEBHOOK_DROP_REJECTED)
+    {
+        ngx_http_webhook_notice_full(wmcf);
+    }
 
     skipped = 0;
     cap = ngx_http_webhook_capturer(wmcf);

@@ -851,7 +851,7 @@ ngx_http_webhook_trigger_endpoints(ngx_conf_t *cf,
 
             found = ngx_http_webhook_endpoint_find(wmcf, &to[i].name);
 
-            if (found == NULL) {
+            if (found == NULL || found->mailbox) {
                 return ngx_http_webhook_trigger_unknown(cf, wmcf, t,
                                                         &to[i].name);
             }

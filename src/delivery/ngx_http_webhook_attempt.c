@@ -7,6 +7,7 @@
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_answer.h"
 #include "ngx_http_webhook_fake.h"
+#include "ngx_http_webhook_mail.h"
 #include "ngx_http_webhook_peer.h"
 
 
@@ -41,6 +42,8 @@ static void ngx_http_webhook_attempt_resolve(ngx_http_webhook_engine_t *e);
 static void ngx_http_webhook_attempt_address(ngx_http_webhook_engine_t *e,
     ngx_resolver_addr_t *addrs, ngx_uint_t n);
 static void ngx_http_webhook_attempt_go(ngx_http_webhook_engine_t *e);
+static void ngx_http_webhook_attempt_mailed(void *data,
+    ngx_http_webhook_class_e class, ngx_uint_t status, ngx_str_t *text);
 static void ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data);
 static void ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc);
 static ngx_uint_t ngx_http_webhook_attempt_throttled(
@@ -306,6 +309,13 @@ ngx_http_webhook_attempt_go(ngx_http_webhook_engine_t *e)
 
     a = e->attempt;
 
+    if (a->mail) {
+        ngx_http_webhook_mail_start(a, e->peer.resolved.addrs,
+                                    e->peer.resolved.naddrs, &e->log,
+                                    ngx_http_webhook_attempt_mailed, e);
+        return;
+    }
+
     e->fake.run = ngx_http_webhook_attempt_run;
     e->fake.done = ngx_http_webhook_attempt_ended;
     e->fake.data = e;
@@ -321,6 +331,19 @@ ngx_http_webhook_attempt_go(ngx_http_webhook_engine_t *e)
     e->log_ctx.http.connection = &e->fake.connection;
 
     ngx_http_webhook_fake_start(&e->fake);
+}
+
+
+static void
+ngx_http_webhook_attempt_mailed(void *data, ngx_http_webhook_class_e class,
+    ngx_uint_t status, ngx_str_t *text)
+{
+    ngx_http_webhook_engine_t  *e = data;
+
+    e->answer.status = status;
+    e->answer.excerpt = *text;
+
+    ngx_http_webhook_attempt_finish(e, class);
 }
 
 
@@ -507,6 +530,7 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
 
     a->failure = (class != NGX_HTTP_WEBHOOK_SUCCESS
                   && class != NGX_HTTP_WEBHOOK_LOCAL
+                  && a->mail == NULL
                   && (class != NGX_HTTP_WEBHOOK_THROTTLED
                       || a->endpoint->count_throttled));
 
@@ -591,6 +615,7 @@ ngx_http_webhook_attempt_release(ngx_http_webhook_engine_t *e)
     }
 
     ngx_http_webhook_fake_destroy(&e->fake);
+    ngx_http_webhook_mail_close(e->attempt);
 
     if (e->entered) {
         e->entered = 0;

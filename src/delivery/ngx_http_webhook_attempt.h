@@ -54,6 +54,7 @@ struct ngx_http_webhook_attempt_s {
     ngx_int_t                     permit;    /* the caller's, too */
     uint64_t                      probe;     /* likewise */
     ngx_queue_t                   queue;     /* likewise */
+    void                         *mail;      /* instead of a request */
 
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;

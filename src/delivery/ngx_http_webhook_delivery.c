@@ -7,6 +7,8 @@
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_mail.h"
+#include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
 #include "ngx_http_webhook_states.h"
@@ -128,6 +130,10 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
 
         ngx_http_webhook_zone_attach(ep[i]);
 
+        if (ep[i]->mailbox) {
+            ep[i]->policy.zone = &ep[i]->mailbox->zone;
+        }
+
         for (k = 0; k < ep[i]->policy.nlimits; k++) {
             if (ngx_http_webhook_zone_own(cycle, ep[i]->zone,
                                           &ep[i]->policy.limits[k], &ep[i]->name)
@@ -138,7 +144,9 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
         }
     }
 
-    if (ngx_http_webhook_waiting_init_process(cycle, wmcf) != NGX_OK) {
+    if (ngx_http_webhook_waiting_init_process(cycle, wmcf) != NGX_OK
+        || ngx_http_webhook_notice_init_process(cycle, wmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -422,8 +430,13 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
 
     ngx_http_webhook_random(ep->main->worker, v.span, sizeof(v.span));
 
-    *rc = ngx_http_webhook_payload_finish(a->pool, ep, record, &v,
-                                          &a->request, &a->url, &reason);
+    if (ep->mailbox) {
+        *rc = ngx_http_webhook_mail_prepare(a, record, &reason);
+
+    } else {
+        *rc = ngx_http_webhook_payload_finish(a->pool, ep, record, &v,
+                                              &a->request, &a->url, &reason);
+    }
 
     if (*rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -489,6 +502,11 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
     }
 
+    if (a->failure) {
+        ngx_http_webhook_notice_failed(a->endpoint, a->class, a->status,
+                                       &a->id, now);
+    }
+
     ngx_http_webhook_delivery_permit_give(st, a->endpoint, a->permit);
 
     ngx_http_webhook_delivery_outcome(item, a, &outcome);
@@ -537,7 +555,8 @@ ngx_http_webhook_delivery_outcome(ngx_http_webhook_item_t *item,
         break;
 
     case NGX_HTTP_WEBHOOK_STATUS:
-        o->outcome = (a->status == 410) ? WH_OUTCOME_GONE : WH_OUTCOME_FAILURE;
+        o->outcome = (a->status == 410 && a->mail == NULL)
+                     ? WH_OUTCOME_GONE : WH_OUTCOME_FAILURE;
         o->permanent = ngx_http_webhook_statuses_has(&a->endpoint->permanent,
                                                      a->status)
                        ? 1 : 0;
@@ -602,6 +621,8 @@ ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
                           "\"%V\", event: \"%V\", id: %V, attempt: %ui",
                           ngx_http_webhook_class_name(a->class), a->status,
                           &a->endpoint->name, &a->event, &a->id, a->number);
+
+            ngx_http_webhook_notice_probe(a->endpoint, now);
         }
 
         return;
@@ -684,6 +705,10 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     }
 
     (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
+
+    if (end == WH_END_DEAD || end == WH_END_EXPIRED) {
+        ngx_http_webhook_notice_dead(ep);
+    }
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                   "webhook delivery end: slot %ui fence %uD lane \"%V\" "

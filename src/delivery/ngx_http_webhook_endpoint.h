@@ -125,10 +125,13 @@ struct ngx_http_webhook_endpoint_s {
     unsigned                      storing:1;
 
     ngx_http_webhook_zone_t      *zone;
+    ngx_http_webhook_mailbox_t   *mailbox;    /* NULL: it is no mail */
+    unsigned                      notified:1; /* by webhook_notify */
     void                         *head;       /* of requests, ..._head.h */
     void                         *counters;   /* in the zone, per worker set */
 
     ngx_uint_t                    active;     /* attempts in this worker */
+    ngx_uint_t                    dead;       /* deliveries, for a notice */
     unsigned                      slow:1;     /* they are counted as such */
 };
 

@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_disable_pack.h"
 #include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_notice.h"
 
 
 #define NGX_HTTP_WEBHOOK_STATES_DELAY  500    /* ms */
@@ -298,6 +299,7 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
         ngx_http_webhook_states_tell(ep, WH_STATE_NUMBER_MAX, NGX_ABORT);
 
         ngx_http_webhook_delivery_changed(ep->main);
+        ngx_http_webhook_notice_check(ep->main);
         return;
     }
 

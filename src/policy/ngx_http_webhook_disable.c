@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_notice.h"
 
 
 /* ten years: sums of times stay far from any overflow */
@@ -279,7 +280,7 @@ ngx_http_webhook_disable_zone(ngx_http_webhook_endpoint_t *ep, uint64_t now)
 
     for (i = 0; i < ep->main->endpoints.nelts; i++) {
 
-        if (all[i]->zone == ep->zone
+        if (all[i]->zone == ep->zone && all[i]->mailbox == NULL
             && wh_policy_trip(&all[i]->policy, now, &change) == WH_OK)
         {
             ngx_http_webhook_disable_changed(all[i], &change);
@@ -293,6 +294,7 @@ ngx_http_webhook_disable_changed(ngx_http_webhook_endpoint_t *ep,
     wh_change_t *change)
 {
     ngx_http_webhook_zone_changed(ep->zone);
+    ngx_http_webhook_notice_changed(ep, change);
 
     if (change->to.reason == WH_STATE_ENABLED) {
         ngx_http_webhook_disable_log_enabled(ep, change);

@@ -32,6 +32,7 @@ ngx_http_webhook_disable_pack(ngx_http_webhook_endpoint_t *ep, wh_kept_t *k)
     k->row = c->cell.row;
     k->failing = c->cell.failing;
     k->quota = c->quota;
+    k->noticed = c->cell.noticed;
 
     ngx_http_webhook_disable_pack_windows(ep->policy.limits,
                                           ep->policy.nlimits, k);
@@ -84,6 +85,7 @@ ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
     c->cell.row = k->row;
     c->cell.failing = k->failing;
     c->quota = k->quota;
+    c->cell.noticed = k->noticed;
 
     ngx_http_webhook_disable_unpack_windows(ep->policy.limits,
                                             ep->policy.nlimits, k);
@@ -133,6 +135,8 @@ ngx_http_webhook_disable_adopt(ngx_http_webhook_endpoint_t *ep,
     {
         return NGX_DECLINED;
     }
+
+    c->cell.noticed = k->noticed;
 
     ngx_http_webhook_zone_changed(ep->zone);
 

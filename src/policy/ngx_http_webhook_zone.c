@@ -9,7 +9,7 @@
 #include "ngx_http_webhook_flow.h"
 
 
-#define NGX_HTTP_WEBHOOK_ZONE_VERSION  4
+#define NGX_HTTP_WEBHOOK_ZONE_VERSION  5
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE     (1024 * 1024)
 
 
@@ -34,6 +34,7 @@ typedef struct {
     uint64_t                      quota;
     ngx_atomic_t                  n;
     ngx_atomic_t                  full;      /* was logged */
+    ngx_http_webhook_told_t       told;
     ngx_atomic_t                  results[NGX_HTTP_WEBHOOK_NRESULT];
     ngx_http_webhook_zone_entry_t  entries[1];
 } ngx_http_webhook_zone_sh_t;
@@ -603,6 +604,13 @@ wh_zone_t *
 ngx_http_webhook_zone_policy(ngx_http_webhook_zone_t *zone)
 {
     return &zone->policy;
+}
+
+
+ngx_http_webhook_told_t *
+ngx_http_webhook_zone_told(ngx_http_webhook_zone_t *zone)
+{
+    return &zone->sh->told;
 }
 
 

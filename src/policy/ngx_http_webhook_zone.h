@@ -34,6 +34,35 @@ typedef enum {
 #define NGX_HTTP_WEBHOOK_NCLASS   16
 
 
+/* failures of an endpoint that are remembered */
+#define NGX_HTTP_WEBHOOK_FAILURES    4
+#define NGX_HTTP_WEBHOOK_FAILURE_ID  64
+
+
+/* without a lock: it is there if both numbers are the same, and not 0 */
+
+typedef struct {
+    uint64_t                      begun;
+    uint64_t                      time;      /* ms since the epoch */
+    uint16_t                      status;
+    uint8_t                       class;
+    uint8_t                       len;       /* of the id, 0: a longer one */
+    u_char                        id[NGX_HTTP_WEBHOOK_FAILURE_ID];
+    uint64_t                      ended;
+} ngx_http_webhook_failure_t;
+
+
+/* what operators know of; see ..._notice.c, by recipients: webhooks, mail */
+
+typedef struct {
+    uint64_t                      trip;      /* ms, of the zone's window */
+    ngx_atomic_t                  full;      /* events without room */
+    ngx_atomic_t                  told[2];   /* of these */
+    uint64_t                      stamps[2][2];  /* ms: the first that is */
+                                             /* dead; told that it is full */
+} ngx_http_webhook_told_t;
+
+
 /* one endpoint in shared memory: fixed layout, no pointers */
 
 typedef struct {
@@ -49,6 +78,10 @@ typedef struct {
     ngx_atomic_t                  config;    /* that it was in last */
     ngx_atomic_t                  changes;   /* of windows */
     ngx_atomic_t                  stored;    /* those that the store has */
+    ngx_atomic_t                  told[2];   /* dead ones, see ..._told_t */
+    ngx_atomic_t                  probe;     /* ms, one that was told of */
+    ngx_atomic_t                  nfailures;
+    ngx_http_webhook_failure_t    failures[NGX_HTTP_WEBHOOK_FAILURES];
 } ngx_http_webhook_counters_t;
 
 
@@ -101,6 +134,9 @@ void ngx_http_webhook_zone_lines(wh_limit_t *limits,
 
 /* what holds for all endpoints of the zone */
 wh_zone_t *ngx_http_webhook_zone_policy(ngx_http_webhook_zone_t *zone);
+
+ngx_http_webhook_told_t *ngx_http_webhook_zone_told(
+    ngx_http_webhook_zone_t *zone);
 
 ngx_str_t *ngx_http_webhook_zone_name(ngx_http_webhook_zone_t *zone);
 
