@@ -29,6 +29,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::Webhook;
 use Test::Webhook::Example qw/ convert places /;
+use Test::Webhook::Mail;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -62,6 +63,9 @@ sub example {
 	ok($part{try} && $part{expect}, "$name has something to try");
 
 	# the application that is not in the file itself
+
+	my $mx = Test::Webhook::Mail->new($t, port => 'p2525')
+		if $conf =~ /smtp=127\.0\.0\.1:2525;/;
 
 	alertmanager($t) if $conf =~ /proxy_pass\s+http:\/\/127\.0\.0\.1:9093;/;
 
@@ -117,6 +121,14 @@ sub example {
 
 	ok($rx{$_}->only_requests($rx{$_}->count(), 0.2),
 		"$name no more deliveries to $_") for sort keys %rx;
+
+	if ($mx) {
+		my @to = $conf =~ /email=(\S+?@\S+?)[;\s]/g;
+		my @mails = $mx->wait_mails(2 * @to, 10);
+
+		is(join(' ', sort map { @{$_->{recipients}} } @mails),
+			join(' ', sort @to, @to), "$name mails");
+	}
 
 	my ($failed) = $conf =~ /^# Expect (\d+) failed attempts?\.$/m;
 

@@ -26,6 +26,7 @@ my $payload = read_file('src/payload/ngx_http_webhook_payload.c');
 my $sign = read_file('src/payload/ngx_http_webhook_sign_conf.c');
 my $trigger = read_file('src/capture/ngx_http_webhook_trigger.c');
 my $store = read_file('src/store/ngx_http_webhook_store_conf.c');
+my $notify = read_file('src/delivery/ngx_http_webhook_notify.c');
 
 # directives of the source, with their contexts
 
@@ -84,6 +85,8 @@ my %parameter = (
 		=~ /ngx_string\("(\w+=)"\)/g],
 	webhook_store => [$store
 		=~ /ngx_str(?:n)?cmp\(value\[i\]\.data, "(\w+=\w*)"/g],
+	webhook_notify => [table($notify, 'ngx_str_t', 'params')
+		=~ /ngx_string\("(\w+=)"\)/g],
 	webhook_payload => [table($payload, 'ngx_str_t', 'kinds')
 		=~ /ngx_string\("(\w+)"\)/g],
 	method => [table($endpoint, 'ngx_str_t', 'methods')
@@ -195,7 +198,7 @@ for my $name (@examples) {
 		&& $head =~ m!^#     nginx -c \$PWD/conf-examples/\Q$name\E$!m,
 		"$name says what to do and to expect");
 
-	is(join(' ', grep { !/^(?:8080|900[0-2]|9093|9443|9444|9900|9901)$/ }
+	is(join(' ', grep { !/^(?:8080|2525|900[0-2]|9093|9443|9444|9900|9901)$/ }
 		$conf =~ /(?:127\.0\.0\.1|localhost):(\d+)/g), '',
 		"$name has known ports only");
 }
