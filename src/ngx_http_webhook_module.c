@@ -12,6 +12,7 @@
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_notify.h"
+#include "ngx_http_webhook_log.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_store.h"
@@ -100,6 +101,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_webhook_loc_conf_t, max_body_size),
+      NULL },
+
+    { ngx_string("webhook_log"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_log_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("webhook_store"),
@@ -210,7 +218,11 @@ ngx_module_t  ngx_http_webhook_module = {
 static ngx_int_t
 ngx_http_webhook_preconfiguration(ngx_conf_t *cf)
 {
-    return ngx_http_webhook_variables_add(cf);
+    if (ngx_http_webhook_variables_add(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_log_variables_add(cf);
 }
 
 
@@ -228,7 +240,8 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
         || ngx_http_webhook_notify_init(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_zone_check(cf, wmcf) != NGX_CONF_OK
         || ngx_http_webhook_trigger_init(cf, wmcf) != NGX_CONF_OK
-        || ngx_http_webhook_store_init_conf(cf, wmcf) != NGX_CONF_OK)
+        || ngx_http_webhook_store_init_conf(cf, wmcf) != NGX_CONF_OK
+        || ngx_http_webhook_log_init(cf, wmcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -263,6 +276,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *     wmcf->languages = NULL;
      *     wmcf->store = NULL;
      *     wmcf->notify = NULL;
+     *     wmcf->log = NULL;
      *     wmcf->enters = 0;
      *     wmcf->reads = 0;
      *     wmcf->worker = NULL;

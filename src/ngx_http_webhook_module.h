@@ -77,6 +77,7 @@ typedef struct {
     ngx_array_t                     references;  /* ..._reference_t */
 
     ngx_http_conf_ctx_t            *ctx;        /* of synthetic requests */
+    void                           *log;        /* ..._log.h; NULL: none */
     ngx_http_webhook_worker_t      *worker;     /* NULL outside of workers */
 } ngx_http_webhook_main_conf_t;
 

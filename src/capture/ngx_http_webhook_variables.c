@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_ctx.h"
+#include "ngx_http_webhook_log.h"
 
 
 #define NGX_HTTP_WEBHOOK_VARIABLE_ID      0
@@ -21,8 +22,6 @@ static ngx_int_t ngx_http_webhook_list_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_webhook_complete_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_webhook_body_state_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_attempt_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
@@ -48,14 +47,16 @@ static ngx_http_variable_t  ngx_http_webhook_variables[] = {
       ngx_http_webhook_body_state_variable, NGX_HTTP_WEBHOOK_RESPONSE,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("webhook_attempt"), NULL,
-      ngx_http_webhook_attempt_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    /* texts that are sent have these by themselves */
 
-    { ngx_string("webhook_retry"), NULL,
-      ngx_http_webhook_attempt_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("webhook_attempt"), NULL, ngx_http_webhook_log_variable,
+      NGX_HTTP_WEBHOOK_LOG_ATTEMPT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("webhook_attempt_time"), NULL,
-      ngx_http_webhook_attempt_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("webhook_retry"), NULL, ngx_http_webhook_log_variable,
+      NGX_HTTP_WEBHOOK_LOG_RETRY, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("webhook_attempt_time"), NULL, ngx_http_webhook_log_variable,
+      NGX_HTTP_WEBHOOK_LOG_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -103,6 +104,15 @@ ngx_http_webhook_fired_variable(ngx_http_request_t *r,
     ngx_http_webhook_fired_t **f;
 
     v->not_found = 1;
+
+    if (ngx_http_webhook_is_delivery(r)
+        && data != NGX_HTTP_WEBHOOK_VARIABLE_RESULT)
+    {
+        return ngx_http_webhook_log_variable(r, v,
+                                     data == NGX_HTTP_WEBHOOK_VARIABLE_ID
+                                     ? NGX_HTTP_WEBHOOK_LOG_ID
+                                     : NGX_HTTP_WEBHOOK_LOG_EVENT);
+    }
 
     ctx = ngx_http_webhook_ctx(r);
     n = ctx ? ctx->nfired : 0;
@@ -237,18 +247,6 @@ ngx_http_webhook_body_state_variable(ngx_http_request_t *r,
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-/* texts that are sent have these by themselves, as no client's request has */
-
-static ngx_int_t
-ngx_http_webhook_attempt_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    v->not_found = 1;
 
     return NGX_OK;
 }

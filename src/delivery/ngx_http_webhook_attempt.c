@@ -121,6 +121,7 @@ ngx_http_webhook_attempt_create(ngx_http_webhook_endpoint_t *ep,
     a->endpoint = ep;
     a->pool = pool;
     a->engine = e;
+    a->dns_ms = NGX_HTTP_WEBHOOK_NO_TIME;
 
     e->attempt = a;
     e->rc = NGX_DONE;
@@ -144,6 +145,8 @@ ngx_http_webhook_attempt_create(ngx_http_webhook_endpoint_t *ep,
     e->peer.endpoint = ep;
     e->peer.log = &e->log;
     e->peer.class = NGX_HTTP_WEBHOOK_CONNECT;
+
+    ngx_http_webhook_peer_times_init(&e->peer.times);
 
     e->deadline.handler = ngx_http_webhook_attempt_timeout;
     e->deadline.data = &e->fake.connection;
@@ -265,6 +268,8 @@ ngx_http_webhook_attempt_resolved(ngx_resolver_ctx_t *ctx)
     ngx_http_webhook_engine_t  *e;
 
     e = ctx->data;
+
+    e->attempt->dns_ms = ngx_current_msec - e->start;
 
     if (ctx->state || ctx->naddrs == 0) {
         ngx_log_error(NGX_LOG_ERR, &e->log, 0,
@@ -511,7 +516,8 @@ static void
 ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     ngx_http_webhook_class_e class)
 {
-    ngx_http_webhook_attempt_t  *a;
+    ngx_http_webhook_attempt_t     *a;
+    ngx_http_webhook_peer_times_t  *times;
 
     if (e->finished) {
         return;
@@ -520,6 +526,7 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     e->finished = 1;
 
     a = e->attempt;
+    times = &e->peer.times;
 
     a->class = class;
     a->status = e->answer.status;
@@ -527,6 +534,13 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     a->excerpt = e->answer.excerpt;
     a->reused = e->peer.reused;
     a->duration = ngx_current_msec - e->start;
+
+    a->connect_ms = times->connect;
+    a->tls_ms = times->tls;
+    a->header_ms = times->header;
+    a->sent = times->sent;
+    a->received = times->received;
+    a->peer = times->name;
 
     a->failure = (class != NGX_HTTP_WEBHOOK_SUCCESS
                   && class != NGX_HTTP_WEBHOOK_LOCAL
@@ -621,6 +635,79 @@ ngx_http_webhook_attempt_release(ngx_http_webhook_engine_t *e)
         e->entered = 0;
         ngx_http_webhook_peer_leave(e->peer.peers, e->attempt->endpoint);
     }
+}
+
+
+ngx_http_request_t *
+ngx_http_webhook_attempt_request(ngx_http_webhook_attempt_t *a,
+    ngx_http_conf_ctx_t *ctx)
+{
+    ngx_http_request_t         *r;
+    ngx_http_webhook_engine_t  *e;
+
+    e = a->engine;
+
+    /* the request that was sent is gone by now, should there have been one */
+
+    ngx_memzero(&e->fake, sizeof(ngx_http_webhook_fake_t));
+
+    e->fake.run = ngx_http_webhook_attempt_run;
+    e->fake.data = e;
+
+    r = ngx_http_webhook_fake_bare(&e->fake, a->pool, &e->log, ctx);
+
+    if (r == NULL) {
+        return NULL;
+    }
+
+    e->log_ctx.http.connection = &e->fake.connection;
+    e->log_ctx.http.request = r;
+
+    /* nobody has asked for anything */
+
+    ngx_str_null(&e->fake.connection.addr_text);
+    ngx_str_null(&r->unparsed_uri);
+    ngx_str_null(&r->method_name);
+    ngx_str_null(&r->http_protocol);
+
+    return r;
+}
+
+
+uint64_t
+ngx_http_webhook_attempt_latency(ngx_http_webhook_attempt_t *a)
+{
+    uint64_t     now;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    /* a clock may have been set back */
+
+    return (a->time && now > a->time) ? now - a->time : 0;
+}
+
+
+ngx_http_webhook_attempt_t *
+ngx_http_webhook_attempt_get(ngx_http_request_t *r)
+{
+    ngx_http_webhook_fake_t    *f;
+    ngx_http_webhook_engine_t  *e;
+
+    if (!ngx_http_webhook_fake(r)) {
+        return NULL;
+    }
+
+    f = (ngx_http_webhook_fake_t *) r->connection;
+
+    if (f->run != ngx_http_webhook_attempt_run) {
+        return NULL;
+    }
+
+    e = f->data;
+
+    return e->attempt;
 }
 
 

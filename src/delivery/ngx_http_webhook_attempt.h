@@ -36,6 +36,10 @@ typedef void (*ngx_http_webhook_attempt_pt)(ngx_http_webhook_attempt_t *a);
 #define NGX_HTTP_WEBHOOK_EXCERPT  1024
 
 
+/* no such time: what it is of has not come to its end */
+#define NGX_HTTP_WEBHOOK_NO_TIME  ((ngx_msec_t) -1)
+
+
 /*
  * One HTTP exchange with an endpoint's target.  The caller creates it, fills
  * the upper part, starts it, and reads the outcome in its handler.
@@ -48,7 +52,10 @@ struct ngx_http_webhook_attempt_s {
     ngx_str_t                     id;        /* event id, for log lines */
     ngx_str_t                     event;
     ngx_str_t                     url;       /* empty: the endpoint's host */
+    size_t                        keys;      /* where they begin in it */
     ngx_uint_t                    number;    /* from 1 */
+    uint64_t                      time;      /* of the event, ms; 0: unknown */
+    uint64_t                      started;   /* ms since the epoch */
     ngx_http_webhook_attempt_pt   handler;
     void                         *data;
     ngx_int_t                     permit;    /* the caller's, too */
@@ -60,10 +67,19 @@ struct ngx_http_webhook_attempt_s {
     ngx_http_webhook_class_e      class;
     ngx_uint_t                    status;    /* 0: none was received */
     int64_t                       retry_after;  /* ms, -1: none */
-    ngx_msec_t                    duration;
+    ngx_msec_t                    duration;  /* ms of all */
+    ngx_msec_t                    dns_ms;    /* NO_TIME: no name to resolve */
+    ngx_msec_t                    connect_ms;  /* 0: it was kept alive */
+    ngx_msec_t                    tls_ms;    /* likewise; NO_TIME: no TLS */
+    ngx_msec_t                    header_ms; /* to the answer's first octet */
+    off_t                         sent;      /* octets */
+    off_t                         received;
+    ngx_str_t                     peer;      /* address; empty: none */
     unsigned                      reused:1;  /* connection was kept alive */
     unsigned                      failure:1; /* to be counted as one */
     ngx_str_t                     excerpt;   /* of the answer's body */
+
+    char                         *end;       /* what follows, by the caller */
 
     void                         *engine;    /* private */
 };
@@ -91,6 +107,21 @@ void ngx_http_webhook_attempt_discard(ngx_http_webhook_attempt_t *a);
  * worker that has to go.
  */
 void ngx_http_webhook_attempt_abort(ngx_http_webhook_attempt_t *a);
+
+/*
+ * In the handler, once: a request in which the variables of the attempt have
+ * their values, and those of clients have none; for "ctx".  It lives as long
+ * as the attempt.  NULL: no memory.
+ */
+ngx_http_request_t *ngx_http_webhook_attempt_request(
+    ngx_http_webhook_attempt_t *a, ngx_http_conf_ctx_t *ctx);
+
+/* in the handler: ms from the event to now, 0 if its time is not known */
+uint64_t ngx_http_webhook_attempt_latency(ngx_http_webhook_attempt_t *a);
+
+/* the attempt whose request it is; NULL: it is a client's */
+ngx_http_webhook_attempt_t *ngx_http_webhook_attempt_get(
+    ngx_http_request_t *r);
 
 /* true when a further attempt of it may open a socket in this worker */
 ngx_uint_t ngx_http_webhook_attempt_room(ngx_http_webhook_endpoint_t *ep);

@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_mail.h"
 #include "ngx_http_webhook_notice.h"
+#include "ngx_http_webhook_log.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
 #include "ngx_http_webhook_states.h"
@@ -49,7 +50,7 @@ static void ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
     wh_outcome_t *o, uint64_t now, wh_report_t *r);
 static void ngx_http_webhook_delivery_log(ngx_http_webhook_attempt_t *a,
     char *what, ngx_msec_t ms);
-static void ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
+static char *ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, wh_end_e end);
 static ngx_int_t ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
@@ -224,7 +225,7 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
                 return;
             }
 
-            ngx_http_webhook_delivery_end(st, item, next.end);
+            (void) ngx_http_webhook_delivery_end(st, item, next.end);
 
             if (!ngx_http_webhook_lane_alive(st, lane)) {
                 return;
@@ -358,7 +359,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
 
         if (rc == NGX_ABORT) {
             ngx_http_webhook_lane_ready(st, lane);
-            ngx_http_webhook_delivery_end(st, item, WH_END_DEAD);
+            (void) ngx_http_webhook_delivery_end(st, item, WH_END_DEAD);
         }
 
         return NGX_DECLINED;
@@ -461,6 +462,9 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
     }
 
     a->number = v.number;
+    a->keys = v.keys;
+    a->time = wh_delivery_time(record);
+    a->started = v.time;
     a->handler = ngx_http_webhook_delivery_handler;
     a->data = item;
 
@@ -518,9 +522,15 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
         ngx_http_webhook_item_lost(item);
 
     } else {
+        a->end = "retry";
+
         ngx_http_webhook_item_finish(st, item);
         ngx_http_webhook_lane_ready(st, lane);
         ngx_http_webhook_delivery_done(st, item, a, &outcome, now, &report);
+    }
+
+    if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
+        ngx_http_webhook_log_attempt(a);
     }
 
     /* a socket, or a permit, may be free now */
@@ -657,7 +667,7 @@ ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
         break;
     }
 
-    ngx_http_webhook_delivery_end(st, item, end);
+    a->end = ngx_http_webhook_delivery_end(st, item, end);
 }
 
 
@@ -678,7 +688,9 @@ ngx_http_webhook_delivery_log(ngx_http_webhook_attempt_t *a, char *what,
 }
 
 
-static void
+/* the name of the end; NULL: the delivery is not ours any more */
+
+static char *
 ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, wh_end_e end)
 {
@@ -701,7 +713,7 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     item->core.progress.ended = ngx_http_webhook_store_now();
 
     if (ngx_http_webhook_item_end(st, item, end) != NGX_OK) {
-        return;
+        return NULL;
     }
 
     (void) ngx_atomic_fetch_add(&counters->ends[end], 1);
@@ -716,6 +728,8 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
                   (ngx_uint_t) ngx_http_webhook_store_slot(st), fence,
                   &ep->name, seq, index, ngx_http_webhook_zone_end_name(end),
                   commit);
+
+    return ngx_http_webhook_zone_end_name(end);
 }
 
 

@@ -79,9 +79,41 @@ ngx_int_t
 ngx_http_webhook_fake_create(ngx_http_webhook_fake_t *f, ngx_pool_t *pool,
     ngx_log_t *log, ngx_http_conf_ctx_t *ctx)
 {
+    ngx_http_request_t  *r, *sr;
+
+    r = ngx_http_webhook_fake_bare(f, pool, log, ctx);
+    if (r == NULL) {
+        return NGX_ERROR;
+    }
+
+    f->main = r;
+
+    f->post.handler = ngx_http_webhook_fake_post;
+    f->post.data = f;
+
+    if (ngx_http_subrequest(r, &ngx_http_webhook_fake_uri, NULL, &sr,
+                            &f->post, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    sr->loc_conf = ctx->loc_conf;
+    sr->method = NGX_HTTP_POST;
+    sr->method_name = ngx_http_webhook_fake_method;
+    sr->write_event_handler = ngx_http_webhook_fake_run;
+
+    return NGX_OK;
+}
+
+
+ngx_http_request_t *
+ngx_http_webhook_fake_bare(ngx_http_webhook_fake_t *f, ngx_pool_t *pool,
+    ngx_log_t *log, ngx_http_conf_ctx_t *ctx)
+{
     ngx_event_t         *rev, *wev;
     ngx_connection_t    *c;
-    ngx_http_request_t  *r, *sr;
+    ngx_http_request_t  *r;
 
     c = &f->connection;
     rev = &f->read;
@@ -130,28 +162,12 @@ ngx_http_webhook_fake_create(ngx_http_webhook_fake_t *f, ngx_pool_t *pool,
 
     r = ngx_http_webhook_fake_main(f, pool);
     if (r == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
-    f->main = r;
     c->data = r;
 
-    f->post.handler = ngx_http_webhook_fake_post;
-    f->post.data = f;
-
-    if (ngx_http_subrequest(r, &ngx_http_webhook_fake_uri, NULL, &sr,
-                            &f->post, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    sr->loc_conf = ctx->loc_conf;
-    sr->method = NGX_HTTP_POST;
-    sr->method_name = ngx_http_webhook_fake_method;
-    sr->write_event_handler = ngx_http_webhook_fake_run;
-
-    return NGX_OK;
+    return r;
 }
 
 

@@ -58,6 +58,13 @@ ngx_http_conf_ctx_t *ngx_http_webhook_fake_ctx(ngx_conf_t *cf);
 ngx_int_t ngx_http_webhook_fake_create(ngx_http_webhook_fake_t *f,
     ngx_pool_t *pool, ngx_log_t *log, ngx_http_conf_ctx_t *ctx);
 
+/*
+ * The main request alone, to evaluate variables in: it is never run, and needs
+ * no destroy.  NULL: no memory.
+ */
+ngx_http_request_t *ngx_http_webhook_fake_bare(ngx_http_webhook_fake_t *f,
+    ngx_pool_t *pool, ngx_log_t *log, ngx_http_conf_ctx_t *ctx);
+
 /* starts it: run() is called before this returns, done() perhaps, too */
 void ngx_http_webhook_fake_start(ngx_http_webhook_fake_t *f);
 

@@ -97,6 +97,8 @@ static void ngx_http_webhook_peer_idle_handler(ngx_event_t *ev);
 static void ngx_http_webhook_peer_dummy_handler(ngx_event_t *ev);
 static void ngx_http_webhook_peer_close(ngx_connection_t *c);
 static void ngx_http_webhook_peer_aloud(ngx_http_webhook_peer_t *p);
+static void ngx_http_webhook_peer_measure(ngx_http_webhook_peer_t *p,
+    ngx_peer_connection_t *pc);
 static ngx_uint_t ngx_http_webhook_peer_share(
     ngx_http_webhook_peers_t *peers, ngx_http_webhook_endpoint_t *ep);
 static ngx_uint_t ngx_http_webhook_peer_spare(void);
@@ -170,6 +172,8 @@ ngx_http_webhook_peer_get(ngx_peer_connection_t *pc, void *data)
 
     ngx_int_t          rc;
     ngx_connection_t  *c;
+
+    ngx_http_webhook_peer_times_init(&p->times);
 
     if (p->again) {
 
@@ -257,6 +261,7 @@ ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
     c = pc->connection;
 
     ngx_http_webhook_peer_aloud(p);
+    ngx_http_webhook_peer_measure(p, pc);
 
     if (p->refused) {
 
@@ -347,7 +352,76 @@ ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
 void
 ngx_http_webhook_peer_answers(ngx_http_webhook_peer_t *p)
 {
+    if (p->times.first == 0) {
+        p->times.first = ngx_current_msec;
+    }
+
     ngx_http_webhook_peer_aloud(p);
+}
+
+
+void
+ngx_http_webhook_peer_times_init(ngx_http_webhook_peer_times_t *t)
+{
+    ngx_memzero(t, sizeof(ngx_http_webhook_peer_times_t));
+
+    t->connect = NGX_HTTP_WEBHOOK_NO_TIME;
+    t->tls = NGX_HTTP_WEBHOOK_NO_TIME;
+    t->header = NGX_HTTP_WEBHOOK_NO_TIME;
+}
+
+
+/* what nginx calls the time of a connect has that of the handshake in it */
+
+static void
+ngx_http_webhook_peer_measure(ngx_http_webhook_peer_t *p,
+    ngx_peer_connection_t *pc)
+{
+    ngx_msec_t                      ready;
+    ngx_http_upstream_t            *u;
+    ngx_http_webhook_peer_times_t  *t;
+
+    u = p->upstream;
+    t = &p->times;
+
+    if (pc->name) {
+        t->name = *pc->name;
+    }
+
+    if (u->state == NULL) {
+        return;
+    }
+
+    if (pc->connection) {
+        t->sent = pc->connection->sent;
+    }
+
+    t->received = u->state->bytes_received;
+
+    if (t->tcp) {
+        t->connect = t->tcp - u->start_time;
+    }
+
+    if (u->state->connect_time == NGX_HTTP_WEBHOOK_NO_TIME) {
+        return;
+    }
+
+    ready = u->start_time + u->state->connect_time;
+
+    if (t->tcp) {
+        t->tls = ready - t->tcp;
+
+    } else {
+        t->connect = u->state->connect_time;
+
+#if (NGX_HTTP_SSL)
+        t->tls = u->ssl ? 0 : NGX_HTTP_WEBHOOK_NO_TIME;
+#endif
+    }
+
+    if (t->first) {
+        t->header = t->first - ready;
+    }
 }
 
 
@@ -697,6 +771,10 @@ ngx_http_webhook_peer_set_session(ngx_peer_connection_t *pc, void *data)
     ngx_http_webhook_peer_t  *p = data;
 
     ngx_http_webhook_session_t  *s;
+
+    /* asked for right between the connect and the handshake */
+
+    p->times.tcp = ngx_current_msec;
 
     if (p->target.verify.len
         && ngx_http_webhook_tls_address(pc->connection, &p->target.verify)

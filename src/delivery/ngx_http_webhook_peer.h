@@ -18,6 +18,20 @@
 typedef struct ngx_http_webhook_peers_s  ngx_http_webhook_peers_t;
 
 
+/* of the last try, when it is over; see ngx_http_webhook_attempt_t */
+
+typedef struct {
+    ngx_msec_t                     tcp;       /* end of it; 0: not yet */
+    ngx_msec_t                     first;     /* octet of the answer; 0: none */
+    ngx_msec_t                     connect;
+    ngx_msec_t                     tls;
+    ngx_msec_t                     header;
+    off_t                          sent;
+    off_t                          received;
+    ngx_str_t                      name;
+} ngx_http_webhook_peer_times_t;
+
+
 /*
  * The attempt's side.  The module's context of a request whose upstream is an
  * endpoint's begins with it.  The upper part is filled in beforehand.
@@ -42,6 +56,7 @@ typedef struct {
     ngx_str_t                     *name;
 
     ngx_uint_t                     log_level;
+    ngx_http_webhook_peer_times_t  times;
 
     unsigned                       timedout:1;  /* set by the attempt */
     unsigned                       refused:1;   /* by us: the last address */
@@ -56,6 +71,9 @@ typedef struct {
 /* for ngx_http_upstream_srv_conf_t.peer.init of an endpoint's own one */
 ngx_int_t ngx_http_webhook_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
+
+/* as of an attempt without any try */
+void ngx_http_webhook_peer_times_init(ngx_http_webhook_peer_times_t *t);
 
 /* the first octets of an answer are there: errors are errors again */
 void ngx_http_webhook_peer_answers(ngx_http_webhook_peer_t *p);
