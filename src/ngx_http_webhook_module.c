@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_notify.h"
 #include "ngx_http_webhook_log.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_store.h"
@@ -85,6 +86,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
     { ngx_string("webhook_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_webhook_api_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_webhook_metrics_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -431,11 +439,20 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
     wmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_webhook_module);
 
-    if (ngx_http_webhook_store_init_module(cycle, wmcf) != NGX_OK) {
+    if (ngx_http_webhook_store_init_module(cycle, wmcf) != NGX_OK
+        || ngx_http_webhook_states_init_module(cycle, wmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_states_init_module(cycle, wmcf);
+    /* endpoints and their windows have found their room by now */
+
+    if (wmcf && !ngx_test_config) {
+        ngx_http_webhook_zone_init_module(wmcf);
+        ngx_http_webhook_trigger_init_module(wmcf);
+    }
+
+    return NGX_OK;
 }
 
 

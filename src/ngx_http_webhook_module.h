@@ -32,6 +32,7 @@ typedef struct ngx_http_webhook_values_s    ngx_http_webhook_values_t;
 typedef struct ngx_http_webhook_zone_s      ngx_http_webhook_zone_t;
 typedef struct ngx_http_webhook_store_s     ngx_http_webhook_store_t;
 typedef struct ngx_http_webhook_random_s    ngx_http_webhook_random_t;
+typedef struct ngx_http_webhook_meter_s     ngx_http_webhook_meter_t;
 typedef struct ngx_http_webhook_sign_s      ngx_http_webhook_sign_t;
 typedef struct ngx_http_webhook_notify_s    ngx_http_webhook_notify_t;
 typedef struct ngx_http_webhook_mailbox_s   ngx_http_webhook_mailbox_t;
@@ -78,6 +79,7 @@ typedef struct {
 
     ngx_http_conf_ctx_t            *ctx;        /* of synthetic requests */
     void                           *log;        /* ..._log.h; NULL: none */
+    ngx_http_webhook_meter_t       *meter;      /* in a zone; NULL: none */
     ngx_http_webhook_worker_t      *worker;     /* NULL outside of workers */
 } ngx_http_webhook_main_conf_t;
 

@@ -52,7 +52,8 @@ EOC
 
 my $endpoints = endpoints(
 	ok => 'http://127.0.0.1:%%PORT_rx%%/ok?a=b;',
-	tls => 'https://localhost:%%PORT_tls%%/tls; ssl_verify off;',
+	tls => 'https://127.0.0.1:%%PORT_tls%%/tls; ssl_verify off;',
+	nodns => 'http://name.example.com/x; retry off;',
 	retry => 'http://127.0.0.1:%%PORT_rx%%/retry; retry 10ms 10ms;',
 	dead => 'http://127.0.0.1:%%PORT_rx%%/dead; permanent 404;',
 	expired => 'http://127.0.0.1:%%PORT_rx%%/expired; retry 1h; expire 1m;',
@@ -64,6 +65,7 @@ my $endpoints = endpoints(
 		. 'api_key query "the key" file:%%TESTDIR%%/key; '
 		. 'api_key query tenant $arg_k; basic user secret-of-basic; '
 		. 'header X-Key secret-of-header;',
+	variable => '$arg_url; addresses 127.0.0.0/8; retry off;',
 	form => 'http://127.0.0.1:%%PORT_rx%%/form; method GET; payload f; '
 		. 'api_key field token secret-of-field;',
 );
@@ -71,7 +73,7 @@ my $endpoints = endpoints(
 my $locations = join '', map { <<"EOC" } qw/ ok tls retry dead expired
         location = /$_ { webhook a.$_ to=$_; return 200; }
 EOC
-	dropped refused slow keys form /;
+	dropped refused slow keys form variable nodns /;
 
 my $conf = <<"EOC";
 %%TEST_GLOBALS%%
@@ -85,6 +87,9 @@ http {
     %%TEST_GLOBALS_HTTP%%
 
     webhook_store %%TESTDIR%%/store size=16m journal=4m;
+
+    resolver 127.0.0.1:%%PORT_nodns%%;
+    resolver_timeout 200ms;
 
     log_format all escape=json '{$fields}';
     log_format quoted '"\$webhook_event" [\$request_uri] [\$arg_a] [\$request] '
@@ -183,7 +188,7 @@ is(attempt('dropped')->{end}, 'dropped', 'dropped');
 $l = attempt('tls');
 
 like($l->{$_}, qr/^\d+\.\d{3}$/, "$_ with TLS") for qw/ connect tls header /;
-is($l->{url}, 'https://localhost:' . port('tls') . '/tls', 'https');
+is($l->{url}, 'https://127.0.0.1:' . port('tls') . '/tls', 'https');
 is(attempt('tls')->{tls}, '0.000', 'no handshake on a kept connection');
 
 $l = attempt('refused');
@@ -191,12 +196,23 @@ $l = attempt('refused');
 is("$l->{class} $l->{status}", 'connect ', 'no connection');
 is("$l->{connect}$l->{header}", '', 'its times have no end');
 
+$l = attempt('nodns');
+
+is("$l->{class} $l->{connect}", 'dns ', 'no name');
+cmp_ok($l->{dns}, '>=', 0.15, 'time of a name that is not found');
+is($l->{upstream_addr}, '', 'no address');
+
 $l = attempt('slow');
 
 is($l->{class}, 'timeout', 'timeout');
 like($l->{connect}, qr/^0\.\d{3}$/, 'a connection before it');
 is($l->{header}, '', 'no answer before it');
 cmp_ok($l->{attempt_duration}, '>=', 0.25, 'duration of a timeout');
+
+# an URL with a host out of the event
+
+is(attempt('variable', '?url=http://127.0.0.1:' . port('rx') . '/v?a=1')->{url},
+	'http://127.0.0.1:' . port('rx') . '/v?a=1', 'URL of an event');
 
 # no secrets
 
@@ -233,7 +249,7 @@ like($t->read_file('quoted.log'),
 like($t->read_file('plain.log'), qr/^success ""$/m, 'escape=none');
 
 is(join(' ', map { (split)[1] } split /\n/, $t->read_file('failed.log')),
-	'retry retry dead expired dropped refused slow', 'if=');
+	'retry retry dead expired dropped refused nodns slow', 'if=');
 
 like($t->read_file('by-retry.log'), qr/\Astatus ""\nstatus ""\nsuccess ""\n\z/,
 	'variables in the path');

@@ -85,6 +85,25 @@ wh_permit_give(wh_permits_t *p, uint32_t slot, int permit)
 
 
 uint32_t
+wh_permit_count(const wh_permits_t *p)
+{
+    uint32_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < WH_PERMITS; i++) {
+        if (__atomic_load_n(&p->holders[i], __ATOMIC_RELAXED)
+            & WH_PERMIT_HOLDER)
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+uint32_t
 wh_permit_void(wh_permits_t *p, uint32_t slot)
 {
     uint32_t  i, n;

@@ -33,6 +33,9 @@ int wh_permit_take(wh_permits_t *p, uint32_t slot, uint32_t max);
 /* true: somebody waits for it, and is to be told */
 int wh_permit_give(wh_permits_t *p, uint32_t slot, int permit);
 
+/* how many are held, by all processes */
+uint32_t wh_permit_count(const wh_permits_t *p);
+
 /* those of a dead or stopped process are void; how many there were */
 uint32_t wh_permit_void(wh_permits_t *p, uint32_t slot);
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_batch.h"
+#include "ngx_http_webhook_meter.h"
 #include "ngx_http_webhook_claim.h"
 #include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_route.h"
@@ -627,6 +628,7 @@ ngx_http_webhook_batch_untake(ngx_http_webhook_batch_t *b,
 static ngx_int_t
 ngx_http_webhook_batch_append(ngx_http_webhook_batch_t *b)
 {
+    ngx_int_t                    rc;
     ngx_uint_t                   i, n;
     ngx_http_webhook_entry_t    *entries;
     ngx_http_webhook_pending_t  *p;
@@ -647,9 +649,17 @@ ngx_http_webhook_batch_append(ngx_http_webhook_batch_t *b)
         entries[i].record.data = (u_char *) b->buf->data + p[i].start;
     }
 
-    return ngx_http_webhook_store_append(b->main->worker->store, entries, n,
-                                         b->now, ngx_http_webhook_committed,
-                                         b->stage, &b->stage->ticket);
+    b->stage->since = ngx_http_webhook_meter_now();
+
+    rc = ngx_http_webhook_store_append(b->main->worker->store, entries, n,
+                                       b->now, ngx_http_webhook_committed,
+                                       b->stage, &b->stage->ticket);
+
+    if (rc == NGX_OK) {
+        ngx_http_webhook_meter_committed(b->main, b->stage->since);
+    }
+
+    return rc;
 }
 
 

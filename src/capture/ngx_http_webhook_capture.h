@@ -51,7 +51,7 @@ struct ngx_http_webhook_trigger_s {
     ngx_str_t                     payload_name;
     ngx_http_webhook_payload_t   *payload;    /* NULL: the endpoint's */
     ngx_uint_t                    bodies;     /* that payloads are made of */
-    ngx_http_webhook_zone_t      *zone;       /* where results are counted */
+    ngx_atomic_t                 *results;    /* where they are counted */
     u_char                       *file;
     ngx_uint_t                    line;
     unsigned                      status_set:1;
@@ -116,6 +116,9 @@ ngx_uint_t ngx_http_webhook_event_matches(ngx_str_t *pattern,
 /* names of endpoints and payloads to pointers; after endpoints were made */
 char *ngx_http_webhook_trigger_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf);
+
+/* master: where results of triggers are counted */
+void ngx_http_webhook_trigger_init_module(ngx_http_webhook_main_conf_t *wmcf);
 
 /* phases and filters; postconfiguration, only if a location "enters" */
 ngx_int_t ngx_http_webhook_capture_init(ngx_conf_t *cf);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_batch.h"
+#include "ngx_http_webhook_meter.h"
 #include "ngx_http_webhook_random.h"
 #include "wh_id.h"
 
@@ -22,6 +23,7 @@ ngx_int_t
 ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_stage_e on)
 {
+    uint64_t                   since;
     ngx_int_t                  rc;
     ngx_uint_t                 i, n;
     ngx_http_webhook_batch_t   b;
@@ -59,10 +61,13 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
     rc = NGX_OK;
 
     if (n) {
+        since = ngx_http_webhook_meter_now();
+
         rc = ngx_http_webhook_batch_init(&b, r, &ctx->stages[on]);
 
         if (rc == NGX_OK) {
             rc = ngx_http_webhook_fire(&b);
+            ngx_http_webhook_meter_held(b.main, since);
         }
     }
 
@@ -227,6 +232,11 @@ ngx_http_webhook_committed(void *data, ngx_int_t rc)
 {
     ngx_http_webhook_stage_t *stage = data;
 
+    ngx_http_webhook_meter_committed(
+        ngx_http_get_module_main_conf(stage->ctx->request,
+                                      ngx_http_webhook_module),
+        stage->since);
+
     stage->waiting = 0;
     stage->ticket = NULL;
 
@@ -281,7 +291,7 @@ ngx_http_webhook_decide(ngx_http_webhook_fired_t *f,
 {
     f->result = result;
 
-    ngx_http_webhook_zone_count(f->trigger->zone, result);
+    (void) ngx_atomic_fetch_add(&f->trigger->results[result], 1);
 }
 
 

@@ -69,6 +69,7 @@ typedef struct {
     ngx_http_webhook_ctx_t        *ctx;
     ngx_http_webhook_stage_e       on;
     void                          *ticket;       /* of a commit under way */
+    uint64_t                       since;        /* of that, ns */
     unsigned                       decided:1;    /* or nothing to decide */
     unsigned                       waiting:1;    /* for the commit */
 } ngx_http_webhook_stage_t;

@@ -12,6 +12,7 @@
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_route.h"
 #include "ngx_http_webhook_url.h"
+#include "ngx_http_webhook_zone.h"
 
 
 #define NGX_HTTP_WEBHOOK_EVENT_MAX  128
@@ -641,16 +642,34 @@ ngx_http_webhook_event_labels(u_char *p, u_char *pend, u_char *e,
 }
 
 
+/* all in one zone: an event is one, whatever zones its endpoints have */
+
+void
+ngx_http_webhook_trigger_init_module(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_zone_t     **zone;
+    ngx_http_webhook_trigger_t  **t;
+    ngx_http_webhook_results_t   *results;
+
+    t = wmcf->triggers.elts;
+    zone = wmcf->zones.elts;
+
+    for (i = 0; i < wmcf->triggers.nelts; i++) {
+        results = ngx_http_webhook_zone_results(zone[0], &t[i]->event);
+        t[i]->results = results->results;
+    }
+}
+
+
 char *
 ngx_http_webhook_trigger_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf)
 {
     ngx_uint_t                    i;
-    ngx_http_webhook_zone_t     **zones;
     ngx_http_webhook_trigger_t  **t;
 
     t = wmcf->triggers.elts;
-    zones = wmcf->zones.elts;
 
     wmcf->routes = ngx_http_webhook_routes_create(wmcf, cf->pool);
     if (wmcf->routes == NULL) {
@@ -677,9 +696,6 @@ ngx_http_webhook_trigger_init(ngx_conf_t *cf,
         if (ngx_http_webhook_trigger_endpoints(cf, wmcf, t[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
-
-        t[i]->zone = t[i]->nendpoints ? t[i]->endpoints[0]->zone
-                                      : zones[0];
 
         if (t[i]->payload_name.len) {
             t[i]->payload = ngx_http_webhook_payload_find(wmcf,

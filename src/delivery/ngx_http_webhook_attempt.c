@@ -8,6 +8,7 @@
 #include "ngx_http_webhook_answer.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_mail.h"
+#include "ngx_http_webhook_meter.h"
 #include "ngx_http_webhook_peer.h"
 
 
@@ -532,6 +533,7 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     a->status = e->answer.status;
     a->retry_after = e->answer.retry_after;
     a->excerpt = e->answer.excerpt;
+    a->ssl = e->peer.target.ssl;
     a->reused = e->peer.reused;
     a->duration = ngx_current_msec - e->start;
 
@@ -574,12 +576,17 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
 static void
 ngx_http_webhook_attempt_done(ngx_event_t *ev)
 {
-    ngx_pool_t                  *pool;
-    ngx_http_webhook_engine_t   *e;
-    ngx_http_webhook_attempt_t  *a;
+    uint64_t                       since;
+    ngx_pool_t                    *pool;
+    ngx_http_webhook_engine_t     *e;
+    ngx_http_webhook_attempt_t    *a;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    since = ngx_http_webhook_meter_now();
 
     e = ev->data;
     a = e->attempt;
+    wmcf = a->endpoint->main;
 
     ngx_http_webhook_attempt_release(e);
 
@@ -590,6 +597,8 @@ ngx_http_webhook_attempt_done(ngx_event_t *ev)
     a->handler(a);
 
     ngx_destroy_pool(pool);
+
+    ngx_http_webhook_meter_held(wmcf, since);
 }
 
 

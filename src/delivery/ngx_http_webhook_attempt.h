@@ -24,7 +24,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_BROKEN,      /* no complete, valid HTTP answer */
     NGX_HTTP_WEBHOOK_LOCAL,       /* no local resources: not an attempt */
     NGX_HTTP_WEBHOOK_THROTTLED,   /* 429, or 503 with Retry-After */
-    NGX_HTTP_WEBHOOK_BLOCKED      /* "addresses" forbids it */
+    NGX_HTTP_WEBHOOK_BLOCKED,     /* "addresses" forbids it */
+    NGX_HTTP_WEBHOOK_CLASSES      /* how many there are */
 } ngx_http_webhook_class_e;
 
 
@@ -75,6 +76,7 @@ struct ngx_http_webhook_attempt_s {
     off_t                         sent;      /* octets */
     off_t                         received;
     ngx_str_t                     peer;      /* address; empty: none */
+    unsigned                      ssl:1;
     unsigned                      reused:1;  /* connection was kept alive */
     unsigned                      failure:1; /* to be counted as one */
     ngx_str_t                     excerpt;   /* of the answer's body */

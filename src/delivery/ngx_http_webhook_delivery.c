@@ -365,7 +365,16 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
         return NGX_DECLINED;
     }
 
+    /* one in strict order needs none, but is to be seen among those in flight */
+
     a->permit = take.permit;
+
+    if (a->permit == -1) {
+        a->permit = wh_permit_take(ep->policy.permits,
+                                   ngx_http_webhook_store_slot(st),
+                                   WH_PERMITS);
+    }
+
     a->probe = take.probe;
 
     wh_sched_begin(&lane->core, &item->core, now);
@@ -504,6 +513,7 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
 
     if (a->class != NGX_HTTP_WEBHOOK_LOCAL) {
         (void) ngx_atomic_fetch_add(&counters->attempts[a->class], 1);
+        wh_hist_add(&counters->durations, &wh_hist_attempts, a->duration);
     }
 
     if (a->failure) {
@@ -609,11 +619,12 @@ ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, ngx_http_webhook_attempt_t *a,
     wh_outcome_t *o, uint64_t now, wh_report_t *r)
 {
-    uint32_t        random;
-    uint64_t        next;
-    wh_end_e        end;
-    wh_done_e       rc;
-    wh_progress_t  *progress;
+    uint32_t                      random;
+    uint64_t                      next;
+    wh_end_e                      end;
+    wh_done_e                     rc;
+    wh_progress_t                *progress;
+    ngx_http_webhook_counters_t  *counters;
 
     progress = &item->core.progress;
 
@@ -668,6 +679,12 @@ ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
     }
 
     a->end = ngx_http_webhook_delivery_end(st, item, end);
+
+    if (a->end && end == WH_END_DELIVERED) {
+        counters = a->endpoint->counters;
+        wh_hist_add(&counters->latencies, &wh_hist_latencies,
+                    ngx_http_webhook_attempt_latency(a));
+    }
 }
 
 
@@ -929,5 +946,9 @@ ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
         ngx_http_webhook_store_wake_all(st);
     }
 
-    ngx_http_webhook_waiting_granted(st, ep);
+    /* in strict order nobody waits for one */
+
+    if (ep->policy.order != WH_ORDER_STRICT) {
+        ngx_http_webhook_waiting_granted(st, ep);
+    }
 }

@@ -390,8 +390,8 @@ ngx_http_webhook_log_url_variable(ngx_http_request_t *r,
     b.grow = ngx_http_webhook_log_grow;
     b.ctx = r->pool;
 
-    (void) wh_buf_put(&b, a->endpoint->ssl ? "https://" : "http://",
-                      a->endpoint->ssl ? 8 : 7);
+    (void) wh_buf_put(&b, a->ssl ? "https://" : "http://",
+                      a->ssl ? 8 : 7);
     (void) wh_buf_put(&b, host.data, host.len);
 
     /* as counted from the beginning of the method */

@@ -13,10 +13,16 @@
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE     (1024 * 1024)
 
 
+/* of an endpoint, or with "len" 0 of an event: they are linked */
+
 typedef struct {
     ngx_uint_t                    len;
     u_char                        name[NGX_HTTP_WEBHOOK_NAME_MAX];
-    ngx_http_webhook_counters_t   counters;
+
+    union {
+        ngx_http_webhook_counters_t   counters;
+        ngx_http_webhook_results_t    results;
+    } u;
 } ngx_http_webhook_zone_entry_t;
 
 
@@ -35,7 +41,9 @@ typedef struct {
     ngx_atomic_t                  n;
     ngx_atomic_t                  full;      /* was logged */
     ngx_http_webhook_told_t       told;
-    ngx_atomic_t                  results[NGX_HTTP_WEBHOOK_NRESULT];
+    ngx_atomic_t                  events;    /* the last entry of one, from 1 */
+    ngx_http_webhook_results_t    others;    /* that no entry is for */
+    ngx_http_webhook_meter_t      meter;
     ngx_http_webhook_zone_entry_t  entries[1];
 } ngx_http_webhook_zone_sh_t;
 
@@ -211,7 +219,8 @@ ngx_http_webhook_zone_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 
     /* room for as many again, as names of later reloads come on top */
 
-    size = wmcf->endpoints.nelts * 2 * sizeof(ngx_http_webhook_zone_entry_t);
+    size = (wmcf->endpoints.nelts + wmcf->triggers.nelts) * 2
+           * sizeof(ngx_http_webhook_zone_entry_t);
 
     ep = wmcf->endpoints.elts;
 
@@ -365,7 +374,7 @@ ngx_http_webhook_zone_counters(ngx_http_webhook_zone_t *zone,
 
         e->len = endpoint->len;
         ngx_memcpy(e->name, endpoint->data, endpoint->len);
-        c = &e->counters;
+        c = &e->u.counters;
 
         ngx_memory_barrier();
 
@@ -659,7 +668,7 @@ ngx_http_webhook_zone_lookup(ngx_http_webhook_zone_sh_t *sh,
         if (e->len == endpoint->len
             && ngx_memcmp(e->name, endpoint->data, e->len) == 0)
         {
-            return &e->counters;
+            return &e->u.counters;
         }
     }
 
@@ -667,19 +676,93 @@ ngx_http_webhook_zone_lookup(ngx_http_webhook_zone_sh_t *sh,
 }
 
 
-void
-ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_result_e result)
+ngx_http_webhook_results_t *
+ngx_http_webhook_zone_results(ngx_http_webhook_zone_t *zone, ngx_str_t *event)
 {
-    (void) ngx_atomic_fetch_add(&zone->sh->results[result], 1);
+    ngx_http_webhook_results_t  *rs;
+    ngx_http_webhook_zone_sh_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (rs = ngx_http_webhook_zone_next(zone, NULL);
+         rs != &sh->others;
+         rs = ngx_http_webhook_zone_next(zone, rs))
+    {
+        if (rs->len == event->len
+            && ngx_memcmp(rs->name, event->data, event->len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (rs == &sh->others
+        && event->len <= NGX_HTTP_WEBHOOK_EVENT_NAME
+        && sh->n < ngx_http_webhook_zone_max(sh))
+    {
+        rs = &sh->entries[sh->n].u.results;
+
+        rs->prev = sh->events;
+        rs->len = event->len;
+        ngx_memcpy(rs->name, event->data, event->len);
+
+        ngx_memory_barrier();
+
+        sh->n++;
+        sh->events = sh->n;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rs;
 }
 
 
-ngx_uint_t
-ngx_http_webhook_zone_counted(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_result_e result)
+ngx_http_webhook_results_t *
+ngx_http_webhook_zone_next(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_results_t *results)
 {
-    return zone->sh->results[result];
+    ngx_uint_t                   n;
+    ngx_http_webhook_zone_sh_t  *sh;
+
+    sh = zone->sh;
+
+    if (results == &sh->others) {
+        return NULL;
+    }
+
+    n = results ? results->prev : sh->events;
+
+    return n ? &sh->entries[n - 1].u.results : &sh->others;
+}
+
+
+void
+ngx_http_webhook_zone_init_module(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_http_webhook_zone_t  **zone;
+
+    if (wmcf->zones.nelts) {
+        zone = wmcf->zones.elts;
+        wmcf->meter = &zone[0]->sh->meter;
+    }
+}
+
+
+void
+ngx_http_webhook_zone_bytes(ngx_http_webhook_zone_t *zone, size_t *used,
+    size_t *unused)
+{
+    size_t  bottom, entries;
+
+    bottom = offsetof(ngx_http_webhook_zone_sh_t, shelf)
+             + zone->sh->shelf.bottom;
+    entries = offsetof(ngx_http_webhook_zone_sh_t, entries)
+              + zone->sh->n * sizeof(ngx_http_webhook_zone_entry_t);
+
+    *unused = bottom > entries ? bottom - entries : 0;
+    *used = zone->size - *unused;
 }
 
 

@@ -12,6 +12,7 @@
 
 #include "ngx_http_webhook_endpoint.h"
 
+#include "wh_hist.h"
 #include "wh_lane.h"
 #include "wh_shelf.h"
 
@@ -82,7 +83,32 @@ typedef struct {
     ngx_atomic_t                  probe;     /* ms, one that was told of */
     ngx_atomic_t                  nfailures;
     ngx_http_webhook_failure_t    failures[NGX_HTTP_WEBHOOK_FAILURES];
+    wh_hist_t                     durations; /* of attempts */
+    wh_hist_t                     latencies; /* of deliveries */
 } ngx_http_webhook_counters_t;
+
+
+/* octets of an event, or of a pattern of events */
+#define NGX_HTTP_WEBHOOK_EVENT_NAME  128
+
+
+/* one event in shared memory, as it is configured; likewise */
+
+typedef struct {
+    ngx_uint_t                    prev;      /* entry, from 1; 0: none */
+    ngx_uint_t                    len;
+    u_char                        name[NGX_HTTP_WEBHOOK_EVENT_NAME];
+    ngx_atomic_t                  results[NGX_HTTP_WEBHOOK_NRESULT];
+} ngx_http_webhook_results_t;
+
+
+/* what is measured of all processes that use the zone */
+
+struct ngx_http_webhook_meter_s {
+    wh_hist_t                     commits;
+    uint64_t                      stall;     /* ns, the longest */
+    uint64_t                      warehouse; /* octets used, as last seen */
+};
 
 
 /* "webhook_zone NAME SIZE [disable=N/TIME];" */
@@ -147,11 +173,26 @@ char *ngx_http_webhook_zone_end_name(wh_end_e end);
 ngx_uint_t ngx_http_webhook_zone_generation(ngx_http_webhook_zone_t *zone);
 void ngx_http_webhook_zone_changed(ngx_http_webhook_zone_t *zone);
 
-/* counts one result of a trigger in a zone; no lock */
-void ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_result_e result);
-ngx_uint_t ngx_http_webhook_zone_counted(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_result_e result);
+/*
+ * Where results of an event are counted, without a lock; made on first use,
+ * which takes it.  Without room, those of all such events.
+ */
+ngx_http_webhook_results_t *ngx_http_webhook_zone_results(
+    ngx_http_webhook_zone_t *zone, ngx_str_t *event);
+
+/*
+ * The next one, "results" is NULL at first, and at last that of events without
+ * a name of their own (len is 0); NULL: there is no more.
+ */
+ngx_http_webhook_results_t *ngx_http_webhook_zone_next(
+    ngx_http_webhook_zone_t *zone, ngx_http_webhook_results_t *results);
+
+/* master: wmcf->meter is in the first zone */
+void ngx_http_webhook_zone_init_module(ngx_http_webhook_main_conf_t *wmcf);
+
+/* octets of its memory that are used, and those that are not */
+void ngx_http_webhook_zone_bytes(ngx_http_webhook_zone_t *zone,
+    size_t *used, size_t *unused);
 
 char *ngx_http_webhook_result_name(ngx_http_webhook_result_e result);
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_webhook_local.h"
+#include "ngx_http_webhook_meter.h"
 
 
 #define NGX_HTTP_WEBHOOK_FLUSH_RANGES  64
@@ -33,6 +34,7 @@ static ngx_int_t ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
     ngx_http_webhook_flush_t *f, wh_ref_t *ref);
 static void ngx_http_webhook_flush_thread(void *data, ngx_log_t *log);
 static void ngx_http_webhook_flush_done(ngx_event_t *ev);
+static void ngx_http_webhook_flush_over(ngx_event_t *ev);
 static void ngx_http_webhook_flush_late_handler(ngx_event_t *ev);
 
 
@@ -227,6 +229,21 @@ ngx_http_webhook_flush_thread(void *data, ngx_log_t *log)
 
 static void
 ngx_http_webhook_flush_done(ngx_event_t *ev)
+{
+    uint64_t                   since;
+    ngx_http_webhook_store_t  *st;
+
+    st = ev->data;
+    since = ngx_http_webhook_meter_now();
+
+    ngx_http_webhook_flush_over(ev);
+
+    ngx_http_webhook_meter_held(st->wmcf, since);
+}
+
+
+static void
+ngx_http_webhook_flush_over(ngx_event_t *ev)
 {
     ngx_int_t                   rc;
     ngx_queue_t                *q;

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_webhook_local.h"
+#include "ngx_http_webhook_meter.h"
 
 
 #define NGX_HTTP_WEBHOOK_SCAN_PASSES  16
@@ -17,6 +18,7 @@
 static void ngx_http_webhook_shard_empty(ngx_http_webhook_store_t *st,
     unsigned shard);
 static ngx_uint_t ngx_http_webhook_shard_idle(ngx_http_webhook_shard_t *sh);
+static void ngx_http_webhook_drive(ngx_http_webhook_store_t *st);
 
 
 void
@@ -347,12 +349,24 @@ ngx_http_webhook_soon_handler(ngx_event_t *ev)
 void
 ngx_http_webhook_drive_handler(ngx_event_t *ev)
 {
-    unsigned                   shard;
-    ngx_queue_t               *q, ready;
-    ngx_http_webhook_lane_t   *lane;
+    uint64_t                   since;
     ngx_http_webhook_store_t  *st;
 
     st = ev->data;
+    since = ngx_http_webhook_meter_now();
+
+    ngx_http_webhook_drive(st);
+
+    ngx_http_webhook_meter_held(st->wmcf, since);
+}
+
+
+static void
+ngx_http_webhook_drive(ngx_http_webhook_store_t *st)
+{
+    unsigned                  shard;
+    ngx_queue_t              *q, ready;
+    ngx_http_webhook_lane_t  *lane;
 
     if (st->orphans) {
         ngx_http_webhook_adopt(st);

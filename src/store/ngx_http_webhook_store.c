@@ -252,6 +252,33 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
 }
 
 
+void
+ngx_http_webhook_store_usage(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_usage_t *u)
+{
+    uint32_t                   i;
+    wh_journal_t              *j;
+    ngx_http_webhook_meter_t  *meter;
+
+    j = &st->journal;
+    meter = st->wmcf->meter;
+
+    u->size = st->conf->size;
+    u->journal = (uint64_t) j->nsegs * j->seg_size;
+    u->journal_used = u->journal
+                      - (uint64_t) wh_journal_free_segments(j) * j->seg_size;
+    u->warehouse = st->warehouse.size;
+    u->warehouse_used = meter ? meter->warehouse : 0;
+    u->workers = 0;
+
+    for (i = 1; i <= j->head->last_slot; i++) {
+        if (j->slots[i].state == WH_SLOT_LIVE) {
+            u->workers++;
+        }
+    }
+}
+
+
 ngx_uint_t
 ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc)
 {

@@ -82,6 +82,21 @@ ngx_uint_t ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc);
 /* octets of records that fit into one commit, at most */
 size_t ngx_http_webhook_store_max_record(ngx_http_webhook_store_t *st);
 
+/* what is kept where, in octets, about */
+
+typedef struct {
+    uint64_t  size;              /* as it is configured */
+    uint64_t  journal;
+    uint64_t  journal_used;
+    uint64_t  warehouse;         /* its map */
+    uint64_t  warehouse_used;
+    unsigned  workers;           /* worker processes that use it */
+} ngx_http_webhook_usage_t;
+
+/* no system call and no lock */
+void ngx_http_webhook_store_usage(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_usage_t *u);
+
 /* ms for which the same id is the same delivery */
 uint64_t ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st);
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_webhook_local.h"
+#include "ngx_http_webhook_meter.h"
 
 
 #define NGX_HTTP_WEBHOOK_TURN_AGAIN    10     /* ms */
@@ -23,6 +24,7 @@ static ngx_int_t ngx_http_webhook_turn_data(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 static void ngx_http_webhook_turn_thread(void *data, ngx_log_t *log);
 static void ngx_http_webhook_turn_done(ngx_event_t *ev);
+static void ngx_http_webhook_turn_over(ngx_event_t *ev);
 static void ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
@@ -472,6 +474,21 @@ ngx_http_webhook_turn_thread(void *data, ngx_log_t *log)
 static void
 ngx_http_webhook_turn_done(ngx_event_t *ev)
 {
+    uint64_t                   since;
+    ngx_http_webhook_store_t  *st;
+
+    st = ev->data;
+    since = ngx_http_webhook_meter_now();
+
+    ngx_http_webhook_turn_over(ev);
+
+    ngx_http_webhook_meter_held(st->wmcf, since);
+}
+
+
+static void
+ngx_http_webhook_turn_over(ngx_event_t *ev)
+{
     ngx_uint_t                  delay;
     ngx_http_webhook_op_t      *op, *next;
     ngx_http_webhook_turn_t    *turn;
@@ -485,6 +502,10 @@ ngx_http_webhook_turn_done(ngx_event_t *ev)
 
     st->busy = 0;
     ev->complete = 0;
+
+    if (v->rc == NGX_OK && v->used && st->wmcf->meter) {
+        st->wmcf->meter->warehouse = v->used;
+    }
 
     if (v->rc != NGX_OK || turn->nomem) {
 

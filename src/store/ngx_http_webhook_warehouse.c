@@ -253,6 +253,7 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
     }
 
     fill = ngx_http_webhook_warehouse_fill(txn, w->dbi, w->size);
+    v->used = ngx_http_webhook_warehouse_used(txn, w->dbi);
 
     ngx_http_webhook_stop_point("commit");
 
@@ -514,21 +515,27 @@ ngx_http_webhook_warehouse_state_key(u_char *key, u_char type,
 }
 
 
-/* how full the map is, in percent, without the pages that can be reused */
+/* how full the map is, in percent */
 
 static ngx_uint_t
 ngx_http_webhook_warehouse_fill(MDB_txn *txn, MDB_dbi dbi, size_t size)
 {
-    size_t    pages;
+    return ngx_http_webhook_warehouse_used(txn, dbi) * 100 / size;
+}
+
+
+uint64_t
+ngx_http_webhook_warehouse_used(MDB_txn *txn, MDB_dbi dbi)
+{
     MDB_stat  st;
 
-    if (mdb_stat(txn, dbi, &st) != 0 || size < st.ms_psize) {
+    if (mdb_stat(txn, dbi, &st) != 0) {
         return 0;
     }
 
-    pages = st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages;
-
-    return pages * 100 / (size / st.ms_psize);
+    return (uint64_t) (st.ms_branch_pages + st.ms_leaf_pages
+                       + st.ms_overflow_pages)
+           * st.ms_psize;
 }
 
 

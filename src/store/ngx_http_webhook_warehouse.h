@@ -150,6 +150,7 @@ struct ngx_http_webhook_visit_s {
     ngx_uint_t                       loaded_more;  /* lane: more behind */
     ngx_int_t                        rc;        /* out */
     ngx_uint_t                       purged;    /* out: dead letters */
+    uint64_t                         used;      /* out: octets; 0: unknown */
 };
 
 /*
@@ -238,6 +239,8 @@ int ngx_http_webhook_warehouse_put_number(MDB_txn *txn, MDB_dbi dbi,
     char *name, uint64_t n);
 void ngx_http_webhook_put_be(u_char *p, uint64_t n, ngx_uint_t size);
 uint64_t ngx_http_webhook_get_be(u_char *p, ngx_uint_t size);
+/* octets of pages in use, without those that can be reused */
+uint64_t ngx_http_webhook_warehouse_used(MDB_txn *txn, MDB_dbi dbi);
 ngx_int_t ngx_http_webhook_warehouse_read(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v);
 

@@ -56,6 +56,8 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
         goto failed;
     }
 
+    v->used = ngx_http_webhook_warehouse_used(txn, w->dbi);
+
     rc = mdb_cursor_open(txn, w->dbi, &cur);
     if (rc) {
         mdb_txn_abort(txn);

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_webhook_local.h"
+#include "ngx_http_webhook_meter.h"
 
 #include <ngx_channel.h>
 
@@ -23,6 +24,7 @@ static ngx_int_t ngx_http_webhook_worker_fifo(ngx_http_webhook_store_t *st,
     ngx_cycle_t *cycle);
 static void ngx_http_webhook_worker_fifo_handler(ngx_event_t *ev);
 static void ngx_http_webhook_worker_tick_handler(ngx_event_t *ev);
+static void ngx_http_webhook_worker_tick(ngx_event_t *ev);
 static void ngx_http_webhook_worker_other(ngx_http_webhook_store_t *st,
     unsigned slot);
 static void ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st,
@@ -433,6 +435,21 @@ ngx_http_webhook_adopt(ngx_http_webhook_store_t *st)
 
 static void
 ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
+{
+    uint64_t                   since;
+    ngx_http_webhook_store_t  *st;
+
+    st = ev->data;
+    since = ngx_http_webhook_meter_now();
+
+    ngx_http_webhook_worker_tick(ev);
+
+    ngx_http_webhook_meter_held(st->wmcf, since);
+}
+
+
+static void
+ngx_http_webhook_worker_tick(ngx_event_t *ev)
 {
     unsigned                   slot, last;
     ngx_http_webhook_store_t  *st;

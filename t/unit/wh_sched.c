@@ -221,7 +221,9 @@ orders(void)
     (void) wh_permit_take(&permits, 1, 2);
     (void) wh_permit_take(&permits, 1, 2);
     is_int(take(NOW), WH_TAKE_PERMIT, "permits are those of all processes");
+    is_int(wh_permit_count(&permits), 2, "as many as are held");
     (void) wh_permit_void(&permits, 1);
+    is_int(wh_permit_count(&permits), 0, "void ones are not held");
     is_int(take(NOW), WH_TAKE_OK, "of a dead one they are void");
 }
 
