@@ -751,6 +751,38 @@ map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
 ['http', 'webhook_zone one 1m quota=1/1d quota=2/1d; #!',
 	qr/invalid parameter "quota=2\/1d"/],
 
+# webhook_log, by nginx's own messages
+
+['http', 'webhook_log; #!', qr/invalid number of arguments/],
+['http', 'webhook_log ""; #!',
+	qr/invalid path "" in "webhook_log", it must be a file, "syslog:" or "off"/],
+['http', "webhook_log $dir/x.log none; #!", qr/unknown log format "none"/],
+['http', "webhook_log $dir/x.log buffer=0; #!", qr/invalid buffer size "0"/],
+['http', "webhook_log $dir/x.log buffer=1k flush=x; #!",
+	qr/invalid flush time "x"/],
+['http', "webhook_log $dir/x.log flush=1s; #!", qr/no buffer is defined/],
+['http', "webhook_log $dir/x.log webhook_attempts more; #!",
+	qr/invalid parameter "more"/],
+['http', "webhook_log $dir/x.log if=\$a more; #!",
+	qr/invalid parameter "more"/],
+['http', 'webhook_log off more; #!', qr/invalid parameter "more"/],
+['http', "webhook_log $dir/\$webhook_endpoint.log buffer=1k; #!",
+	qr/buffered logs cannot have variables in name/],
+['http', "webhook_log $dir/none/x.log;",
+	qr/open\(\) ".*none\/x\.log" failed \(2: /, place => qr/./],
+['http', "log_format f '\$none_such';\nwebhook_log $dir/x.log f;",
+	qr/unknown "none_such" variable/, place => qr/./],
+['http', "webhook_log $dir/x.log;\nlog_format webhook_attempts a; #!",
+	qr/duplicate "log_format" name "webhook_attempts"/],
+['server', "webhook_log $dir/x.log; #!", qr/not allowed here/],
+
+# webhook_metrics
+
+['location', 'webhook_metrics on; #!', qr/invalid number of arguments/],
+['location', "webhook_metrics;\nwebhook_metrics; #!",
+	qr/"webhook_metrics" directive is duplicate/],
+['http', 'webhook_metrics; #!', qr/not allowed here/],
+
 # webhook_api
 
 ['location', 'webhook_api write=yes; #!',

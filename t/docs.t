@@ -138,6 +138,10 @@ my @variables = table(read_file('src/capture/ngx_http_webhook_variables.c'),
 
 cmp_ok(@variables, '>', 4, 'variables found');
 
+push @variables, table(
+	read_file('src/delivery/ngx_http_webhook_log_variables.c'),
+	'ngx_http_variable_t') =~ /ngx_string\("(\w+)"\)/g;
+
 # of payloads only
 
 push @variables, 'webhook_time';
@@ -189,8 +193,13 @@ cmp_ok(@examples, '>', 3, 'examples found');
 for my $name (@examples) {
 	my $conf = read_file("conf-examples/$name");
 
-	like($name, qr/\.conf$/, "$name is tested");
 	like($readme, qr!\]\(conf-examples/\Q$name\E\)!, "$name is documented");
+
+	# t/metrics.t
+
+	next if $name =~ /^(?:prometheus-rules\.yml|grafana-dashboard\.json)$/;
+
+	like($name, qr/\.conf$/, "$name is tested");
 
 	my ($head) = $conf =~ /\A((?:#.*\n)+)\n/;
 
