@@ -365,7 +365,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
         return NGX_DECLINED;
     }
 
-    /* one in strict order needs none, but is to be seen among those in flight */
+    /* in strict order it needs none, but is to be seen as one in flight */
 
     a->permit = take.permit;
 
