@@ -130,7 +130,10 @@ ngx_http_webhook_log_variables_add(ngx_conf_t *cf)
 
     for (v = ngx_http_webhook_log_variables; v->name.len; v++) {
 
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        /* so many would not fit into the hash by its default size */
+
+        var = ngx_http_add_variable(cf, &v->name,
+                                    v->flags | NGX_HTTP_VAR_NOHASH);
         if (var == NULL) {
             return NGX_ERROR;
         }
