@@ -22,13 +22,14 @@ select STDOUT; $| = 1;
 
 plan(skip_all => 'no /proc/net/tcp') unless -r '/proc/net/tcp';
 
-my $t = Test::Webhook->new()->plan(14);
+my $t = Test::Webhook->new()->plan(18);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 my $hang = Test::Webhook::Receiver->new($t, port => 'hang');
 
 my @slow = map { "slow$_" } 1 .. 16;
 my @new = map { "new$_" } 1 .. 16;
+my @busy = map { "busy$_" } 1 .. 16;
 
 conf('1s')->run();
 
@@ -94,6 +95,24 @@ ok(wait_for(sub {
 	return keys %done == @slow + @new;
 }, 30), 'all are delivered when they answer');
 
+# quick ones that want all sockets, for seconds, and one that was slow once
+
+$rx->set(rules => { '/late' => { status => 200, delay => 1.1 }, '*' => 200 });
+
+ok(delivered('late'), 'slow one');
+ok(wait_for(sub { ended('late') == 1 }, 10), 'which has taken its time');
+
+$rx->set(200);
+$hang->forget();
+$hang->set({ status => 200, delay => 0.2 });
+
+for (1 .. 12) {
+	get("/?to=$_") for @busy;
+}
+
+ok(delivered('late'), 'slow one beside quick ones that want all sockets');
+cmp_ok($hang->count(), '<', 8 * @busy, 'before these have had all they want');
+
 ###############################################################################
 
 # one after the other
@@ -109,6 +128,15 @@ sub delivered {
 	return 1;
 }
 
+sub ended {
+	my ($name) = @_;
+
+	my @ends = $t->read_file('error.log')
+		=~ /attempt end: .*?lane "\Q$name\E" .* class success /g;
+
+	return scalar @ends;
+}
+
 sub sockets {
 	my $port = sprintf '%04X', $hang->port();
 
@@ -122,10 +150,10 @@ sub conf {
 	my ($timeout) = @_;
 
 	my %endpoints = (
-		(map { $_ => 'port rx' } qw/ quick1 quick2 /),
+		(map { $_ => 'port rx' } qw/ quick1 quick2 late /),
 		greedy => 'order none; concurrency 100; timeout 1h;',
 		(map { $_ => "timeout $timeout;" } @slow),
-		(map { $_ => 'timeout 1h;' } @new),
+		(map { $_ => 'timeout 1h;' } @new, @busy),
 	);
 
 	my $blocks = join '', map {

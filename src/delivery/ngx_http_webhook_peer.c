@@ -8,6 +8,7 @@
 #include "ngx_http_webhook_addresses.h"
 #include "ngx_http_webhook_tls.h"
 #include "ngx_http_webhook_zone.h"
+#include "ngx_http_webhook_waiting.h"
 
 
 #define NGX_HTTP_WEBHOOK_IDLE_MAX       64
@@ -923,14 +924,16 @@ ngx_http_webhook_peer_leave(ngx_http_webhook_peers_t *peers,
  * Receivers that take long would have all sockets in the end.  They have a
  * half at most, and the last quarter is for those that are known to be quick,
  * one each: then however many hang, and whatever their concurrency is, others
- * are delivered.
+ * are delivered.  And quick ones that want all would leave none to the slow,
+ * which could not be found to be quick again: an eighth is kept for them while
+ * they wait.
  */
 
 static ngx_uint_t
 ngx_http_webhook_peer_share(ngx_http_webhook_peers_t *peers,
     ngx_http_webhook_endpoint_t *ep)
 {
-    ngx_uint_t                    slow;
+    ngx_uint_t                    slow, kept;
     ngx_http_webhook_counters_t  *counters;
 
     if (peers->active >= peers->max) {
@@ -951,9 +954,24 @@ ngx_http_webhook_peer_share(ngx_http_webhook_peers_t *peers,
         return 0;
     }
 
-    return peers->active < peers->max - peers->max / 4
-           || (counters->pace == NGX_HTTP_WEBHOOK_PACE_QUICK
-               && ep->active == 0);
+    /* a single one they have in turn */
+
+    kept = (peers->max == 1) ? 0 : ngx_max(peers->max / 8, 1);
+    kept = (peers->slow < kept) ? kept - peers->slow : 0;
+
+    if (slow && kept) {
+        return 1;
+    }
+
+    if (kept && !ngx_http_webhook_waiting_slow(ep->main)) {
+        kept = 0;
+    }
+
+    if (counters->pace == NGX_HTTP_WEBHOOK_PACE_QUICK && ep->active == 0) {
+        return peers->active < peers->max - kept;
+    }
+
+    return peers->active < peers->max - ngx_max(peers->max / 4, kept);
 }
 
 

@@ -12,13 +12,16 @@
 #define NGX_HTTP_WEBHOOK_ROOM_DELAY   100   /* ms, should nothing wake it */
 #define NGX_HTTP_WEBHOOK_STATE_DELAY  1000  /* likewise */
 #define NGX_HTTP_WEBHOOK_ROOM_TURN    8     /* lanes at a time */
+#define NGX_HTTP_WEBHOOK_SLOW_TURN    7     /* of so many, one is slow */
 
 
 /* per worker */
 
 typedef struct {
     ngx_queue_t   room;                     /* lanes, in turn */
-    ngx_queue_t   slow;                     /* ... of slow endpoints, behind */
+    ngx_queue_t   slow;                     /* ... of slow endpoints */
+    ngx_uint_t    turn;                     /* lanes of both so far */
+    ngx_msec_t    tried;                    /* a slow one, the last time */
     ngx_queue_t   wanting;                  /* endpoints with lanes */
     ngx_event_t   event;
     ngx_queue_t   disabled;                 /* endpoints with lanes */
@@ -57,6 +60,8 @@ ngx_http_webhook_waiting_init_process(ngx_cycle_t *cycle,
     ngx_queue_init(&w->slow);
     ngx_queue_init(&w->wanting);
     ngx_queue_init(&w->disabled);
+
+    w->tried = ngx_current_msec - NGX_HTTP_WEBHOOK_ROOM_DELAY;
 
     w->event.handler = ngx_http_webhook_waiting_room_handler;
     w->event.data = wmcf;
@@ -185,7 +190,7 @@ ngx_http_webhook_waiting_room_handler(ngx_event_t *ev)
 void
 ngx_http_webhook_waiting_wake(ngx_http_webhook_store_t *st)
 {
-    ngx_uint_t                   n;
+    ngx_uint_t                   n, slow;
     ngx_queue_t                 *q;
     ngx_http_webhook_lane_t     *lane;
     ngx_http_webhook_waiting_t  *w;
@@ -198,10 +203,18 @@ ngx_http_webhook_waiting_wake(ngx_http_webhook_store_t *st)
 
     for (n = 0; n < NGX_HTTP_WEBHOOK_ROOM_TURN; n++) {
 
-        q = ngx_queue_empty(&w->room) ? &w->slow : &w->room;
+        slow = ngx_queue_empty(&w->room)
+               || (w->turn++ % NGX_HTTP_WEBHOOK_SLOW_TURN == 0
+                   && !ngx_queue_empty(&w->slow));
+
+        q = slow ? &w->slow : &w->room;
 
         if (ngx_queue_empty(q)) {
             break;
+        }
+
+        if (slow) {
+            w->tried = ngx_current_msec;
         }
 
         q = ngx_queue_head(q);
@@ -210,6 +223,20 @@ ngx_http_webhook_waiting_wake(ngx_http_webhook_store_t *st)
         ngx_http_webhook_waiting_forget(lane);
         ngx_http_webhook_lane_ready(st, lane);
     }
+}
+
+
+/* one that is to be tried now is in no list, and waits still */
+
+ngx_uint_t
+ngx_http_webhook_waiting_slow(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_http_webhook_waiting_t  *w;
+
+    w = wmcf->worker->waiting;
+
+    return !ngx_queue_empty(&w->slow)
+           || ngx_current_msec - w->tried < NGX_HTTP_WEBHOOK_ROOM_DELAY;
 }
 
 

@@ -25,6 +25,9 @@ ngx_int_t ngx_http_webhook_waiting_init_process(ngx_cycle_t *cycle,
 void ngx_http_webhook_waiting_room(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 
+/* true: some of slow endpoints do, or have done so a moment ago */
+ngx_uint_t ngx_http_webhook_waiting_slow(ngx_http_webhook_main_conf_t *wmcf);
+
 /* for a permit of its endpoint; one was given back, the first one is ready */
 void ngx_http_webhook_waiting_permit(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
