@@ -109,6 +109,10 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
         {
             return NGX_ERROR;
         }
+
+        /* of a process that had our number, and that nobody has buried */
+
+        ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid);
     }
 
     ep = wmcf->endpoints.elts;
@@ -311,7 +315,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     }
 
     taken = wh_sched_take(&ep->policy, &lane->core, &item->core,
-                          ngx_http_webhook_store_slot(st),
+                          (uint32_t) ngx_pid,
                           ep->timeout + NGX_HTTP_WEBHOOK_MARGIN, now, &take);
 
     if (take.change.to.number) {
@@ -907,16 +911,15 @@ static void
 ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st, unsigned slot)
 {
     ngx_uint_t                     i;
+    ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_main_conf_t  *wmcf;
-    ngx_http_webhook_endpoint_t  **ep;
 
     wmcf = ngx_http_webhook_store_main(st);
-    ep = wmcf->endpoints.elts;
+    zone = wmcf->zones.elts;
 
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
-        if (ep[i]->policy.permits) {
-            (void) wh_permit_void(ep[i]->policy.permits, slot);
-        }
+    for (i = 0; i < wmcf->zones.nelts; i++) {
+        ngx_http_webhook_zone_void(zone[i],
+                                   ngx_http_webhook_store_pid(st, slot));
     }
 }
 
@@ -940,8 +943,7 @@ ngx_http_webhook_delivery_permit_give(ngx_http_webhook_store_t *st,
         return;
     }
 
-    if (wh_permit_give(ep->policy.permits, ngx_http_webhook_store_slot(st),
-                       (int) permit))
+    if (wh_permit_give(ep->policy.permits, (uint32_t) ngx_pid, (int) permit))
     {
         ngx_http_webhook_store_wake_all(st);
     }

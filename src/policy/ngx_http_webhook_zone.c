@@ -492,6 +492,23 @@ ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep)
 }
 
 
+void
+ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_webhook_zone_sh_t  *sh;
+
+    sh = zone->sh;
+    n = sh->n;
+
+    ngx_memory_barrier();
+
+    for (i = 0; i < n; i++) {
+        (void) wh_permit_void(&sh->entries[i].counters.permits, pid);
+    }
+}
+
+
 ngx_uint_t
 ngx_http_webhook_zone_begin(ngx_http_webhook_zone_t *zone)
 {

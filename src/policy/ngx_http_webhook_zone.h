@@ -138,6 +138,12 @@ char *ngx_http_webhook_zone_check(ngx_conf_t *cf,
 void ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep);
 
 /*
+ * Permits of a process that has ended, or does not run, are void: those of all
+ * endpoints that the zone knows, whatever configuration they are from.
+ */
+void ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid);
+
+/*
  * Master: another configuration uses the zone; its number, from 1.  Then, when
  * the endpoints have their counters: their windows, and the zone's own, are put
  * into the limits, those of unchanged lines as they are.  Takes the lock.

@@ -196,8 +196,10 @@ ngx_http_webhook_main_conf_t *ngx_http_webhook_store_main(
 /* ms since the epoch, as of this turn of the loop */
 uint64_t ngx_http_webhook_store_now(void);
 
-/* this worker's slot */
+/* this worker's slot; the process that was the last one in a slot */
 unsigned ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st);
+uint32_t ngx_http_webhook_store_pid(ngx_http_webhook_store_t *st,
+    unsigned slot);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_ */

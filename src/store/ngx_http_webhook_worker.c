@@ -382,6 +382,13 @@ ngx_http_webhook_store_slot(ngx_http_webhook_store_t *st)
 }
 
 
+uint32_t
+ngx_http_webhook_store_pid(ngx_http_webhook_store_t *st, unsigned slot)
+{
+    return st->journal.slots[slot].pid;
+}
+
+
 /* takes all orphans; their deliveries are loaded before any is sent */
 
 void
@@ -534,9 +541,11 @@ ngx_http_webhook_worker_other(ngx_http_webhook_store_t *st, unsigned slot)
                       "webhook worker process %uD in slot %ui has ended, its "
                       "lanes are taken over", s->pid, (ngx_uint_t) slot);
 
-        wh_slot_bury(&st->journal, slot, ngx_http_webhook_wake, st);
+        /* that comes first: a slot is buried only once, and it may be by us */
 
         st->driver->bury(st, slot);
+
+        wh_slot_bury(&st->journal, slot, ngx_http_webhook_wake, st);
     }
 
     if (s->state == WH_SLOT_DEAD
