@@ -175,6 +175,23 @@ for my $last (qw/ enable disable enable disable enable disable /) {
 		"the last word is kept, $last");
 }
 
+# ... or while attempts are in flight
+
+command('a', 'enable');
+wait_for(sub { saved() }, 10, 'states to be stored');
+
+$rx->set({ status => 500, delay => 1 });
+$rx->forget();
+
+get('/a');
+$rx->wait_requests(1, 10);
+
+$t->stop();
+$t->start_again();
+
+is(state('a')->{failures_in_a_row}, 1, 'a failure during a graceful exit');
+is(state('a')->{windows}[0]{failures}, 1, 'is in its window');
+
 done_testing();
 
 ###############################################################################

@@ -921,6 +921,10 @@ ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st, unsigned slot)
         ngx_http_webhook_zone_void(zone[i],
                                    ngx_http_webhook_store_pid(st, slot));
     }
+
+    /* nor has it stored what it has counted, perhaps */
+
+    ngx_http_webhook_states_later(wmcf);
 }
 
 

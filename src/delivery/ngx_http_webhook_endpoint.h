@@ -123,6 +123,7 @@ struct ngx_http_webhook_endpoint_s {
     ngx_uint_t                    skipped;
     ngx_uint_t                    changes;    /* that are being stored */
     unsigned                      storing:1;
+    unsigned                      behind:1;   /* more of them, meanwhile */
 
     ngx_http_webhook_zone_t      *zone;
     ngx_http_webhook_mailbox_t   *mailbox;    /* NULL: it is no mail */

@@ -13,6 +13,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_STATES_DELAY  500    /* ms */
+#define NGX_HTTP_WEBHOOK_STATES_EXIT   50     /* ms, of a process that ends */
 #define NGX_HTTP_WEBHOOK_STATES_WAIT   1000
 
 
@@ -250,6 +251,7 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
         }
 
         if (ep[i]->storing) {
+            ep[i]->behind = 1;
             again = 1;
             continue;
         }
@@ -266,9 +268,12 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
         }
 
         ep[i]->storing = 1;
+        ep[i]->behind = 0;
     }
 
-    if (again) {
+    /* what is being stored tells of its end, which an exit waits for */
+
+    if (again && !ngx_exiting) {
         ngx_http_webhook_states_later(wmcf);
     }
 }
@@ -306,6 +311,15 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
     ngx_http_webhook_states_tell(ep, number, NGX_OK);
 
     if (ngx_http_webhook_disable_stored(ep)) {
+        return;
+    }
+
+    /*
+     * What others add meanwhile is theirs to store, and an exit does not wait
+     * for a store that cannot be written.
+     */
+
+    if (ngx_exiting && (rc != NGX_OK || !ep->behind)) {
         return;
     }
 
@@ -347,8 +361,21 @@ ngx_http_webhook_states_later(ngx_http_webhook_main_conf_t *wmcf)
 
     states = wmcf->worker->states;
 
+    if (ngx_exiting) {
+
+        /* the process does not end before this */
+
+        if (states->event.timer_set && states->event.cancelable) {
+            ngx_del_timer(&states->event);
+        }
+
+        states->event.cancelable = 0;
+    }
+
     if (!states->event.timer_set) {
-        ngx_add_timer(&states->event, NGX_HTTP_WEBHOOK_STATES_DELAY);
+        ngx_add_timer(&states->event,
+                      ngx_exiting ? NGX_HTTP_WEBHOOK_STATES_EXIT
+                                  : NGX_HTTP_WEBHOOK_STATES_DELAY);
     }
 }
 
