@@ -13,6 +13,7 @@
 #define NGX_HTTP_WEBHOOK_STATE_DELAY  1000  /* likewise */
 #define NGX_HTTP_WEBHOOK_ROOM_TURN    8     /* lanes at a time */
 #define NGX_HTTP_WEBHOOK_SLOW_TURN    7     /* of so many, one is slow */
+#define NGX_HTTP_WEBHOOK_LANES_TURN   256   /* of an endpoint, at a time */
 
 
 /* per worker */
@@ -398,10 +399,20 @@ static void
 ngx_http_webhook_waiting_release(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep)
 {
-    ngx_queue_t              *q;
-    ngx_http_webhook_lane_t  *lane;
+    ngx_uint_t                   n;
+    ngx_queue_t                 *q;
+    ngx_http_webhook_lane_t     *lane;
+    ngx_http_webhook_waiting_t  *w;
 
-    while (!ngx_queue_empty(&ep->held)) {
+    w = ep->main->worker->waiting;
+
+    for (n = 0; !ngx_queue_empty(&ep->held); n++) {
+
+        if (n == NGX_HTTP_WEBHOOK_LANES_TURN) {
+            ngx_post_event(&w->state, &ngx_posted_next_events);
+            return;
+        }
+
         q = ngx_queue_head(&ep->held);
         lane = ngx_queue_data(q, ngx_http_webhook_lane_t, wait);
 
@@ -564,12 +575,15 @@ ngx_http_webhook_waiting_pace(ngx_http_webhook_endpoint_t *ep, uint64_t when,
 }
 
 
-/* as many as may be sent, in turn; what another worker was faster with waits */
+/*
+ * As many as may be sent, in turn; what another worker was faster with waits.
+ * All of them go when it is disabled, to be held.
+ */
 
 static void
 ngx_http_webhook_waiting_pace_handler(ngx_event_t *ev)
 {
-    uint64_t                      now, n, when;
+    uint64_t                      now, n, when, room;
     wh_state_t                    s;
     ngx_queue_t                  *q;
     ngx_http_webhook_lane_t      *lane;
@@ -584,8 +598,10 @@ ngx_http_webhook_waiting_pace_handler(ngx_event_t *ev)
 
     ngx_http_webhook_disable_state(ep, now, &s);
 
-    n = (s.reason == WH_STATE_ENABLED)
-        ? wh_rate_room(&ep->policy.rate, now, &when) : UINT64_MAX;
+    room = (s.reason == WH_STATE_ENABLED)
+           ? wh_rate_room(&ep->policy.rate, now, &when) : UINT64_MAX;
+
+    n = ngx_min(room, NGX_HTTP_WEBHOOK_LANES_TURN);
 
     for ( /* void */ ; n && !ngx_queue_empty(&ep->paced); n--) {
 

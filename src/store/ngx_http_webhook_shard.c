@@ -13,6 +13,7 @@
 
 #define NGX_HTTP_WEBHOOK_SCAN_PASSES  16
 #define NGX_HTTP_WEBHOOK_RELEASES     4
+#define NGX_HTTP_WEBHOOK_DRIVE_TURN   256  /* lanes at a time */
 
 
 static void ngx_http_webhook_shard_empty(ngx_http_webhook_store_t *st,
@@ -365,6 +366,7 @@ static void
 ngx_http_webhook_drive(ngx_http_webhook_store_t *st)
 {
     unsigned                  shard;
+    ngx_uint_t                n;
     ngx_queue_t              *q, ready;
     ngx_http_webhook_lane_t  *lane;
 
@@ -385,7 +387,11 @@ ngx_http_webhook_drive(ngx_http_webhook_store_t *st)
         ngx_queue_init(&st->ready);
     }
 
-    while (!ngx_queue_empty(&ready)) {
+    for (n = 0; n < NGX_HTTP_WEBHOOK_DRIVE_TURN; n++) {
+
+        if (ngx_queue_empty(&ready)) {
+            return;
+        }
 
         q = ngx_queue_head(&ready);
         lane = ngx_queue_data(q, ngx_http_webhook_lane_t, readied);
@@ -410,4 +416,19 @@ ngx_http_webhook_drive(ngx_http_webhook_store_t *st)
 
         ngx_http_webhook_lane_settle(st, shard);
     }
+
+    if (ngx_queue_empty(&ready)) {
+        return;
+    }
+
+    /* the rest is for the next turn, too, and comes first */
+
+    if (!ngx_queue_empty(&st->ready)) {
+        ngx_queue_add(&ready, &st->ready);
+        ngx_queue_init(&st->ready);
+    }
+
+    ngx_queue_add(&st->ready, &ready);
+
+    ngx_post_event(&st->drive, &ngx_posted_next_events);
 }
