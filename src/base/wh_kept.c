@@ -21,6 +21,7 @@ typedef struct {
     wh_state_t  state;
     uint64_t    quota;
     uint64_t    noticed;
+    uint64_t    changes;
 } wh_kept_head_t;
 
 
@@ -42,6 +43,13 @@ wh_kept_crc(const char *p, size_t len)
 
     return (uint32_t) crc32_z(WH_KEPT_VERSION, (const Bytef *) p + skip,
                               len - skip);
+}
+
+
+int
+wh_kept_newer(const wh_kept_t *k, const wh_state_t *state, uint64_t changes)
+{
+    return wh_state_newer(&k->state, state) || k->changes > changes;
 }
 
 
@@ -97,6 +105,7 @@ wh_kept_put(const wh_kept_t *k, char *p)
     head.row = k->row;
     head.failing = k->failing;
     head.quota = k->quota;
+    head.changes = k->changes;
     head.state = k->state;
     head.noticed = k->noticed;
 
@@ -152,6 +161,7 @@ wh_kept_get(const char *p, size_t len, wh_kept_t *k)
     k->failing = head.failing;
     k->quota = head.quota;
     k->noticed = head.noticed;
+    k->changes = head.changes;
     k->nwindows = (uint32_t) head.nwindows;
 
     p += sizeof(wh_kept_head_t);

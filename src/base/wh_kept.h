@@ -3,8 +3,8 @@
  * Copyright (C) ngx_http_webhook_module authors
  *
  * What a store keeps of an endpoint: its state, what is used of its quota, and
- * its windows, each with the tag of its line.  A zone has no state.  A record has a version
- * and a checksum; one that is not whole is none.
+ * its windows, each with the tag of its line.  A zone has no state.  A record
+ * has a version and a checksum; one that is not whole is none.
  */
 
 
@@ -33,10 +33,18 @@ typedef struct {
     uint64_t             failing;
     uint64_t             quota;  /* see wh_quota_t; of a zone, too */
     uint64_t             noticed;  /* see wh_state_mark() */
+    uint64_t             changes;  /* of windows and quota that are in it */
     uint32_t             nwindows;
     wh_kept_window_t     windows[WH_KEPT_WINDOWS];
 } wh_kept_t;
 
+
+/*
+ * True when a record of "k" is not to be replaced by one of "state" and
+ * "changes": it knows of more.
+ */
+int wh_kept_newer(const wh_kept_t *k, const wh_state_t *state,
+    uint64_t changes);
 
 /* one more window; what other processes add meanwhile may be in it, or not */
 void wh_kept_add(wh_kept_t *k, const wh_tag_t *tag, const wh_window_t *w);

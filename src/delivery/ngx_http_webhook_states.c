@@ -211,7 +211,6 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_store_t      *st;
     wh_zone_t                     *policy;
-    ngx_http_webhook_counters_t   *c;
     ngx_http_webhook_endpoint_t  **ep;
 
     st = wmcf->worker->store;
@@ -244,8 +243,6 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
 
-        c = ep[i]->counters;
-
         if (ngx_http_webhook_disable_stored(ep[i])) {
             continue;
         }
@@ -256,9 +253,9 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
             continue;
         }
 
-        ep[i]->changes = c->changes;
-
         ngx_http_webhook_disable_pack(ep[i], &kept);
+
+        ep[i]->changes = (ngx_uint_t) kept.changes;
 
         if (ngx_http_webhook_store_state(st, 'e', &ep[i]->name, &kept, ep[i])
             != NGX_OK)
@@ -283,6 +280,7 @@ void
 ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
     ngx_int_t rc, ngx_str_t *newer)
 {
+    ngx_int_t                     adopted;
     ngx_http_webhook_counters_t  *c;
     ngx_http_webhook_endpoint_t  *ep;
 
@@ -296,16 +294,26 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
 
     if (rc == NGX_OK) {
         wh_cell_saved(&c->cell, number);
-        c->stored = ep->changes;
+        ngx_http_webhook_disable_raise(&c->stored, ep->changes);
 
-    } else if (rc == NGX_ABORT
-               && ngx_http_webhook_states_newer(ep, newer) == NGX_OK)
-    {
-        ngx_http_webhook_states_tell(ep, WH_STATE_NUMBER_MAX, NGX_ABORT);
+    } else if (rc == NGX_ABORT) {
 
-        ngx_http_webhook_delivery_changed(ep->main);
-        ngx_http_webhook_notice_check(ep->main);
-        return;
+        adopted = ngx_http_webhook_states_newer(ep, newer);
+
+        if (adopted == NGX_OK) {
+            ngx_http_webhook_states_tell(ep, WH_STATE_NUMBER_MAX, NGX_ABORT);
+
+            ngx_http_webhook_delivery_changed(ep->main);
+            ngx_http_webhook_notice_check(ep->main);
+            return;
+        }
+
+        if (adopted == NGX_AGAIN
+            && !ngx_http_webhook_disable_stored(ep))
+        {
+            ngx_http_webhook_states_save(ep->main);
+            return;
+        }
     }
 
     ngx_http_webhook_states_tell(ep, number, NGX_OK);
@@ -337,20 +345,35 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
 
 /*
  * Two zones know of the endpoint: that of a configuration that ends, or of a
- * binary that is replaced, and the one that has taken its place.
+ * binary that is replaced, and the one that has taken its place.  Or another
+ * worker has stored more changes than there were to be stored here: NGX_AGAIN,
+ * with those made meanwhile.  What a zone does not know counts as one to it.
  */
 
 static ngx_int_t
 ngx_http_webhook_states_newer(ngx_http_webhook_endpoint_t *ep,
     ngx_str_t *newer)
 {
-    wh_kept_t  k;
+    wh_kept_t                     k;
+    ngx_http_webhook_counters_t  *c;
 
     if (wh_kept_get((char *) newer->data, newer->len, &k) != WH_OK) {
         return NGX_DECLINED;
     }
 
-    return ngx_http_webhook_disable_adopt(ep, &k, ep->main->worker->log);
+    c = ep->counters;
+
+    if (k.changes > c->changes) {
+        ngx_http_webhook_disable_raise(&c->changes, k.changes + 1);
+    }
+
+    if (ngx_http_webhook_disable_adopt(ep, &k, ep->main->worker->log)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return k.changes > ep->changes ? NGX_AGAIN : NGX_DECLINED;
 }
 
 

@@ -27,6 +27,12 @@ ngx_http_webhook_disable_pack(ngx_http_webhook_endpoint_t *ep, wh_kept_t *k)
 
     ngx_memzero(k, sizeof(wh_kept_t));
 
+    /* what is counted from now on may be in it, but is another change */
+
+    k->changes = c->changes;
+
+    ngx_memory_barrier();
+
     wh_cell_read(&c->cell, &k->state);
 
     k->row = c->cell.row;
@@ -87,8 +93,27 @@ ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
     c->quota = k->quota;
     c->cell.noticed = k->noticed;
 
+    ngx_http_webhook_disable_raise(&c->changes, k->changes);
+    ngx_http_webhook_disable_raise(&c->stored, k->changes);
+
     ngx_http_webhook_disable_unpack_windows(ep->policy.limits,
                                             ep->policy.nlimits, k);
+}
+
+
+void
+ngx_http_webhook_disable_raise(ngx_atomic_t *counter, uint64_t n)
+{
+    ngx_atomic_uint_t  old;
+
+    do {
+        old = *counter;
+
+        if (old >= n) {
+            return;
+        }
+
+    } while (!ngx_atomic_cmp_set(counter, old, (ngx_atomic_uint_t) n));
 }
 
 

@@ -32,6 +32,9 @@ void ngx_http_webhook_disable_unpack(ngx_http_webhook_endpoint_t *ep,
 void ngx_http_webhook_disable_unpack_zone(ngx_http_webhook_zone_t *zone,
     const wh_kept_t *k);
 
+/* a counter that others raise, too, is at least "n" afterwards */
+void ngx_http_webhook_disable_raise(ngx_atomic_t *counter, uint64_t n);
+
 /*
  * Takes over a state that is newer than the one in shared memory, whoever uses
  * that.  NGX_OK: the endpoint's state is another one by that (logged);

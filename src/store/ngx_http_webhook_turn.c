@@ -149,6 +149,7 @@ ngx_http_webhook_store_state(ngx_http_webhook_store_t *st, u_char type,
 
     op->type = NGX_HTTP_WEBHOOK_OP_STATE;
     op->state = kept->state;
+    op->changes = kept->changes;
     op->item = data;
     op->data = (u_char *) op + sizeof(ngx_http_webhook_op_t);
     op->len = size;

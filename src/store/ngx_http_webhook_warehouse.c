@@ -380,9 +380,9 @@ ngx_http_webhook_warehouse_op_state(ngx_http_webhook_warehouse_t *w,
 
     if (rc == 0
         && wh_kept_get(value.mv_data, value.mv_size, &kept) == WH_OK
-        && wh_state_newer(&kept.state, &op->state))
+        && wh_kept_newer(&kept, &op->state, op->changes))
     {
-        /* processes with another zone were faster, and know more */
+        /* other processes, perhaps with another zone, know more */
 
         op->rc = NGX_ABORT;
         op->newer = malloc(value.mv_size);

@@ -60,6 +60,7 @@ struct ngx_http_webhook_op_s {
     u_char                           key[NGX_HTTP_WEBHOOK_KEY_SIZE];
     wh_progress_t                    progress;
     wh_state_t                       state;     /* not over a newer one */
+    uint64_t                         changes;   /* likewise */
     u_char                          *newer;     /* out: its record, or NULL */
     size_t                           newerlen;
     u_char                          *data;      /* the record */

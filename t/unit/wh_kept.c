@@ -59,6 +59,7 @@ records(void)
     k.failing = 8;
     k.quota = 9;
     k.noticed = 9;
+    k.changes = 10;
 
     tags[0].n = 5;
     tags[0].time = 60;
@@ -101,6 +102,15 @@ records(void)
        && wh_window_count(lines[1].window, 9, 60, 1000) == 4
        && wh_window_count(lines[2].window, 5, 60, 1000) == 2,
        "windows are found by what they count, not by their place");
+
+    ok(got.changes == 10 && wh_kept_newer(&got, &k.state, 9)
+       && !wh_kept_newer(&got, &k.state, 10)
+       && !wh_kept_newer(&got, &k.state, 11),
+       "of the same state, one of more changes is newer");
+
+    memset(&s, 0, sizeof(s));
+
+    ok(wh_kept_newer(&got, &s, 11), "and one of a newer state is");
 
     bad = 0;
 
