@@ -496,6 +496,11 @@ ngx_http_webhook_finish_mark(ngx_http_webhook_finish_ctx_t *ctx,
 
     rc = ngx_http_webhook_mark_mac(ctx->ep->main, &mark, p);
 
+    if (rc == NGX_ABORT) {
+        ctx->reason = "it cannot be signed";
+        return NGX_OK;
+    }
+
     if (rc != NGX_OK) {
         return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
     }
@@ -714,6 +719,11 @@ ngx_http_webhook_finish_sign(ngx_http_webhook_finish_ctx_t *ctx,
 
     if (rc == NGX_DECLINED) {
         ctx->reason = "a header is not valid";
+        return NGX_OK;
+    }
+
+    if (rc == NGX_ABORT) {
+        ctx->reason = "it cannot be signed";
         return NGX_OK;
     }
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_mark.h"
+#include "ngx_http_webhook_sign.h"
 #include "ngx_http_webhook_store.h"
 
 
@@ -15,7 +16,7 @@
 #define NGX_HTTP_WEBHOOK_MARK_DOMAIN  "ngx_http_webhook_module hops 1\n"
 
 
-static HMAC_CTX *ngx_http_webhook_mark_hmac(
+static ngx_int_t ngx_http_webhook_mark_hmac(
     ngx_http_webhook_main_conf_t *wmcf);
 static void ngx_http_webhook_mark_cleanup(void *data);
 
@@ -26,6 +27,7 @@ ngx_http_webhook_mark_mac(ngx_http_webhook_main_conf_t *wmcf,
 {
     u_char      digest[EVP_MAX_MD_SIZE];
     HMAC_CTX   *hmac;
+    ngx_int_t   rc;
     ngx_str_t   src, dst, *part[4];
     ngx_uint_t  i;
 
@@ -33,10 +35,12 @@ ngx_http_webhook_mark_mac(ngx_http_webhook_main_conf_t *wmcf,
         return NGX_DECLINED;
     }
 
-    hmac = ngx_http_webhook_mark_hmac(wmcf);
-    if (hmac == NULL) {
-        return NGX_ERROR;
+    rc = ngx_http_webhook_mark_hmac(wmcf);
+    if (rc != NGX_OK) {
+        return rc;
     }
+
+    hmac = wmcf->worker->mark;
 
     /* without a key: that of the last time */
 
@@ -45,7 +49,7 @@ ngx_http_webhook_mark_mac(ngx_http_webhook_main_conf_t *wmcf,
                        sizeof(NGX_HTTP_WEBHOOK_MARK_DOMAIN) - 1)
            != 1)
     {
-        return NGX_ERROR;
+        goto failed;
     }
 
     part[0] = &mark->stamp;
@@ -58,12 +62,12 @@ ngx_http_webhook_mark_mac(ngx_http_webhook_main_conf_t *wmcf,
         if (HMAC_Update(hmac, part[i]->data, part[i]->len) != 1
             || HMAC_Update(hmac, (u_char *) "\n", 1) != 1)
         {
-            return NGX_ERROR;
+            goto failed;
         }
     }
 
     if (HMAC_Final(hmac, digest, NULL) != 1) {
-        return NGX_ERROR;
+        goto failed;
     }
 
     src.len = 32;
@@ -73,6 +77,10 @@ ngx_http_webhook_mark_mac(ngx_http_webhook_main_conf_t *wmcf,
     ngx_encode_base64url(&dst, &src);
 
     return NGX_OK;
+
+failed:
+
+    return ngx_http_webhook_sign_failed(wmcf->worker->log, "HMAC_Final()");
 }
 
 
@@ -97,24 +105,25 @@ ngx_http_webhook_mark_check(ngx_http_webhook_main_conf_t *wmcf,
 
 /* one for the worker: to make it costs more than to use it */
 
-static HMAC_CTX *
+static ngx_int_t
 ngx_http_webhook_mark_hmac(ngx_http_webhook_main_conf_t *wmcf)
 {
     HMAC_CTX            *hmac;
     ngx_pool_cleanup_t  *cln;
 
     if (wmcf->worker->mark) {
-        return wmcf->worker->mark;
+        return NGX_OK;
     }
 
     cln = ngx_pool_cleanup_add(ngx_cycle->pool, 0);
     if (cln == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     hmac = HMAC_CTX_new();
     if (hmac == NULL) {
-        return NULL;
+        return ngx_http_webhook_sign_failed(wmcf->worker->log,
+                                            "HMAC_CTX_new()");
     }
 
     if (HMAC_Init_ex(hmac, ngx_http_webhook_store_secret(wmcf),
@@ -122,7 +131,8 @@ ngx_http_webhook_mark_hmac(ngx_http_webhook_main_conf_t *wmcf)
         != 1)
     {
         HMAC_CTX_free(hmac);
-        return NULL;
+        return ngx_http_webhook_sign_failed(wmcf->worker->log,
+                                            "HMAC_Init_ex()");
     }
 
     cln->handler = ngx_http_webhook_mark_cleanup;
@@ -130,7 +140,7 @@ ngx_http_webhook_mark_hmac(ngx_http_webhook_main_conf_t *wmcf)
 
     wmcf->worker->mark = hmac;
 
-    return hmac;
+    return NGX_OK;
 }
 
 

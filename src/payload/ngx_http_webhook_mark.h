@@ -41,7 +41,7 @@ typedef struct {
 /*
  * Writes NGX_HTTP_WEBHOOK_MARK_MAC octets into "mac".  NGX_DECLINED: there
  * are no marks, as nginx was built without OpenSSL or there is no store;
- * NGX_ERROR: no memory.
+ * NGX_ABORT: the library failed, which is logged; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_webhook_mark_mac(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_mark_t *mark, u_char *mac);

@@ -165,11 +165,10 @@ ngx_http_webhook_sign_header(ngx_http_webhook_sign_ctx_t *ctx,
                           key[i].prefix.len);
         (void) wh_sign_put(&value, s->prefix, r);
 
-        if (ngx_http_webhook_sign_signature(ctx, &key[i], s->encoding,
-                                            &content, &value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+        rc = ngx_http_webhook_sign_signature(ctx, &key[i], s->encoding,
+                                             &content, &value);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -227,9 +226,8 @@ ngx_http_webhook_sign_digest(ngx_http_webhook_sign_ctx_t *ctx)
                        NULL)
             != 1)
         {
-            ngx_ssl_error(NGX_LOG_CRIT, ctx->pool->log, 0,
-                          "EVP_Digest() failed");
-            return NGX_ERROR;
+            return ngx_http_webhook_sign_failed(ctx->pool->log,
+                                                "EVP_Digest()");
         }
 
         (void) wh_put_base64(&value, (char *) digest, len);
@@ -300,12 +298,11 @@ ngx_http_webhook_sign_http(ngx_http_webhook_sign_ctx_t *ctx)
         content.len = base.len;
         content.data = base.data;
 
-        if (ngx_http_webhook_sign_signature(ctx, s[i].keys.elts,
-                                            NGX_HTTP_WEBHOOK_SIGN_BASE64,
-                                            &content, &value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+        rc = ngx_http_webhook_sign_signature(ctx, s[i].keys.elts,
+                                             NGX_HTTP_WEBHOOK_SIGN_BASE64,
+                                             &content, &value);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         (void) wh_buf_putc(&value, ':');
@@ -363,14 +360,30 @@ ngx_http_webhook_sign_signature(ngx_http_webhook_sign_ctx_t *ctx,
                    : ngx_http_webhook_sign_pkey(key->pkey, content, sig, &len);
 
     if (rc != NGX_OK) {
-        ngx_ssl_error(NGX_LOG_CRIT, ctx->pool->log, 0, "%s failed",
-                      key->hmac ? "HMAC_Final()" : "EVP_DigestSign()");
-        return NGX_ERROR;
+        return ngx_http_webhook_sign_failed(ctx->pool->log,
+                                            key->hmac ? "HMAC_Final()"
+                                                      : "EVP_DigestSign()");
     }
 
     ngx_http_webhook_sign_encode(encoding, sig, len, out);
 
     return NGX_OK;
+}
+
+
+/* without memory it may do better soon; whatever else it is will stay */
+
+ngx_int_t
+ngx_http_webhook_sign_failed(ngx_log_t *log, char *what)
+{
+    ngx_int_t  rc;
+
+    rc = (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+         ? NGX_ERROR : NGX_ABORT;
+
+    ngx_ssl_error(NGX_LOG_CRIT, log, 0, "%s failed", what);
+
+    return rc;
 }
 
 

@@ -84,10 +84,18 @@ ngx_uint_t ngx_http_webhook_sign_makes(ngx_http_webhook_endpoint_t *ep,
  * Puts the headers of all signatures of an endpoint that has some.  "head" has
  * all other headers and not yet the empty line; r->head is set here.  Memory
  * is from "pool".  NGX_OK, see also head->err; NGX_DECLINED: a header would
- * not be valid; NGX_ERROR: no memory, or the library failed, which is logged.
+ * not be valid; NGX_ABORT: the library failed, which is logged; NGX_ERROR: no
+ * memory.
  */
 ngx_int_t ngx_http_webhook_sign_put(ngx_pool_t *pool,
     ngx_http_webhook_endpoint_t *ep, wh_sign_request_t *r, wh_buf_t *head);
+
+#if (NGX_OPENSSL)
+
+/* logs that "what" has failed: NGX_ERROR for want of memory, else NGX_ABORT */
+ngx_int_t ngx_http_webhook_sign_failed(ngx_log_t *log, char *what);
+
+#endif
 
 
 #endif /* _NGX_HTTP_WEBHOOK_SIGN_H_INCLUDED_ */
