@@ -15,11 +15,13 @@
 #define NGX_HTTP_WEBHOOK_STATES_DELAY  500    /* ms */
 #define NGX_HTTP_WEBHOOK_STATES_EXIT   50     /* ms, of a process that ends */
 #define NGX_HTTP_WEBHOOK_STATES_WAIT   1000
+#define NGX_HTTP_WEBHOOK_STATES_TURN   (256 * 1024)  /* octets, or one */
 
 
 typedef struct {
     ngx_event_t                   event;
     ngx_queue_t                   waiting;    /* ..._states_wait_t */
+    ngx_event_t                   rest;       /* of them, in the next turn */
 } ngx_http_webhook_states_t;
 
 
@@ -36,6 +38,11 @@ typedef struct {
 
 static void ngx_http_webhook_states_restore(ngx_http_webhook_kept_t *kept,
     ngx_str_t *value, ngx_log_t *log);
+static void ngx_http_webhook_states_save_zones(
+    ngx_http_webhook_main_conf_t *wmcf);
+static void ngx_http_webhook_states_save_endpoints(
+    ngx_http_webhook_main_conf_t *wmcf);
+static void ngx_http_webhook_states_rest_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_states_newer(
     ngx_http_webhook_endpoint_t *ep, ngx_str_t *newer);
 static void ngx_http_webhook_states_tell(ngx_http_webhook_endpoint_t *ep,
@@ -64,7 +71,12 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
     kept = ngx_alloc((wmcf->endpoints.nelts + wmcf->zones.nelts)
                      * sizeof(ngx_http_webhook_kept_t), cycle->log);
     if (kept == NULL) {
-        return NGX_ERROR;
+
+        /* at a reload the master would end by an error, with all workers */
+
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "webhook_store: no memory for the states of endpoints, "
+                      "these are not read");
     }
 
     n = 0;
@@ -75,7 +87,7 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
 
         config = ngx_http_webhook_zone_begin(zone[z]);
 
-        if (config == 1) {
+        if (kept && config == 1) {
             kept[n].type = 'z';
             kept[n].name = ngx_http_webhook_zone_name(zone[z]);
             kept[n].fresh = 1;
@@ -97,10 +109,12 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
 
             /* it may have been in another zone meanwhile */
 
-            kept[n].type = 'e';
-            kept[n].name = &ep[i]->name;
-            kept[n].fresh = (c->config == 0 || c->config + 1 != config);
-            kept[n++].data = ep[i];
+            if (kept) {
+                kept[n].type = 'e';
+                kept[n].name = &ep[i]->name;
+                kept[n].fresh = (c->config == 0 || c->config + 1 != config);
+                kept[n++].data = ep[i];
+            }
 
             c->config = config;
         }
@@ -108,11 +122,12 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
         ngx_http_webhook_zone_windows(zone[z], wmcf);
     }
 
-    ngx_http_webhook_store_states(wmcf, kept, n,
-                                  ngx_http_webhook_states_restore,
-                                  cycle->log);
-
-    ngx_free(kept);
+    if (kept) {
+        ngx_http_webhook_store_states(wmcf, kept, n,
+                                      ngx_http_webhook_states_restore,
+                                      cycle->log);
+        ngx_free(kept);
+    }
 
     return NGX_OK;
 }
@@ -182,6 +197,10 @@ ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
     states->event.log = wmcf->worker->log;
     states->event.cancelable = 1;
 
+    states->rest.handler = ngx_http_webhook_states_rest_handler;
+    states->rest.data = wmcf;
+    states->rest.log = wmcf->worker->log;
+
     ngx_queue_init(&states->waiting);
 
     wmcf->worker->states = states;
@@ -206,17 +225,24 @@ ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
 void
 ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
 {
+    ngx_http_webhook_states_save_zones(wmcf);
+    ngx_http_webhook_states_save_endpoints(wmcf);
+}
+
+
+/* those of which an endpoint has something to store */
+
+static void
+ngx_http_webhook_states_save_zones(ngx_http_webhook_main_conf_t *wmcf)
+{
     wh_kept_t                      kept;
-    ngx_uint_t                     i, z, again;
-    ngx_http_webhook_zone_t      **zone;
-    ngx_http_webhook_store_t      *st;
     wh_zone_t                     *policy;
+    ngx_uint_t                     i, z;
+    ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_endpoint_t  **ep;
 
-    st = wmcf->worker->store;
     ep = wmcf->endpoints.elts;
     zone = wmcf->zones.elts;
-    again = 0;
 
     for (z = 0; z < wmcf->zones.nelts; z++) {
 
@@ -233,13 +259,33 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
             {
                 ngx_http_webhook_disable_pack_zone(zone[z], &kept);
 
-                (void) ngx_http_webhook_store_state(st, 'z',
+                (void) ngx_http_webhook_store_state(wmcf->worker->store, 'z',
                                       ngx_http_webhook_zone_name(zone[z]),
                                       &kept, zone[z]);
                 break;
             }
         }
     }
+}
+
+
+/* a part of them in a turn: each may have a lot of windows */
+
+static void
+ngx_http_webhook_states_save_endpoints(ngx_http_webhook_main_conf_t *wmcf)
+{
+    size_t                         size;
+    wh_kept_t                      kept;
+    ngx_uint_t                     i, again;
+    ngx_http_webhook_store_t      *st;
+    ngx_http_webhook_states_t     *states;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    st = wmcf->worker->store;
+    states = wmcf->worker->states;
+    ep = wmcf->endpoints.elts;
+    again = 0;
+    size = 0;
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
 
@@ -253,9 +299,15 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
             continue;
         }
 
+        if (size >= NGX_HTTP_WEBHOOK_STATES_TURN) {
+            ngx_post_event(&states->rest, &ngx_posted_next_events);
+            break;
+        }
+
         ngx_http_webhook_disable_pack(ep[i], &kept);
 
         ep[i]->changes = (ngx_uint_t) kept.changes;
+        size += wh_kept_size(&kept);
 
         if (ngx_http_webhook_store_state(st, 'e', &ep[i]->name, &kept, ep[i])
             != NGX_OK)
@@ -273,6 +325,13 @@ ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf)
     if (again && !ngx_exiting) {
         ngx_http_webhook_states_later(wmcf);
     }
+}
+
+
+static void
+ngx_http_webhook_states_rest_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_states_save_endpoints(ev->data);
 }
 
 
