@@ -248,8 +248,12 @@ for my $e (qw/ drop dead /) {
 
 	my $name = $e eq 'drop' ? 'dropped' : 'dead';
 
-	ok($t->wait_log(qr/"$e" is disabled, \d events are $name/, 10),
-		"$e: what is captured while disabled is $name");
+	ok(wait_for(sub {
+		my $n = 0;
+		$n += $_ for $t->read_file('error.log')
+			=~ /"$e" is disabled, (\d+) events are $name/g;
+		return $n == 3;
+	}, 10), "$e: what is captured while disabled is $name, each is told");
 	ok(wait_for(sub { state($e)->{ends}{$name} == 3 }, 10), 'counted');
 
 	$rx->set(200);

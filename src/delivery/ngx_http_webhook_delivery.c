@@ -21,6 +21,9 @@
 #define NGX_HTTP_WEBHOOK_DRIVE_ENDS  64    /* without an attempt, in a turn */
 
 
+#define NGX_HTTP_WEBHOOK_QUIET       1000  /* ms between lines on drops */
+
+
 /* per worker */
 
 typedef struct {
@@ -55,6 +58,7 @@ static char *ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
 static ngx_int_t ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 static void ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep);
+static void ngx_http_webhook_delivery_quiet_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev);
@@ -807,9 +811,35 @@ ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
 static void
 ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep)
 {
+    ngx_event_t  *ev;
+
     ep->skipped++;
 
-    if (ep->quiet == ngx_time()) {
+    ev = &ep->quiet;
+
+    if (ev->timer_set) {
+        return;
+    }
+
+    ev->handler = ngx_http_webhook_delivery_quiet_handler;
+    ev->data = ep;
+    ev->log = ngx_cycle->log;
+    ev->cancelable = 1;
+
+    ngx_http_webhook_delivery_quiet_handler(ev);
+}
+
+
+/* the last ones of many are told of when the second is over, or at an exit */
+
+static void
+ngx_http_webhook_delivery_quiet_handler(ngx_event_t *ev)
+{
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = ev->data;
+
+    if (ep->skipped == 0) {
         return;
     }
 
@@ -819,8 +849,9 @@ ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep)
                   ep->policy.while_disabled == WH_WHILE_DROP ? "dropped"
                                                              : "dead");
 
-    ep->quiet = ngx_time();
     ep->skipped = 0;
+
+    ngx_add_timer(ev, NGX_HTTP_WEBHOOK_QUIET);
 }
 
 
@@ -852,14 +883,27 @@ ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
 static void
 ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st)
 {
-    ngx_core_conf_t              *ccf;
-    ngx_http_webhook_delivery_t  *d;
+    ngx_uint_t                     i;
+    ngx_core_conf_t               *ccf;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_main_conf_t  *wmcf;
+    ngx_http_webhook_endpoint_t  **ep;
 
-    d = ngx_http_webhook_store_main(st)->worker->delivery;
+    wmcf = ngx_http_webhook_store_main(st);
+
+    d = wmcf->worker->delivery;
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                            ngx_core_module);
 
-    ngx_http_webhook_states_save(ngx_http_webhook_store_main(st));
+    ngx_http_webhook_states_save(wmcf);
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        if (ep[i]->quiet.timer_set) {
+            ngx_http_webhook_delivery_quiet_handler(&ep[i]->quiet);
+        }
+    }
 
     if (ccf->shutdown_timeout) {
         ngx_add_timer(&d->shutdown, ccf->shutdown_timeout);

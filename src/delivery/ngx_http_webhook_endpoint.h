@@ -119,7 +119,7 @@ struct ngx_http_webhook_endpoint_s {
     ngx_queue_t                   wanting;    /* among those with such lanes */
     ngx_queue_t                   paced;      /* lanes that wait for its rate */
     ngx_event_t                   pace;
-    time_t                        quiet;      /* of the last line on drops */
+    ngx_event_t                   quiet;      /* after a line on drops */
     ngx_uint_t                    skipped;
     ngx_uint_t                    changes;    /* that are being stored */
     unsigned                      storing:1;
