@@ -365,7 +365,7 @@ is(scalar(grep { join(' ', keys %{$_->{header}}) =~ /cookie/i }
 
 # timeouts are those of the whole attempt
 
-my @ms = map { / ms (\d+)$/ }
+my @ms = map { / ms (\d+) / }
 	$t->find_in_log(qr/webhook attempt end: .* class timeout /);
 
 is(scalar(@ms), scalar(grep { $case{$_}[2] eq 'timeout' } @names),
