@@ -504,7 +504,10 @@ ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid)
     ngx_memory_barrier();
 
     for (i = 0; i < n; i++) {
-        (void) wh_permit_void(&sh->entries[i].counters.permits, pid);
+
+        if (sh->entries[i].len) {
+            (void) wh_permit_void(&sh->entries[i].u.counters.permits, pid);
+        }
     }
 }
 
