@@ -378,8 +378,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     a->permit = take.permit;
 
     if (a->permit == -1) {
-        a->permit = wh_permit_take(ep->policy.permits,
-                                   ngx_http_webhook_store_slot(st),
+        a->permit = wh_permit_take(ep->policy.permits, (uint32_t) ngx_pid,
                                    WH_PERMITS);
     }
 

@@ -553,7 +553,7 @@ ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
 }
 
 
-/* what is there is kept, then what is too small moves, then comes what is new */
+/* what is there is kept, what is too small moves, then comes what is new */
 
 static void
 ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone, uint64_t owner,
