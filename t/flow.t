@@ -44,6 +44,10 @@ my %endpoint = (
 	z1 => 'zone few;',
 	z2 => 'zone few; order none;',
 	own => 'zone many; quota 1/1h;',
+	raised => 'quota 1/1h;',
+	removed => 'quota 1/1h;',
+	same => 'quota 1/1h;',
+	z3 => 'zone raised;',
 	gate => '',
 );
 
@@ -76,6 +80,7 @@ http {
     webhook_zone webhook 256k;
     webhook_zone few 256k quota=4/1h;
     webhook_zone many 256k quota=1000/1h;
+    webhook_zone raised 256k quota=1/1h;
 
     webhook_payload n text {
         template "\${arg_n|none}";
@@ -202,6 +207,36 @@ get("/own?n=$_") for 1 .. 3;
 ok($t->wait_log(qr/"own" is paused for \d+ ms: its quota of 1 in/, 10),
 	'beside an own one');
 is(state('own')->{zone_quota}{used}, 1, 'which alone is counted');
+
+# a pause is that of the quota: a reload that changes it ends it
+
+for my $ep (qw/ raised removed same z3 /) {
+	get("/$ep?n=$_") for 1 .. 4;
+	ok($t->wait_log(qr/"$ep" is paused/, 10), "$ep: paused");
+	is(n("/$ep"), 1, 'one is sent');
+}
+
+my $conf = $t->read_file('nginx.conf');
+
+$conf =~ s{(webhook_endpoint raised .*?quota) 1/1h}{$1 3/1h}s;
+$conf =~ s{(webhook_endpoint removed .*?)quota 1/1h;}{$1}s;
+$conf =~ s{(webhook_zone raised 256k quota)=1/1h}{$1=3/1h};
+
+$t->write_file('nginx.conf', $conf);
+$t->reload();
+
+ok($t->wait_log(qr/"removed" is resumed/, 10), 'a quota that is removed');
+ok(wait_for(sub { n('/removed') == 4 }, 10), 'allows all');
+ok($t->wait_log(qr/"raised" is resumed/, 10), 'a quota that is raised');
+ok(wait_for(sub { n('/raised') == 3 }, 10), 'allows more');
+ok($t->wait_log(qr/"z3" is resumed/, 10), 'and one of a zone');
+ok(wait_for(sub { n('/z3') == 3 }, 10), 'does, too');
+ok(wait_for(sub { state('raised')->{state} eq 'paused'
+	&& state('z3')->{state} eq 'paused' }, 10), 'until it is used up');
+gate();
+is(join(' ', map { n("/$_") } qw/ raised z3 /), '3 3', 'no more is sent');
+is(n('/same'), 1, 'a quota that stays goes on');
+unlike($t->read_file('error.log'), qr/"same" is resumed/, 'without a break');
 
 # it is not forgotten
 

@@ -266,10 +266,14 @@ wh_lane_next(wh_lane_t *lane, uint64_t now, uint64_t *when)
 void
 wh_lane_shift(wh_lane_t *lane, uint64_t held, uint64_t now)
 {
+    uint64_t     seen;
     wh_item_t   *item;
     wh_queue_t  *q;
 
-    if (lane->held == held) {
+    seen = lane->seen;
+    lane->seen = now;
+
+    if (lane->held == held && seen <= now) {
         return;
     }
 
@@ -281,10 +285,14 @@ wh_lane_shift(wh_lane_t *lane, uint64_t held, uint64_t now)
     {
         item = wh_lane_item(q);
 
-        if (wh_item_shift(item, held) && (item->ready || item->later)) {
+        if ((wh_item_shift(item, held) | wh_item_rebase(item, now))
+            && (item->ready || item->later))
+        {
             wh_lane_unlist(lane, item);
             wh_lane_list(lane, item, now);
         }
+
+        item->from = item->from ? item->from : now;
     }
 }
 
@@ -302,6 +310,7 @@ wh_item_shift(wh_item_t *item, uint64_t held)
 
         item->progress.first += ms;
         item->progress.planned += ms;
+        item->from += item->from ? ms : 0;
 
         shifted = 1;
     }
@@ -309,6 +318,32 @@ wh_item_shift(wh_item_t *item, uint64_t held)
     item->progress.held = held;
 
     return shifted;
+}
+
+
+int
+wh_item_rebase(wh_item_t *item, uint64_t now)
+{
+    uint64_t        from, ahead;
+    wh_progress_t  *progress;
+
+    progress = &item->progress;
+
+    from = item->from ? item->from : progress->first;
+
+    if (from <= now) {
+        return 0;
+    }
+
+    ahead = from - now;
+
+    progress->first -= progress->first < ahead ? progress->first : ahead;
+    progress->planned -= progress->planned < ahead ? progress->planned : ahead;
+
+    item->notbefore -= item->notbefore < ahead ? item->notbefore : ahead;
+    item->from = now;
+
+    return 1;
 }
 
 

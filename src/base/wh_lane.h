@@ -51,8 +51,10 @@ typedef struct {
     uint32_t       index;
     wh_progress_t  progress;
     uint64_t       notbefore;    /* planned, but for something to be free */
+    uint64_t       from;         /* it was planned then, or known since */
     unsigned       inflight:1;
     unsigned       counted:1;    /* by quotas, as its first attempt */
+    unsigned       early:1;      /* captured before the clock was set back */
     unsigned       ready:1;
     unsigned       later:1;
 } wh_item_t;
@@ -66,6 +68,7 @@ typedef struct {
     uint32_t       nlater;
     uint32_t       inflight;
     uint64_t       held;         /* ms, as its deliveries know */
+    uint64_t       seen;         /* the clock, as they know */
     uint64_t       loaded_seq;   /* with "more": known so far */
     uint32_t       loaded_index;
     unsigned       more:1;       /* deliveries that are not here */
@@ -111,10 +114,13 @@ wh_item_t *wh_lane_next(wh_lane_t *lane, uint64_t now, uint64_t *when);
 
 /*
  * The endpoint was disabled for "held" ms so far: the clock of deliveries
- * stood still, their times are later by what they did not know of.
+ * stood still, their times are later by what they did not know of.  If the
+ * clock was set back, what was planned in the future waits as long from now on.
+ * True: a delivery has got other times.
  */
 void wh_lane_shift(wh_lane_t *lane, uint64_t held, uint64_t now);
 int wh_item_shift(wh_item_t *item, uint64_t held);
+int wh_item_rebase(wh_item_t *item, uint64_t now);
 
 /* an attempt begins, or is over */
 void wh_item_begin(wh_lane_t *lane, wh_item_t *item);

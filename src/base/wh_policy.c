@@ -10,6 +10,8 @@
 #define WH_POLICY_PROBE_AGAIN  100         /* ms */
 
 
+static int wh_policy_over(const wh_policy_t *p, const wh_state_t *s,
+    uint64_t now);
 static int wh_policy_enabled(const wh_policy_t *p, const wh_state_t *s,
     wh_state_t *next, wh_by_e by, wh_change_t *change);
 static void wh_policy_forget(const wh_policy_t *p);
@@ -33,7 +35,15 @@ wh_policy_state(const wh_policy_t *p, uint64_t now, wh_state_t *s,
     for ( ;; ) {
         wh_cell_read(p->cell, s);
 
-        if (wh_state_due(s, now, &next) != WH_OK) {
+        if (wh_state_rebase(s, now, p->probe, &next) == WH_OK) {
+            (void) wh_cell_write(p->cell, s, &next);
+            continue;
+        }
+
+        if (wh_state_due(s, now, &next) != WH_OK
+            && (wh_policy_over(p, s, now)
+                || wh_state_enable(s, now, &next) != WH_OK))
+        {
             break;
         }
 
@@ -55,6 +65,22 @@ wh_policy_state(const wh_policy_t *p, uint64_t now, wh_state_t *s,
     }
 
     return rc;
+}
+
+
+/* true unless it is paused by a quota that is not, or no more, used up */
+
+static int
+wh_policy_over(const wh_policy_t *p, const wh_state_t *s, uint64_t now)
+{
+    uint64_t  until;
+
+    return s->reason != WH_STATE_QUOTA
+           || (p->quota.n
+               && wh_quota_used(&p->quota, now, &until) >= p->quota.n)
+           || (p->zone->quota.n
+               && wh_quota_used(&p->zone->quota, now, &until)
+                  >= p->zone->quota.n);
 }
 
 

@@ -15,7 +15,7 @@ static wh_next_e wh_sched_held(const wh_policy_t *p, wh_lane_t *lane,
 static wh_next_e wh_sched_due(const wh_policy_t *p, uint64_t now,
     wh_next_t *next);
 static wh_item_t *wh_sched_refused(const wh_policy_t *p, wh_lane_t *lane,
-    const wh_state_t *s);
+    const wh_state_t *s, uint64_t now);
 
 
 wh_next_e
@@ -98,8 +98,9 @@ wh_sched_held(const wh_policy_t *p, wh_lane_t *lane, uint64_t now,
 
     /* when a probe is due, it may be the one */
 
-    next->item = (s->probe && now >= s->probe) ? NULL
-                                               : wh_sched_refused(p, lane, s);
+    if (s->probe == 0 || now < s->probe) {
+        next->item = wh_sched_refused(p, lane, s, now);
+    }
 
     if (next->item) {
         next->end = p->while_disabled == WH_WHILE_DROP ? WH_END_DROPPED
@@ -120,7 +121,8 @@ wh_sched_held(const wh_policy_t *p, wh_lane_t *lane, uint64_t now,
 /* captured since it is disabled; the backlog before that is kept */
 
 static wh_item_t *
-wh_sched_refused(const wh_policy_t *p, wh_lane_t *lane, const wh_state_t *s)
+wh_sched_refused(const wh_policy_t *p, wh_lane_t *lane, const wh_state_t *s,
+    uint64_t now)
 {
     wh_item_t  *item;
 
@@ -130,9 +132,17 @@ wh_sched_refused(const wh_policy_t *p, wh_lane_t *lane, const wh_state_t *s)
 
     item = wh_lane_tail(lane);
 
+    if (item == NULL) {
+        return NULL;
+    }
+
+    if (item->progress.time > now && item->progress.time - now > WH_SKEW) {
+        item->early = 1;
+    }
+
     /* of the very millisecond: it may have been there before */
 
-    return (item == NULL || item->progress.attempts
+    return (item->early || item->progress.attempts
             || item->progress.time <= s->since) ? NULL : item;
 }
 
@@ -208,6 +218,14 @@ failed:
 void
 wh_sched_begin(wh_lane_t *lane, wh_item_t *item, uint64_t now)
 {
+    (void) wh_item_rebase(item, now);
+
+    /* it was its turn before the clock was set back by a little */
+
+    if (item->progress.planned > now && !lane->probe) {
+        item->progress.planned = now;
+    }
+
     if (item->progress.first == 0) {
         item->progress.first = now;
         item->progress.planned = now;
@@ -219,6 +237,7 @@ wh_sched_begin(wh_lane_t *lane, wh_item_t *item, uint64_t now)
         }
     }
 
+    item->from = now;
     lane->probe = 0;
 
     wh_item_begin(lane, item);
@@ -241,6 +260,9 @@ wh_sched_done(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
     /* delays add to a clock that has stood still so far */
 
     (void) wh_item_shift(item, r->held);
+    (void) wh_item_rebase(item, now);
+
+    item->from = now;
 
     if (o->outcome == WH_OUTCOME_SUCCESS) {
         *end = WH_END_DELIVERED;

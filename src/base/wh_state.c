@@ -135,6 +135,46 @@ wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next)
 
 
 int
+wh_state_rebase(const wh_state_t *s, uint64_t now, uint64_t interval,
+    wh_state_t *next)
+{
+    uint64_t  ahead, most;
+
+    if (s->reason == WH_STATE_ENABLED) {
+        return WH_AGAIN;
+    }
+
+    ahead = s->since > now ? s->since - now : 0;
+    most = wh_state_add(wh_state_add(now, interval), WH_SKEW);
+
+    *next = *s;
+    next->number = wh_state_number(now);
+
+    if (ahead > WH_SKEW) {
+        next->since = now;
+        next->until = s->until > ahead ? s->until - ahead : s->until;
+
+        /* what is on its way as a probe tells no more of it */
+
+        next->probe = wh_state_probeable(s) ? wh_state_add(now, interval) : 0;
+        next->probing = 0;
+
+    } else if (interval && !s->probing && s->probe > most) {
+        next->probe = wh_state_add(now, interval);
+
+    } else {
+        return WH_AGAIN;
+    }
+
+    if (interval == 0) {
+        next->probe = 0;
+    }
+
+    return WH_OK;
+}
+
+
+int
 wh_state_probeable(const wh_state_t *s)
 {
     switch (s->reason) {

@@ -77,6 +77,13 @@ int wh_state_enable(const wh_state_t *s, uint64_t now, wh_state_t *next);
 /* a ban is over */
 int wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next);
 
+/*
+ * The clock was set back: what has begun in the future begins now, and takes
+ * as long; no probe is further off than "interval" (0: there are none).
+ */
+int wh_state_rebase(const wh_state_t *s, uint64_t now, uint64_t interval,
+    wh_state_t *next);
+
 /* may an endpoint that is disabled by this be probed? */
 int wh_state_probeable(const wh_state_t *s);
 

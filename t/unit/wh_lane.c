@@ -18,6 +18,7 @@ static void times(void);
 static void parts(void);
 static void unordered(void);
 static void clocks(void);
+static void set_back(void);
 
 
 static wh_item_t  pool[ITEMS];
@@ -32,6 +33,7 @@ main(void)
     parts();
     unordered();
     clocks();
+    set_back();
 
     return done_testing();
 }
@@ -250,7 +252,7 @@ clocks(void)
     wh_lane_list(&lane, two, 0);
     wh_lane_list(&lane, three, 0);
 
-    wh_lane_shift(&lane, 100, 0);
+    wh_lane_shift(&lane, 100, 1000);
 
     ok(one->progress.first == 600 && one->progress.planned == 1100,
        "the clock stood still");
@@ -259,7 +261,7 @@ clocks(void)
     ok(three->progress.first == 0 && three->progress.planned == 0
        && three->progress.held == 100, "not what has never begun");
 
-    wh_lane_shift(&lane, 100, 0);
+    wh_lane_shift(&lane, 100, 1000);
 
     is_int((int64_t) one->progress.planned, 1100, "once");
 
@@ -272,4 +274,73 @@ clocks(void)
 
     ok(one->progress.planned == 1100 && one->progress.held == 40,
        "what was lost of the state moves nothing");
+}
+
+
+static void
+set_back(void)
+{
+    uint64_t    when;
+    wh_lane_t   lane;
+    wh_item_t  *one, *two, *three, *four;
+
+    wh_lane_init(&lane, 1);
+
+    one = put(&lane, 1, 0, 0);
+    two = put(&lane, 2, 0, 0);
+    three = put(&lane, 3, 0, 0);
+    four = put(&lane, 4, 0, 0);
+
+    /* as they were stored, and planned by an attempt */
+
+    one->progress.first = 80000;
+    one->progress.planned = 102000;
+    two->progress.first = 80000;
+    two->progress.planned = 101000;
+    two->from = 99000;
+    three->progress.first = 98000;
+    three->progress.planned = 103000;
+    three->from = 102500;
+
+    wh_lane_list(&lane, one, 99000);
+    wh_lane_list(&lane, two, 99000);
+    wh_lane_list(&lane, three, 99000);
+    wh_lane_list(&lane, four, 99000);
+
+    wh_lane_remove(&lane, four);
+
+    lane.held = UINT64_MAX;
+    wh_lane_shift(&lane, 0, 100000);
+    ok(one->progress.planned == 102000 && one->from == 100000
+       && three->progress.planned == 100500,
+       "what was read is planned from then on, unless it is in the future");
+
+    wh_lane_shift(&lane, 0, 50000);
+    ok(two->progress.first == 31000 && two->progress.planned == 52000,
+       "the clock is set back: it waits as long");
+    ok(one->progress.planned == 52000 && three->progress.planned == 50500,
+       "and so do others, whatever waits for whom");
+    ok(wh_lane_next(&lane, 50499, &when) == NULL && when == 50500
+       && wh_lane_next(&lane, 50500, &when) == three,
+       "in the order of their new times");
+
+    wh_lane_shift(&lane, 0, 50500);
+    ok(one->progress.planned == 52000, "once");
+
+    /* a clock that has stood still is no clock that was set back */
+
+    wh_lane_shift(&lane, 20000, 70500);
+    ok(two->progress.planned == 72000 && two->from == 70000,
+       "times disabled are none in the future");
+    wh_lane_shift(&lane, 20000, 40000);
+    ok(two->progress.planned == 42000, "behind them, too");
+
+    two->notbefore = 42500;
+    one->progress.first = 0;
+    one->progress.planned = 0;
+    ok(wh_item_rebase(two, 10000) && two->notbefore == 12500,
+       "what waits for something else does not do so for longer");
+    ok(wh_item_rebase(one, 10000) && one->progress.first == 0
+       && one->progress.planned == 0, "what has not begun has not begun");
+    ok(!wh_item_rebase(one, 10000), "once");
 }

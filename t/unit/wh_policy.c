@@ -23,6 +23,8 @@ static void zones(void);
 static void gone(void);
 static void probes(void);
 static void quotas(void);
+static void changed(void);
+static void set_back(void);
 
 
 static wh_cell_t     cell;
@@ -43,6 +45,8 @@ main(void)
     gone();
     probes();
     quotas();
+    changed();
+    set_back();
 
     return done_testing();
 }
@@ -457,4 +461,138 @@ quotas(void)
     (void) wh_policy_state(&p, NOW + 500, &s, &change);
     ok(s.reason == WH_STATE_OPERATOR && s.since == NOW + 249,
        "what is paused can be disabled");
+}
+
+
+/* by a reload: another configuration looks at the same pause */
+
+static void
+changed(void)
+{
+    wh_zone_t     other;
+    wh_state_t    s;
+    wh_policy_t   p, q;
+    wh_change_t   change;
+
+    fresh(&p);
+    p.quota.n = 1;
+    p.quota.time = 1000;
+
+    (void) wh_policy_quota(&p, NOW, &change);
+    (void) wh_policy_quota(&p, NOW + 10, &change);
+
+    q = p;
+    ok(wh_policy_state(&q, NOW + 20, &s, &change) == WH_AGAIN
+       && s.reason == WH_STATE_QUOTA && s.until == NOW + 1000,
+       "a pause outlasts a reload that changes nothing");
+
+    q.quota.n = 2;
+    ok(wh_policy_state(&q, NOW + 30, &s, &change) == WH_OK
+       && s.reason == WH_STATE_ENABLED && s.since == NOW + 30
+       && s.held == 20 && change.by == WH_BY_TIME
+       && change.from.reason == WH_STATE_QUOTA,
+       "a quota that is raised ends it");
+    ok(wh_policy_quota(&q, NOW + 30, &change) == WH_OK
+       && wh_policy_quota(&q, NOW + 30, &change) == WH_AGAIN
+       && change.to.until == NOW + 1000, "and has what is left of the window");
+
+    q.quota.time = 40;
+    ok(wh_policy_state(&q, NOW + 39, &s, &change) == WH_AGAIN
+       && wh_policy_state(&q, NOW + 40, &s, &change) == WH_OK,
+       "a shorter window ends it at its own end");
+
+    (void) wh_policy_quota(&p, NOW + 50, &change);
+    q.quota.n = 0;
+    ok(wh_policy_state(&q, NOW + 60, &s, &change) == WH_OK
+       && s.reason == WH_STATE_ENABLED, "and so does none at all");
+
+    /* the zone's, beside it */
+
+    fresh(&p);
+    zone.quota.n = 1;
+    zone.quota.time = 1000;
+
+    (void) wh_policy_quota(&p, NOW, &change);
+    (void) wh_policy_quota(&p, NOW + 10, &change);
+
+    q = p;
+    other = zone;
+    q.zone = &other;
+    q.quota.n = 5;
+    q.quota.time = 1000;
+    ok(wh_policy_state(&q, NOW + 20, &s, &change) == WH_AGAIN,
+       "a zone's quota outlasts one of the endpoint");
+    other.quota.n = 2;
+    ok(wh_policy_state(&q, NOW + 20, &s, &change) == WH_OK,
+       "until it is raised");
+
+    (void) wh_policy_disable(&q, NOW + 30, &change);
+    ok(wh_policy_state(&q, NOW + 40, &s, &change) == WH_AGAIN
+       && s.reason == WH_STATE_OPERATOR, "it ends pauses only");
+}
+
+
+static void
+set_back(void)
+{
+    uint64_t       number;
+    wh_state_t     s;
+    wh_policy_t    p;
+    wh_change_t    change;
+    wh_outcome_t   o;
+
+    fresh(&p);
+    p.quota.n = 1;
+    p.quota.time = 60000;
+
+    (void) wh_policy_quota(&p, NOW, &change);
+    (void) wh_policy_quota(&p, NOW + 10, &change);
+    ok(wh_policy_state(&p, NOW / 2, &s, &change) == WH_OK
+       && s.reason == WH_STATE_ENABLED && s.held == 0,
+       "the clock is set back: a window of the future is none");
+
+    fresh(&p);
+    window(&p, 0, 100)->ban = 60000;
+    p.probe = 5000;
+
+    failure(&p, NOW);
+    number = cell.number;
+    ok(wh_policy_state(&p, NOW / 2, &s, &change) == WH_AGAIN
+       && s.reason == WH_STATE_WINDOW && s.since == NOW / 2
+       && s.until == NOW / 2 + 60000 && s.probe == NOW / 2 + 5000,
+       "a ban begins anew");
+    ok(cell.number > number && cell.number == s.number,
+       "which is a transition of its own");
+    is_int(reason(&p, NOW / 2 + 59999), WH_STATE_WINDOW, "it is as long");
+    is_int(reason(&p, NOW / 2 + 60000), WH_STATE_ENABLED, "and no longer");
+
+    /* a probe that was sent before tells nothing of what begins anew */
+
+    fresh(&p);
+    window(&p, 0, 100)->ban = 0;
+    p.probe = 5000;
+
+    failure(&p, NOW);
+    (void) wh_policy_probe(&p, NOW + 5000, 100, &number);
+    (void) wh_policy_state(&p, NOW / 2, &s, &change);
+    ok(wh_policy_probe_begin(&p, NOW / 2, 100, &number) == WH_AGAIN,
+       "it is not sent any more");
+
+    memset(&o, 0, sizeof(o));
+    o.probe = number;
+    wh_policy_report(&p, &o, NOW / 2, &report);
+    ok(report.n == 0 && reason(&p, NOW / 2) == WH_STATE_WINDOW,
+       "it does not enable");
+    ok(wh_policy_probe(&p, NOW / 2 + 4999, 100, &number) == WH_AGAIN
+       && wh_policy_probe(&p, NOW / 2 + 5000, 100, &number) == WH_OK,
+       "the next one is sent in its interval");
+
+    o.outcome = WH_OUTCOME_FAILURE;
+    o.probe = number;
+    p.probe = 50000;
+    wh_policy_report(&p, &o, NOW / 2 + 5000, &report);
+    p.probe = 500;
+    (void) wh_policy_state(&p, NOW / 2 + 5000, &s, &change);
+    is_int((int64_t) s.probe, (int64_t) (NOW / 2 + 5500),
+           "and so is one that was planned by another interval");
 }

@@ -25,6 +25,7 @@ static void halted(void);
 static void refused(void);
 static void probes(void);
 static void limits(void);
+static void set_back(void);
 
 
 static uint64_t      delays[] = { 100, 200 };
@@ -53,6 +54,7 @@ main(void)
     refused();
     probes();
     limits();
+    set_back();
 
     return done_testing();
 }
@@ -541,4 +543,43 @@ limits(void)
     ok(take(NOW) == WH_TAKE_RATE && t.permit == -1,
        "what waits for the rate");
     ok(wh_permit_take(&permits, 1, 1) != -1, "has no permit");
+}
+
+
+static void
+set_back(void)
+{
+    uint64_t  back;
+
+    /* what was there before is not refused, though its time is later */
+
+    back = NOW / 2;
+
+    fresh(0);
+    p.while_disabled = WH_WHILE_DROP;
+    put(0, NOW - 500);
+    (void) wh_policy_disable(&p, NOW, &change);
+    is_int(next(back), WH_NEXT_HOLD, "the clock is set back");
+    is_int(next(NOW + 500), WH_NEXT_HOLD, "the backlog is kept for good");
+    put(1, NOW + 500);
+    ok(next(NOW + 500) == WH_NEXT_END && item == &items[1],
+       "what is captured since is not");
+
+    /* during an attempt, and before a retry */
+
+    fresh(0);
+    put(0, NOW);
+    (void) next(NOW);
+    (void) take(NOW);
+    (void) done(WH_OUTCOME_FAILURE, 0, back);
+    ok(next(back) == WH_NEXT_WAIT && n.when == back + 100,
+       "a delay begins when its attempt ends");
+    ok(next(back / 2) == WH_NEXT_WAIT && n.when == back / 2 + 100,
+       "and is no longer ever");
+    is_int(next(back / 2 + 100), WH_NEXT_SEND, "its turn");
+    (void) next(back / 2 + 50);
+    (void) take(back / 2 + 50);
+    (void) done(WH_OUTCOME_FAILURE, 0, back / 2 + 60);
+    ok(next(back / 2 + 60) == WH_NEXT_WAIT && n.when <= back / 2 + 250,
+       "no attempt is before its time");
 }

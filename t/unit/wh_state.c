@@ -113,6 +113,70 @@ transitions(void)
 
 
 static void
+set_back(void)
+{
+    wh_state_t        s, n, m;
+    wh_state_cause_t  cause;
+
+    memset(&s, 0, sizeof(s));
+    memset(&cause, 0, sizeof(cause));
+
+    s.held = 70;
+    s.since = UINT64_MAX;
+
+    ok(wh_state_rebase(&s, 10, 100, &n) == WH_AGAIN,
+       "the clock is set back: what is enabled stays so");
+
+    cause.reason = WH_STATE_WINDOW;
+    cause.ban = 60000;
+    cause.probe = 5000;
+
+    (void) wh_state_disable(&s, &cause, 1000000, &n);
+
+    ok(wh_state_rebase(&n, 1000000 - WH_SKEW, 5000, &m) == WH_AGAIN
+       && wh_state_rebase(&n, 1059999, 5000, &m) == WH_AGAIN,
+       "clocks of processes are not the same");
+    ok(wh_state_rebase(&n, 999999 - WH_SKEW, 5000, &m) == WH_OK
+       && m.since == 998999 && m.until == 1058999 && m.probe == 1003999,
+       "what begins later than that begins now");
+    ok(m.reason == WH_STATE_WINDOW && m.count == n.count && !m.probing,
+       "and is the same else");
+    ok(wh_state_held(&m, 998999) == 70 && wh_state_held(&m, 999099) == 170,
+       "so is the time that counts");
+    ok(wh_state_rebase(&m, 998999, 5000, &s) == WH_AGAIN, "once");
+
+    ok(wh_state_rebase(&n, 10, 0, &m) == WH_OK && m.until == 60010
+       && m.probe == 0, "without probes there is none");
+
+    /* one on its way was sent by another clock */
+
+    (void) wh_state_probe(&n, 1005000, 100, &s);
+    ok(wh_state_rebase(&s, 10, 5000, &m) == WH_OK && m.probe == 5010
+       && !m.probing, "a probe on its way is none any more");
+    ok(wh_state_rebase(&s, 1000000, 5000, &m) == WH_AGAIN,
+       "unless it has begun before");
+    (void) wh_state_probed(&s, 0, 1050000, 5000, &n);
+    ok(wh_state_rebase(&n, 1050000 - WH_SKEW, 5000, &m) == WH_AGAIN
+       && wh_state_rebase(&n, 1049999 - WH_SKEW, 5000, &m) == WH_OK
+       && m.since == 1000000 && m.until == 1060000 && m.probe == 1053999,
+       "the next one is never further off than its interval");
+
+    /* what has no end */
+
+    cause.ban = 0;
+    cause.reason = WH_STATE_OPERATOR;
+    (void) wh_state_disable(&n, &cause, 2000000, &s);
+    ok(wh_state_rebase(&s, 500000, 5000, &m) == WH_OK && m.until == 0
+       && m.probe == 0 && m.since == 500000, "an operator's has no end");
+
+    s.reason = WH_STATE_WINDOW;
+    s.until = UINT64_MAX;
+    ok(wh_state_rebase(&s, 10, UINT64_MAX, &m) == WH_OK
+       && m.until > m.since && m.probe == UINT64_MAX, "times do not wrap");
+}
+
+
+static void
 rows(void)
 {
     uint64_t   time;
@@ -348,6 +412,7 @@ int
 main(void)
 {
     transitions();
+    set_back();
     rows();
     cells();
     newer();
