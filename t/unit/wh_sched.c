@@ -577,7 +577,6 @@ set_back(void)
     ok(next(back / 2) == WH_NEXT_WAIT && n.when == back / 2 + 100,
        "and is no longer ever");
     is_int(next(back / 2 + 100), WH_NEXT_SEND, "its turn");
-    (void) next(back / 2 + 50);
     (void) take(back / 2 + 50);
     (void) done(WH_OUTCOME_FAILURE, 0, back / 2 + 60);
     ok(next(back / 2 + 60) == WH_NEXT_WAIT && n.when <= back / 2 + 250,
