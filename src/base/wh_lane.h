@@ -68,7 +68,7 @@ typedef struct {
     uint32_t       nlater;
     uint32_t       inflight;
     uint64_t       held;         /* ms, as its deliveries know */
-    uint64_t       seen;         /* the clock, as they know */
+    uint64_t       seen;         /* the latest time, as they know */
     uint64_t       loaded_seq;   /* with "more": known so far */
     uint32_t       loaded_index;
     unsigned       more:1;       /* deliveries that are not here */

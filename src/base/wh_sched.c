@@ -263,6 +263,7 @@ wh_sched_done(const wh_policy_t *p, wh_lane_t *lane, wh_item_t *item,
     (void) wh_item_rebase(item, now);
 
     item->from = now;
+    lane->seen = lane->seen > now ? lane->seen : now;
 
     if (o->outcome == WH_OUTCOME_SUCCESS) {
         *end = WH_END_DELIVERED;

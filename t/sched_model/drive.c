@@ -9,6 +9,9 @@
 #include "world.h"
 
 
+static void drive_state(int i, int e, const wh_state_t *s);
+static void drive_planned(int i, int lane);
+static uint64_t drive_longest(const endpoint_conf_t *c);
 static void drive_timer(int i, int lane, uint64_t when);
 static int drive_send(int i, int lane, item_t *item);
 static int drive_taken(int i, int lane, item_t *item, int probe,
@@ -43,11 +46,13 @@ drive(int i, int lane)
 
         rc = wh_sched_next(&w->policies[e], &l->core, now, &next);
 
+        oracle_state(w->conf, e, &next.state);
+
         if (next.change.to.number) {
             changed(i, e, &next.change);
         }
 
-        oracle_state(&w->conf->endpoints[e], e, &next.state);
+        drive_state(i, e, &next.state);
 
         if (l->waiting == (next.state.reason == WH_STATE_ENABLED
                            ? WAIT_ENABLED : WAIT_RATE))
@@ -82,6 +87,7 @@ drive(int i, int lane)
 
         case WH_NEXT_WAIT:
             check(next.when > now, "a lane waits for what is over");
+            drive_planned(i, lane);
             drive_timer(i, lane, next.when);
             lane_low(i, lane);
             return;
@@ -104,6 +110,76 @@ drive(int i, int lane)
             return;
         }
     }
+}
+
+
+/* whatever has become of the clock, it takes no longer than it is to */
+
+static void
+drive_state(int i, int e, const wh_state_t *s)
+{
+    uint64_t                now;
+    const endpoint_conf_t  *c;
+
+    now = wall(&workers[i]);
+    c = &workers[i].conf->endpoints[e];
+
+    check(s->reason == WH_STATE_ENABLED || s->until <= now + BAN_MAX + WH_SKEW,
+          "endpoint %d is disabled for another %lu ms", e,
+          (unsigned long) (s->until - now));
+    check(s->reason == WH_STATE_ENABLED || s->probing
+          || s->probe <= now + c->probe + WH_SKEW,
+          "endpoint %d is not probed for %lu ms", e,
+          (unsigned long) (s->probe - now));
+}
+
+
+static void
+drive_planned(int i, int lane)
+{
+    uint64_t     now;
+    item_t      *item;
+    wh_queue_t  *q;
+    wh_queue_t  *items;
+
+    now = wall(&workers[i]);
+    items = &workers[i].lanes[lane].core.items;
+
+    for (q = wh_queue_head(items);
+         q != wh_queue_sentinel(items);
+         q = wh_queue_next(q))
+    {
+        item = wh_queue_data(q, item_t, core.queue);
+
+        check(item->core.inflight
+              || item->core.progress.planned <= now + item->delay + WH_SKEW,
+              "delivery %d is planned for %lu ms from now on, not %lu",
+              item->delivery,
+              (unsigned long) (item->core.progress.planned - now),
+              (unsigned long) item->delay);
+        check(item->core.inflight
+              || item->core.notbefore <= now + NONE_DELAY + WH_SKEW,
+              "delivery %d waits for %lu ms", item->delivery,
+              (unsigned long) (item->core.notbefore - now));
+    }
+}
+
+
+/* from one attempt to the next one */
+
+static uint64_t
+drive_longest(const endpoint_conf_t *c)
+{
+    uint32_t  i;
+    uint64_t  ms;
+
+    ms = c->max < c->after_max ? c->after_max : c->max;
+
+    for (i = 0; c->max == 0 && i < c->ndelays; i++) {
+        ms = ms < c->delays[i] ? c->delays[i] : ms;
+    }
+
+    return ms;
 }
 
 
@@ -272,6 +348,10 @@ drive_taken(int i, int lane, item_t *item, int probe, unsigned counted,
         changed(i, e, &take->change);
     }
 
+    if (take->counted) {
+        push(EVENT_SAVE, pick(500), i, 0, w->life);
+    }
+
     return taken == WH_TAKE_OK;
 }
 
@@ -397,6 +477,7 @@ drive_attempt(attempt_t *a)
         break;
 
     case WH_DONE_RETRY:
+        a->item->delay = drive_longest(&w->conf->endpoints[a->endpoint]);
         trace("delivery %d: the next one in %ld ms", a->delivery,
               (long) (a->item->core.progress.planned - wall(w)));
         store_put(i, a->item, 0, WH_END_DELIVERED);

@@ -33,6 +33,7 @@
 
 #define MARGIN      100          /* ms a lease is longer than an attempt */
 #define NONE_DELAY  100          /* ms after no local resources */
+#define BAN_MAX     8000         /* ms, also of a pause */
 #define DAY         86400000
 
 #define NOBODY      -1
@@ -236,10 +237,14 @@ void oracle_done(const conf_t *conf, const attempt_t *a, wh_done_e rc,
 void oracle_stored(int d);
 void oracle_forget(int d);
 void oracle_save(int e);
+void oracle_save_zone(int z);
 void oracle_restart(void);
 
-/* the state of an endpoint, as a configuration sees it */
-void oracle_state(const endpoint_conf_t *c, int e, const wh_state_t *s);
+/* a process looks at an endpoint: what its configuration allows goes on */
+void oracle_look(const conf_t *conf, int e);
+
+/* the state of an endpoint that it has seen */
+void oracle_state(const conf_t *conf, int e, const wh_state_t *s);
 
 /* nothing more happens at this time: has all that had to? */
 void oracle_settled(const conf_t *conf, int lane, int unordered, int partial,

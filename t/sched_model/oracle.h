@@ -53,6 +53,7 @@ typedef struct {
     uint64_t           failing;
     uint64_t           probe;
     int                lease;
+    oracle_quota_t     quota;
 } oracle_saved_t;
 
 
@@ -78,6 +79,7 @@ typedef struct {
 extern oracle_delivery_t  known[DELIVERIES];
 extern oracle_endpoint_t  endpoints[ENDPOINTS];
 extern oracle_quota_t     zones[ZONES];
+extern oracle_quota_t     saved_zones[ZONES];
 
 
 void oracle_policy_init(void);
@@ -91,6 +93,7 @@ int oracle_disable(const endpoint_conf_t *c, int e, uint32_t reason,
     uint64_t ban);
 
 uint64_t oracle_probe(const endpoint_conf_t *c, int e);
+int oracle_used_up(const conf_t *conf, int e);
 void oracle_begin_policy(const endpoint_conf_t *c, attempt_t *a);
 int oracle_rate_room(const endpoint_conf_t *c, int e);
 int oracle_probe_due(const endpoint_conf_t *c, int e);

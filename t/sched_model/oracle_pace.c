@@ -99,6 +99,29 @@ oracle_quota_count(oracle_quota_t *q, uint64_t time, uint64_t now)
 }
 
 
+/* that of the endpoint, or of its zone */
+
+int
+oracle_used_up(const conf_t *conf, int e)
+{
+    uint64_t                now;
+    oracle_quota_t         *own, *zone;
+    const zone_conf_t      *z;
+    const endpoint_conf_t  *c;
+
+    c = &conf->endpoints[e];
+    z = &conf->zones[c->zone];
+    own = &endpoints[e].quota;
+    zone = &zones[c->zone];
+    now = run.now + (uint64_t) run.offset;
+
+    return (c->quota && oracle_quota_end(own, c->quota_time, now)
+            && own->count >= c->quota)
+           || (z->quota && oracle_quota_end(zone, z->quota_time, now)
+               && zone->count >= z->quota);
+}
+
+
 void
 oracle_quota(const conf_t *conf, int e, int d, int taken,
     const wh_change_t *change)

@@ -20,6 +20,7 @@ static void oracle_failed(const conf_t *conf, const attempt_t *a,
 
 oracle_endpoint_t  endpoints[ENDPOINTS];
 oracle_quota_t     zones[ZONES];
+oracle_quota_t     saved_zones[ZONES];
 
 
 void
@@ -49,6 +50,7 @@ oracle_policy_init(void)
     }
 
     memset(zones, 0, sizeof(zones));
+    memset(saved_zones, 0, sizeof(saved_zones));
 }
 
 
@@ -88,6 +90,40 @@ oracle_tick(void)
         {
             oracle_enable(e, endpoints[e].until);
         }
+    }
+}
+
+
+/*
+ * Configurations may be beside each other: whoever looks first, and has a
+ * quota that is not used up, ends a pause; no probe is later than its interval.
+ */
+
+void
+oracle_look(const conf_t *conf, int e)
+{
+    uint64_t                now;
+    oracle_endpoint_t      *ep;
+    const endpoint_conf_t  *c;
+
+    if (!run.exact) {
+        return;
+    }
+
+    oracle_tick();
+
+    ep = &endpoints[e];
+    c = &conf->endpoints[e];
+    now = run.now + (uint64_t) run.offset;
+
+    if (ep->reason == WH_STATE_QUOTA && !oracle_used_up(conf, e)) {
+        oracle_enable(e, now);
+    }
+
+    if (ep->probe > now + c->probe + WH_SKEW && c->probe
+        && ep->lease == NOBODY)
+    {
+        ep->probe = now + c->probe;
     }
 }
 
@@ -227,7 +263,7 @@ oracle_report(const conf_t *conf, const attempt_t *a,
         return;
     }
 
-    oracle_tick();
+    oracle_look(conf, a->endpoint);
 
     i = 0;
     ep = &endpoints[a->endpoint];
@@ -466,6 +502,14 @@ oracle_save(int e)
     endpoints[e].saved.failing = endpoints[e].failing;
     endpoints[e].saved.probe = endpoints[e].probe;
     endpoints[e].saved.lease = endpoints[e].lease;
+    endpoints[e].saved.quota = endpoints[e].quota;
+}
+
+
+void
+oracle_save_zone(int z)
+{
+    saved_zones[z] = zones[z];
 }
 
 
@@ -491,15 +535,15 @@ oracle_restart(void)
         }
 
         ep->ntakes = 0;
-        memset(&ep->quota, 0, sizeof(oracle_quota_t));
+        ep->quota = ep->saved.quota;
     }
 
-    memset(zones, 0, sizeof(zones));
+    memcpy(zones, saved_zones, sizeof(zones));
 }
 
 
 void
-oracle_state(const endpoint_conf_t *c, int e, const wh_state_t *s)
+oracle_state(const conf_t *conf, int e, const wh_state_t *s)
 {
     uint64_t            now, probe;
     oracle_endpoint_t  *ep;
@@ -508,7 +552,7 @@ oracle_state(const endpoint_conf_t *c, int e, const wh_state_t *s)
         return;
     }
 
-    oracle_tick();
+    oracle_look(conf, e);
 
     ep = &endpoints[e];
     now = run.now + (uint64_t) run.offset;
@@ -526,7 +570,7 @@ oracle_state(const endpoint_conf_t *c, int e, const wh_state_t *s)
           ep->until ? (long) (ep->until - now) : -1);
 
     if (ep->reason != WH_STATE_ENABLED) {
-        probe = oracle_probe(c, e);
+        probe = oracle_probe(&conf->endpoints[e], e);
 
         check(s->since == ep->since && s->probe == probe,
               "endpoint %d: disabled for %ld, a probe in %ld, not %ld, %ld",

@@ -16,6 +16,7 @@ typedef struct {
     wh_state_t    state;
     uint64_t      row;
     uint64_t      failing;
+    uint64_t      quota;
     uint32_t      nwindows;
     window_t      windows[WH_LIMITS];
 } saved_t;
@@ -167,6 +168,7 @@ shared_save(const worker_t *w, int e)
 
     saved[e].row = shared.cells[e].row;
     saved[e].failing = shared.cells[e].failing;
+    saved[e].quota = shared.quotas[e];
     saved[e].nwindows = c->nlimits;
 
     for (i = 0; i < c->nlimits; i++) {
@@ -183,11 +185,14 @@ static void
 shared_save_zone(const worker_t *w, int z)
 {
     saved_zones[z].used = 1;
+    saved_zones[z].quota = shared.zone_quotas[z];
     saved_zones[z].nwindows = w->conf->zones[z].limit.n ? 1 : 0;
 
     if (saved_zones[z].nwindows) {
         saved_zones[z].windows[0] = *w->zone_windows[z];
     }
+
+    oracle_save_zone(z);
 }
 
 
@@ -234,6 +239,7 @@ shared_restore(const conf_t *conf)
 
         shared.cells[e].row = saved[e].row;
         shared.cells[e].failing = saved[e].failing;
+        shared.quotas[e] = saved[e].quota;
 
         for (i = 0;
              i < saved[e].nwindows && i < conf->endpoints[e].nlimits;
@@ -245,9 +251,13 @@ shared_restore(const conf_t *conf)
 
     for (z = 0; z < ZONES; z++) {
 
-        if (saved_zones[z].used && saved_zones[z].nwindows
-            && conf->zones[z].limit.n)
-        {
+        if (!saved_zones[z].used) {
+            continue;
+        }
+
+        shared.zone_quotas[z] = saved_zones[z].quota;
+
+        if (saved_zones[z].nwindows && conf->zones[z].limit.n) {
             shared_copy(shared.zone_windows[z], &saved_zones[z].windows[0]);
         }
     }

@@ -207,6 +207,7 @@ lane_read(int i, int lane)
         item = item_create(l, behind, d);
 
         item->core.progress = one->op ? one->op_progress : one->progress;
+        item->delay = item->core.progress.planned - item->core.progress.first;
         l->core.held = HELD_NOT_KNOWN;
 
         wh_lane_list(&l->core, &item->core, wall(&workers[i]));

@@ -167,7 +167,7 @@ waiting_probe(int i, int e, uint64_t now)
 void
 waiting_look(int i)
 {
-    int           e, lane;
+    int           e, rc, lane;
     uint64_t      now;
     worker_t     *w;
     wh_state_t    s;
@@ -182,7 +182,11 @@ waiting_look(int i)
             continue;
         }
 
-        if (wh_policy_state(&w->policies[e], now, &s, &change) == WH_OK) {
+        rc = wh_policy_state(&w->policies[e], now, &s, &change);
+
+        oracle_state(w->conf, e, &s);
+
+        if (rc == WH_OK) {
             changed(i, e, &change);
         }
 
@@ -313,7 +317,7 @@ waiting_pace_timer(int i, int e, uint64_t when)
 void
 waiting_pace(int i, int e)
 {
-    int           lane;
+    int           rc, lane;
     uint64_t      now, when;
     worker_t     *w;
     wh_state_t    s;
@@ -323,7 +327,11 @@ waiting_pace(int i, int e)
     now = wall(w);
     when = now;
 
-    if (wh_policy_state(&w->policies[e], now, &s, &change) == WH_OK) {
+    rc = wh_policy_state(&w->policies[e], now, &s, &change);
+
+    oracle_state(w->conf, e, &s);
+
+    if (rc == WH_OK) {
         changed(i, e, &change);
     }
 

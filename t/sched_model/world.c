@@ -125,6 +125,7 @@ static void
 happen(const event_t *event)
 {
     int         i, d, lane;
+    int64_t     was;
     unsigned    b;
     worker_t   *w;
     attempt_t  *a;
@@ -289,9 +290,10 @@ happen(const event_t *event)
         return;
 
     case EVENT_CLOCK:
+        was = run.offset;
         run.offset += (int64_t) pick(one_in(2) ? 120000 : 3000)
                       * (one_in(2) ? 1 : -1);
-        trace("the clock is set");
+        trace("the clock is set by %ld ms", (long) (run.offset - was));
         return;
 
     default: /* EVENT_FINAL */

@@ -64,6 +64,7 @@ typedef enum {
 typedef struct item_s {
     wh_item_t     core;
     int           delivery;
+    uint64_t      delay;         /* it may wait for so long */
 } item_t;
 
 
