@@ -67,7 +67,7 @@ my @mutants = (
 	  "    case WH_STATE_GONE:\n    case WH_STATE_QUOTA:\n"
 	  . "        return 0;" ],
 	[ 'a permit is not void with its holder', 'permit',
-	  'i < WH_PERMITS; i++', 'i < 1; i++' ],
+	  "i < WH_PERMITS; i++) {\n\n", "i < 1; i++) {\n\n" ],
 	[ 'a wanted permit is nobody\'s business', 'permit',
 	  '__atomic_store_n(&p->wanted, 1, __ATOMIC_SEQ_CST);', '' ],
 	[ 'one permit too many', 'permit',
