@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_log.h"
 #include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_record.h"
 #include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_zone.h"
@@ -121,6 +122,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
     { ngx_string("webhook_store"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_webhook_store_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_history"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_history_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -254,6 +262,8 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_http_webhook_history_init_conf(wmcf);
+
     /* with a store there may be a backlog, even without a trigger */
 
     if (wmcf->store && ngx_http_webhook_fake_init(cf) != NGX_OK) {
@@ -282,6 +292,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     wmcf->languages = NULL;
+     *     wmcf->history.size = 0;
      *     wmcf->store = NULL;
      *     wmcf->notify = NULL;
      *     wmcf->log = NULL;
@@ -294,6 +305,10 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     wmcf->memory = NGX_CONF_UNSET_SIZE;
     wmcf->connections = NGX_CONF_UNSET_UINT;
     wmcf->max_hops = NGX_CONF_UNSET_UINT;
+    wmcf->history.mode = NGX_CONF_UNSET_UINT;
+    wmcf->history.count = NGX_CONF_UNSET_UINT;
+    wmcf->history.age = NGX_CONF_UNSET_MSEC;
+    wmcf->history.body = NGX_CONF_UNSET_SIZE;
 
     if (ngx_array_init(&wmcf->endpoints, cf->pool, 4, sizeof(void *))
         != NGX_OK

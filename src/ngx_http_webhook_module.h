@@ -55,6 +55,21 @@ typedef struct {
 } ngx_http_webhook_worker_t;
 
 
+/* "webhook_history" */
+
+#define NGX_HTTP_WEBHOOK_HISTORY_OFF       0
+#define NGX_HTTP_WEBHOOK_HISTORY_FAILURES  1
+#define NGX_HTTP_WEBHOOK_HISTORY_ALL       2
+
+typedef struct {
+    ngx_uint_t                      mode;       /* NGX_HTTP_WEBHOOK_HISTORY_ */
+    ngx_uint_t                      count;
+    ngx_msec_t                      age;
+    size_t                          size;       /* 0: of the store's size */
+    size_t                          body;       /* octets kept of one */
+} ngx_http_webhook_history_conf_t;
+
+
 typedef struct {
     ngx_array_t                     endpoints;  /* ..._endpoint_t * */
     ngx_rbtree_t                    endpoint_tree;  /* of them, by name */
@@ -70,6 +85,7 @@ typedef struct {
     size_t                          memory;     /* of a worker */
     ngx_uint_t                      connections;
     ngx_uint_t                      max_hops;
+    ngx_http_webhook_history_conf_t  history;
 
     ngx_uint_t                      enters;     /* some location does */
     ngx_uint_t                      reads;      /* and wants its body */

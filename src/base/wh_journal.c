@@ -983,6 +983,60 @@ wh_shard_raise(wh_journal_t *j, unsigned shard, unsigned slot, int leaving,
 }
 
 
+unsigned
+wh_shard_tell(wh_journal_t *j, unsigned shard, unsigned slot)
+{
+    int       taken;
+    unsigned  owner;
+    uint32_t  fence;
+
+    (void) wh_add(&j->shards[shard].news, 1);
+
+    owner = wh_shard_raise(j, shard, slot, 1, &fence, &taken);
+
+    if (owner > 0 && owner < WH_SLOTS) {
+        (void) wh_slot_news(j, owner, WH_NEWS_COME, 0);
+    }
+
+    return owner;
+}
+
+
+uint64_t
+wh_shard_news(wh_journal_t *j, unsigned shard)
+{
+    return wh_load(&j->shards[shard].news);
+}
+
+
+uint32_t
+wh_slot_news(wh_journal_t *j, unsigned slot, uint32_t set, uint32_t clear)
+{
+    uint32_t  old, *news;
+
+    news = &j->slots[slot].news;
+    old = __atomic_load_n(news, __ATOMIC_SEQ_CST);
+
+    while ((old | set) != old || (old & clear)) {
+
+        if (__atomic_compare_exchange_n(news, &old, (old & ~clear) | set, 0,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        {
+            break;
+        }
+    }
+
+    return old;
+}
+
+
+uint64_t
+wh_journal_number(wh_journal_t *j)
+{
+    return wh_add(&j->head->seq, 1);
+}
+
+
 uint64_t
 wh_shard_read(wh_journal_t *j, unsigned shard)
 {
@@ -1042,6 +1096,7 @@ wh_slot_bury(wh_journal_t *j, unsigned slot,
 {
     size_t      off, tail, end;
     uint32_t    i;
+    unsigned    owner;
     uint64_t    w, gen, damaged;
     wh_rec_t    h;
     wh_ref_t    ref;
@@ -1063,6 +1118,21 @@ wh_slot_bury(wh_journal_t *j, unsigned slot,
 
     if (wh_journal_pending(j, slot, &ref) == WH_OK) {
         wh_journal_settle(j, &ref, wake, ctx);
+    }
+
+    /* of which shards it had news is not known any more */
+
+    if (wh_slot_news(j, slot, 0, 0) & WH_NEWS_MADE) {
+
+        for (i = 0; i < WH_SHARDS; i++) {
+            owner = wh_shard_tell(j, i, WH_SETTLER);
+
+            if (owner != WH_ORPHAN) {
+                wake(ctx, owner);
+            }
+        }
+
+        (void) wh_slot_news(j, slot, 0, WH_NEWS_MADE);
     }
 
     damaged = 0;

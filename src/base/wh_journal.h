@@ -93,8 +93,11 @@ typedef struct {
     uint64_t        opened;     /* generation of its newest segment */
     uint64_t        gate;       /* inside the warehouse since then, or 0 */
     uint32_t        wake;       /* a wake-up is under way */
-    uint32_t        pad[1];
+    uint32_t        news;       /* WH_NEWS_... */
 } wh_slot_t;
+
+#define WH_NEWS_COME        1   /* for a shard that it owns */
+#define WH_NEWS_MADE        2   /* by itself, and not told yet */
 
 
 typedef struct {
@@ -111,7 +114,8 @@ typedef struct {
 
 typedef struct {
     uint64_t        word;
-    uint64_t        pad[7];
+    uint64_t        news;       /* see wh_shard_tell() */
+    uint64_t        pad[6];
 } wh_shard_t;
 
 
@@ -361,6 +365,24 @@ int wh_shard_orphan(wh_journal_t *j, unsigned shard, uint64_t word);
 /* takes an orphan; WH_OK and the fence, or WH_LOST */
 int wh_shard_adopt(wh_journal_t *j, unsigned shard, unsigned slot,
     uint32_t *fence);
+
+
+/*
+ * Somebody else than the owner has put deliveries of a shard into the
+ * warehouse, and has committed that: the owner is told, and what is nobody's
+ * becomes an orphan.  Returns the owner to be woken, or WH_ORPHAN.
+ */
+unsigned wh_shard_tell(wh_journal_t *j, unsigned shard, unsigned slot);
+
+/* how often that was so */
+uint64_t wh_shard_news(wh_journal_t *j, unsigned shard);
+
+/* a process sets and clears flags of a slot; what they were before */
+uint32_t wh_slot_news(wh_journal_t *j, unsigned slot, uint32_t set,
+    uint32_t clear);
+
+/* a sequence number, later than all so far, for what is not in the journal */
+uint64_t wh_journal_number(wh_journal_t *j);
 
 
 /*

@@ -11,6 +11,7 @@
 
 #define NGX_HTTP_WEBHOOK_HEADER_MAX  65536     /* octets of all header lines */
 #define NGX_HTTP_WEBHOOK_BODY_MAX    1048576   /* more is not worth reading */
+#define NGX_HTTP_WEBHOOK_HEAD_KEPT   4096      /* for the history */
 
 
 typedef struct {
@@ -23,6 +24,11 @@ static ngx_int_t ngx_http_webhook_answer_more(ngx_http_request_t *r,
     ngx_http_webhook_answer_t *an);
 static ngx_int_t ngx_http_webhook_answer_line(ngx_http_request_t *r,
     ngx_http_webhook_answer_t *an);
+static void ngx_http_webhook_answer_keep_status(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an);
+static void ngx_http_webhook_answer_keep(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, ngx_str_t *name, char *between,
+    ngx_str_t *value);
 static ngx_int_t ngx_http_webhook_answer_status(ngx_http_request_t *r,
     ngx_http_webhook_answer_t *an);
 static ngx_int_t ngx_http_webhook_answer_content_length(
@@ -61,8 +67,13 @@ void
 ngx_http_webhook_answer_init(ngx_http_request_t *r,
     ngx_http_webhook_answer_t *an)
 {
+    ngx_http_webhook_statuses_t  *except;
+
+    except = an->except;
+
     ngx_memzero(an, sizeof(ngx_http_webhook_answer_t));
 
+    an->except = except;
     an->length = -1;
     an->retry_after = -1;
 
@@ -109,6 +120,8 @@ ngx_http_webhook_answer_header(ngx_http_request_t *r,
 
             an->lines = 1;
             an->line = b->pos;
+
+            ngx_http_webhook_answer_keep_status(r, an);
         }
 
         rc = ngx_http_parse_header_line(r, b, 1);
@@ -210,6 +223,10 @@ ngx_http_webhook_answer_line(ngx_http_request_t *r,
 
     name.len = r->header_name_end - r->header_name_start;
     name.data = r->header_name_start;
+    value.len = r->header_end - r->header_start;
+    value.data = r->header_start;
+
+    ngx_http_webhook_answer_keep(r, an, &name, ": ", &value);
 
     for (h = ngx_http_webhook_answer_headers; h->name.len; h++) {
 
@@ -218,9 +235,6 @@ ngx_http_webhook_answer_line(ngx_http_request_t *r,
         {
             continue;
         }
-
-        value.len = r->header_end - r->header_start;
-        value.data = r->header_start;
 
         if (h->handler(an, &value) != NGX_OK) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -233,6 +247,75 @@ ngx_http_webhook_answer_line(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_answer_keep_status(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an)
+{
+    u_char     buf[sizeof("HTTP/1.1") - 1 + NGX_INT_T_LEN];
+    ngx_str_t  version, rest;
+
+    if (an->except == NULL
+        || ngx_http_webhook_statuses_has(an->except, an->line_status.code))
+    {
+        return;
+    }
+
+    version.data = buf;
+    version.len = ngx_sprintf(buf, "HTTP/%ui.%ui",
+                              an->line_status.http_version / 1000,
+                              an->line_status.http_version % 1000)
+                  - buf;
+
+    rest.data = an->line_status.start;
+    rest.len = an->line_status.end - an->line_status.start;
+
+    ngx_http_webhook_answer_keep(r, an, &version, " ", &rest);
+}
+
+
+/* a line that has no place is left out, with all that follow */
+
+static void
+ngx_http_webhook_answer_keep(ngx_http_request_t *r,
+    ngx_http_webhook_answer_t *an, ngx_str_t *name, char *between,
+    ngx_str_t *value)
+{
+    u_char  *p;
+    size_t   n;
+
+    if (an->except == NULL
+        || ngx_http_webhook_statuses_has(an->except, an->line_status.code)
+        || an->head_full)
+    {
+        return;
+    }
+
+    if (an->head.data == NULL) {
+        an->head.data = ngx_pnalloc(r->pool, NGX_HTTP_WEBHOOK_HEAD_KEPT);
+        if (an->head.data == NULL) {
+            an->head_full = 1;
+            return;
+        }
+    }
+
+    n = ngx_strlen(between);
+
+    if (name->len + value->len + n + 2
+        > NGX_HTTP_WEBHOOK_HEAD_KEPT - an->head.len)
+    {
+        an->head_full = 1;
+        return;
+    }
+
+    p = ngx_cpymem(an->head.data + an->head.len, name->data, name->len);
+    p = ngx_cpymem(p, between, n);
+    p = ngx_cpymem(p, value->data, value->len);
+    *p++ = CR; *p++ = LF;
+
+    an->head.len = p - an->head.data;
 }
 
 

@@ -18,6 +18,10 @@ typedef struct {
     int64_t               retry_after;   /* ms, -1: none */
     ngx_str_t             excerpt;
 
+    /* in: statuses whose head is not kept, or NULL: no head is */
+    ngx_http_webhook_statuses_t  *except;
+    ngx_str_t             head;          /* as far as it is kept */
+
     /* private */
     ngx_http_status_t     line_status;
     u_char               *line;          /* header line being read */
@@ -30,6 +34,7 @@ typedef struct {
     unsigned              chunked:1;
     unsigned              close:1;
     unsigned              keep:1;
+    unsigned              head_full:1;
 } ngx_http_webhook_answer_t;
 
 

@@ -87,10 +87,33 @@ static ngx_str_t  ngx_http_webhook_classes[] = {
 };
 
 
+static ngx_http_webhook_statuses_t  ngx_http_webhook_attempt_no_statuses;
+
+
 char *
 ngx_http_webhook_class_name(ngx_http_webhook_class_e class)
 {
     return (char *) ngx_http_webhook_classes[class].data;
+}
+
+
+ngx_int_t
+ngx_http_webhook_class_find(wh_str_t *name)
+{
+    ngx_int_t   i;
+    ngx_str_t  *c;
+
+    for (i = 0; i <= NGX_HTTP_WEBHOOK_THROTTLED; i++) {
+        c = &ngx_http_webhook_classes[i];
+
+        if (c->len == name->len
+            && ngx_memcmp(c->data, name->data, c->len) == 0)
+        {
+            return i;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -364,6 +387,13 @@ ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data)
 
     ngx_http_set_ctx(r, e, ngx_http_webhook_module);
 
+    if (ep->history == NGX_HTTP_WEBHOOK_HISTORY_ALL || e->attempt->whole) {
+        e->answer.except = &ngx_http_webhook_attempt_no_statuses;
+
+    } else if (ep->history == NGX_HTTP_WEBHOOK_HISTORY_FAILURES) {
+        e->answer.except = &ep->success;
+    }
+
     ngx_http_webhook_answer_init(r, &e->answer);
 
     if (ngx_http_upstream_create(r) != NGX_OK) {
@@ -534,6 +564,7 @@ ngx_http_webhook_attempt_finish(ngx_http_webhook_engine_t *e,
     a->retry_after = e->answer.retry_after;
     a->excerpt = e->answer.excerpt;
     a->ssl = e->peer.target.ssl;
+    a->head = e->answer.head;
     a->reused = e->peer.reused;
     a->duration = ngx_current_msec - e->start;
 

@@ -63,6 +63,8 @@ struct ngx_http_webhook_attempt_s {
     uint64_t                      probe;     /* likewise */
     ngx_queue_t                   queue;     /* likewise */
     void                         *mail;      /* instead of a request */
+    wh_str_t                      record;    /* what it is made of, likewise */
+    unsigned                      whole:1;   /* the answer's head is wanted */
 
     /* the outcome, valid in the handler */
     ngx_http_webhook_class_e      class;
@@ -80,6 +82,7 @@ struct ngx_http_webhook_attempt_s {
     unsigned                      reused:1;  /* connection was kept alive */
     unsigned                      failure:1; /* to be counted as one */
     ngx_str_t                     excerpt;   /* of the answer's body */
+    ngx_str_t                     head;      /* of the answer, for history */
 
     char                         *end;       /* what follows, by the caller */
 
@@ -137,6 +140,8 @@ ngx_int_t ngx_http_webhook_peer_init_process(ngx_cycle_t *cycle,
 void ngx_http_webhook_peer_exit_process(ngx_http_webhook_main_conf_t *wmcf);
 
 char *ngx_http_webhook_class_name(ngx_http_webhook_class_e class);
+/* the number of a class; NGX_DECLINED: there is none of that name */
+ngx_int_t ngx_http_webhook_class_find(wh_str_t *name);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_ATTEMPT_H_INCLUDED_ */

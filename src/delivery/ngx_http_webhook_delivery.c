@@ -12,6 +12,7 @@
 #include "ngx_http_webhook_log.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
+#include "ngx_http_webhook_record.h"
 #include "ngx_http_webhook_states.h"
 #include "ngx_http_webhook_waiting.h"
 
@@ -477,6 +478,7 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
         a->event.len = value.len;
     }
 
+    a->record = record;
     a->number = v.number;
     a->keys = v.keys;
     a->time = wh_delivery_time(record);
@@ -527,6 +529,8 @@ ngx_http_webhook_delivery_handler(ngx_http_webhook_attempt_t *a)
         ngx_http_webhook_notice_failed(a->endpoint, a->class, a->status,
                                        &a->id, now);
     }
+
+    ngx_http_webhook_record(st, a, item->core.seq, item->core.index, 0);
 
     ngx_http_webhook_delivery_permit_give(st, a->endpoint, a->permit);
 

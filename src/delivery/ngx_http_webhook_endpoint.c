@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_peer.h"
+#include "ngx_http_webhook_record.h"
 #include "ngx_http_webhook_secret.h"
 #include "ngx_http_webhook_sign.h"
 #include "ngx_http_webhook_tls.h"
@@ -173,7 +174,8 @@ static char *(*ngx_http_webhook_policies[])(ngx_conf_t *cf,
     ngx_http_webhook_flow_rate,
     ngx_http_webhook_flow_quota,
     ngx_http_webhook_addresses_line,
-    ngx_http_webhook_bind_line
+    ngx_http_webhook_bind_line,
+    ngx_http_webhook_history_line
 };
 
 
@@ -264,6 +266,9 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("bind"), 1, 1,
       ngx_http_webhook_endpoint_policy, 6, 0 },
+
+    { ngx_string("history"), 1, 1,
+      ngx_http_webhook_endpoint_policy, 7, 0 },
 
     { ngx_string("zone"), 1, 1,
       ngx_http_webhook_endpoint_zone, 0, 0 },
@@ -407,6 +412,7 @@ ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
     ep->event_headers = NGX_CONF_UNSET;
     ep->allow_http = NGX_CONF_UNSET;
     ep->timeout = 10000;
+    ep->history = NGX_CONF_UNSET_UINT;
     ep->policy.retry.delays = ngx_http_webhook_retry_default;
     ep->policy.retry.n = sizeof(ngx_http_webhook_retry_default)
                          / sizeof(uint64_t);

@@ -104,6 +104,8 @@ struct ngx_http_webhook_endpoint_s {
     ngx_flag_t                    event_headers;
     ngx_flag_t                    allow_http;
 
+    ngx_uint_t                    history;    /* NGX_HTTP_WEBHOOK_HISTORY_ */
+
     ngx_msec_t                    timeout;    /* of the whole attempt */
     ngx_http_webhook_statuses_t   success;
     ngx_http_webhook_statuses_t   permanent;

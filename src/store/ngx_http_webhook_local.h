@@ -59,6 +59,7 @@ typedef struct {
     ngx_queue_t                      lanes;
     ngx_uint_t                       nitems;    /* in its lanes */
     ngx_uint_t                       nbusy;     /* attempts, operations */
+    uint64_t                         news;      /* known, of the shard */
     uint32_t                         fence;
     unsigned                         owned:1;
     unsigned                         loading:1;
@@ -164,6 +165,15 @@ struct ngx_http_webhook_store_s {
     ngx_uint_t                       ticks;
     ngx_http_webhook_stray_t        *strays;    /* those warned about */
 
+    struct ngx_http_webhook_job_s   *jobs;      /* of operators, that write */
+    struct ngx_http_webhook_job_s  **jobs_last;
+    struct ngx_http_webhook_keep_s  *rows;      /* of the history */
+    struct ngx_http_webhook_keep_s **rows_last;
+    size_t                           rows_size;
+    ngx_uint_t                       rows_lost;
+    uint32_t                         rows_number;
+    pthread_mutex_t                  remap;     /* see ..._warehouse_t */
+
     ngx_queue_t                      tickets;   /* to be flushed next */
     ngx_queue_t                      flushing;
     ngx_thread_task_t               *flush;
@@ -190,6 +200,7 @@ struct ngx_http_webhook_store_s {
     unsigned                         slice:1;   /* look for lanes left out */
     unsigned                         stuck:1;   /* the alert was given */
     unsigned                         unlocked:1;   /* adopt all the same */
+    unsigned                         news:1;    /* of some shards */
 };
 
 
@@ -294,6 +305,9 @@ void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
+
+/* for what is not urgent, and yet to be done */
+void ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st);
 
 /* ..._flush.c */
 ngx_int_t ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st);

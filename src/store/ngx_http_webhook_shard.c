@@ -7,6 +7,7 @@
  */
 
 
+#include "ngx_http_webhook_job.h"
 #include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_meter.h"
 
@@ -37,6 +38,7 @@ ngx_http_webhook_shard_taken(ngx_http_webhook_store_t *st, unsigned shard,
     sh->owned = 1;
     sh->loading = 0;
     sh->adopt = 0;
+    sh->news = wh_shard_news(&st->journal, shard);
     sh->fence = fence;
 }
 
@@ -196,6 +198,11 @@ ngx_http_webhook_lane_settle(ngx_http_webhook_store_t *st, unsigned shard)
         {
             (void) ngx_http_webhook_shard_mine(st, shard);
             return;
+        }
+
+        if (ngx_http_webhook_news_of(st, shard)) {
+            st->news = 1;
+            break;
         }
 
         if (ngx_http_webhook_scan(st) != NGX_OK
@@ -372,6 +379,10 @@ ngx_http_webhook_drive(ngx_http_webhook_store_t *st)
 
     if (st->orphans) {
         ngx_http_webhook_adopt(st);
+    }
+
+    if (st->news) {
+        ngx_http_webhook_news(st);
     }
 
     if (ngx_http_webhook_scan(st) != NGX_OK) {

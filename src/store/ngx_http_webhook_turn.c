@@ -8,6 +8,7 @@
  */
 
 
+#include "ngx_http_webhook_history.h"
 #include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_meter.h"
 
@@ -37,7 +38,6 @@ static void ngx_http_webhook_turn_later(ngx_http_webhook_store_t *st,
     ngx_msec_t delay);
 static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_hold_handler(ngx_event_t *ev);
-static void ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_turn_gather_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st);
 
@@ -60,6 +60,14 @@ ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st)
     st->task->event.log = st->log;
 
     st->ops_last = &st->ops;
+    st->jobs_last = &st->jobs;
+    st->rows_last = &st->rows;
+
+    if (pthread_mutex_init(&st->remap, NULL) != 0) {
+        return NGX_ERROR;
+    }
+
+    st->warehouse.remap = &st->remap;
 
     st->again.handler = ngx_http_webhook_turn_again_handler;
     st->again.data = st;
@@ -384,6 +392,9 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         st->relieve = 0;
     }
 
+    ngx_http_webhook_job_take(st, v);
+    ngx_http_webhook_history_take(st, v);
+
     adopt = 0;
 
     for (i = 0; i < WH_SHARDS; i++) {
@@ -438,11 +449,12 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     }
 
     if (v->ops == NULL && !v->relieve && v->shards == NULL && v->lanelen == 0
-        && v->present == NULL && v->partial == NULL)
+        && v->present == NULL && v->partial == NULL && v->job == NULL
+        && v->rows == NULL)
     {
         st->busy = 0;
 
-        if (v->unlocked && st->ops) {
+        if (v->unlocked && (st->ops || st->jobs)) {
             ngx_http_webhook_turn_later(st, NGX_HTTP_WEBHOOK_TURN_AGAIN);
         }
 
@@ -542,6 +554,9 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
             st->ops = v->ops;
         }
 
+        ngx_http_webhook_history_end(st, v);
+        ngx_http_webhook_job_end(st, v);
+
         if (turn->lane && !turn->lane->read) {
             turn->lane->read = 1;
             ngx_queue_insert_head(&st->reading, &turn->lane->reading);
@@ -589,6 +604,9 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         ngx_free(op);
     }
 
+    ngx_http_webhook_history_end(st, v);
+    ngx_http_webhook_job_end(st, v);
+
     if (v->shards) {
         ngx_http_webhook_turn_adopted(st);
     }
@@ -625,7 +643,7 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
     if (st->urgent) {
         ngx_http_webhook_turn_start(st);
 
-    } else if (st->ops) {
+    } else if (st->ops || st->rows) {
         ngx_http_webhook_turn_gather(st);
     }
 
@@ -904,7 +922,7 @@ ngx_http_webhook_turn_hold_handler(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st)
 {
     if (!st->busy && !st->gather.timer_set) {

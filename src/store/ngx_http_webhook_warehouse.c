@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_webhook_warehouse.h"
+#include "ngx_http_webhook_history.h"
 #include "ngx_http_webhook_lease.h"
 #include "ngx_http_webhook_stop.h"
 
@@ -105,7 +105,7 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
 
     v->rc = NGX_OK;
 
-    if (v->ops || v->relieve) {
+    if (v->ops || v->relieve || v->job || v->rows) {
         v->rc = ngx_http_webhook_warehouse_write(w, v, 1);
 
         if (v->rc == NGX_BUSY) {
@@ -117,6 +117,7 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
                                                                   : NGX_BUSY;
             }
 
+            v->full = 1;
             v->rc = ngx_http_webhook_warehouse_write(w, v, 0);
         }
     }
@@ -152,12 +153,7 @@ ngx_http_webhook_warehouse_recover(ngx_http_webhook_warehouse_t *w)
     int       rc;
     MDB_txn  *txn;
 
-    rc = mdb_txn_begin(w->env, NULL, 0, &txn);
-
-    if (rc == MDB_MAP_RESIZED) {
-        (void) mdb_env_set_mapsize(w->env, 0);
-        rc = mdb_txn_begin(w->env, NULL, 0, &txn);
-    }
+    rc = ngx_http_webhook_warehouse_begin(w, 0, &txn);
 
     if (rc) {
         ngx_log_error(NGX_LOG_ALERT, w->log, 0,
@@ -169,6 +165,28 @@ ngx_http_webhook_warehouse_recover(ngx_http_webhook_warehouse_t *w)
     mdb_txn_abort(txn);
 
     return NGX_OK;
+}
+
+
+/* a new mapping takes the old one from under those who read beside */
+
+int
+ngx_http_webhook_warehouse_begin(ngx_http_webhook_warehouse_t *w,
+    unsigned flags, MDB_txn **txn)
+{
+    int  rc;
+
+    rc = mdb_txn_begin(w->env, NULL, flags, txn);
+
+    if (rc == MDB_MAP_RESIZED) {
+        (void) pthread_mutex_lock(w->remap);
+        (void) mdb_env_set_mapsize(w->env, 0);
+        (void) pthread_mutex_unlock(w->remap);
+
+        rc = mdb_txn_begin(w->env, NULL, flags, txn);
+    }
+
+    return rc;
 }
 
 
@@ -184,12 +202,7 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
 
     buried = 0;
 
-    rc = mdb_txn_begin(w->env, NULL, 0, &txn);
-
-    if (rc == MDB_MAP_RESIZED) {
-        (void) mdb_env_set_mapsize(w->env, 0);
-        rc = mdb_txn_begin(w->env, NULL, 0, &txn);
-    }
+    rc = ngx_http_webhook_warehouse_begin(w, 0, &txn);
 
     if (rc) {
         goto failed;
@@ -238,6 +251,14 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
     }
 
     if (rc == 0) {
+        rc = ngx_http_webhook_job_inside(w, txn, v, &dead, fill);
+    }
+
+    if (rc == 0) {
+        rc = ngx_http_webhook_history_inside(w, txn, v, fill);
+    }
+
+    if (rc == 0) {
         rc = ngx_http_webhook_warehouse_purge(w, txn, &dead, fill >= 80,
                                               NGX_HTTP_WEBHOOK_PURGE + buried,
                                               &v->purged);
@@ -278,6 +299,7 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
         goto failed;
     }
 
+    v->committed = 1;
     w->journal->head->full = fill >= 90;
 
     return NGX_OK;

@@ -12,8 +12,16 @@
  *     's' 'e' or 'z' name
  *         what is known of an endpoint or of a zone: failures, and whether it
  *         is disabled; see wh_kept.h
+ *     'h' time (8) slot (2) number (4)
+ *         an attempt, see wh_row.h
+ *     'x' and the rest of an 'h' key
+ *         what was sent and what came back, likewise
+ *     'i' name length (1) name, and the rest of an 'h' key
+ *         attempts of an endpoint; no value
+ *     'b' and 'r' seq (8) index (2)
+ *         a delivery's body as it was captured; how many attempts refer to it
  *     'm' a word
- *         version, epoch, number of dead letters
+ *         version, epoch, number of dead letters, number and octets of attempts
  *
  * Numbers in keys are big-endian, so that keys sort by lane and then by
  * sequence.  Everything here runs in a thread-pool task or in the master,
@@ -141,6 +149,12 @@ struct ngx_http_webhook_visit_s {
      */
     ngx_uint_t                       unlocked;
 
+    struct ngx_http_webhook_job_s   *job;       /* NULL: none, ..._job.h */
+    struct ngx_http_webhook_keep_s  *rows;      /* of the history; likewise */
+    ngx_uint_t                       nrows;     /* out: that were written */
+    unsigned                         committed:1;  /* out */
+    unsigned                         full:1;    /* out: only deleting was */
+
     /* between writing and reading, when not NULL */
     void                           (*inside)(ngx_http_webhook_visit_t *v);
     void                            *data;
@@ -169,6 +183,10 @@ typedef struct {
     wh_journal_t                    *journal;
     ngx_uint_t                       dead_count;   /* limits; 0: none */
     ngx_msec_t                       dead_time;
+    ngx_uint_t                       history_count;   /* likewise */
+    ngx_msec_t                       history_time;
+    size_t                           history_size;
+    pthread_mutex_t                 *remap;     /* held by who reads beside */
     ngx_log_t                       *log;
 } ngx_http_webhook_warehouse_t;
 
@@ -244,6 +262,9 @@ uint64_t ngx_http_webhook_get_be(u_char *p, ngx_uint_t size);
 uint64_t ngx_http_webhook_warehouse_used(MDB_txn *txn, MDB_dbi dbi);
 ngx_int_t ngx_http_webhook_warehouse_read(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v);
+/* a transaction, also when another process has made the database larger */
+int ngx_http_webhook_warehouse_begin(ngx_http_webhook_warehouse_t *w,
+    unsigned flags, MDB_txn **txn);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_ */

@@ -45,12 +45,7 @@ ngx_http_webhook_warehouse_read(ngx_http_webhook_warehouse_t *w,
     ngx_uint_t                   more;
     MDB_cursor                  *cur;
 
-    rc = mdb_txn_begin(w->env, NULL, MDB_RDONLY, &txn);
-
-    if (rc == MDB_MAP_RESIZED) {
-        (void) mdb_env_set_mapsize(w->env, 0);
-        rc = mdb_txn_begin(w->env, NULL, MDB_RDONLY, &txn);
-    }
+    rc = ngx_http_webhook_warehouse_begin(w, MDB_RDONLY, &txn);
 
     if (rc) {
         goto failed;

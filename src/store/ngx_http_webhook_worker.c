@@ -92,6 +92,10 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->warehouse.journal = &st->journal;
     st->warehouse.dead_count = sc->dead_count;
     st->warehouse.dead_time = sc->dead_time;
+    st->warehouse.history_count = wmcf->history.count;
+    st->warehouse.history_time = wmcf->history.age;
+    st->warehouse.history_size = wmcf->history.size ? wmcf->history.size
+                                                    : sc->size / 16;
     st->warehouse.log = st->log;
 
     if (ngx_http_webhook_warehouse_open(&st->warehouse, sc->path.data)
@@ -206,6 +210,7 @@ ngx_http_webhook_worker_slot(ngx_http_webhook_store_t *st)
     slot->pending = 0;
     slot->gate = 0;
     slot->wake = 0;
+    slot->news = 0;
 
     ngx_http_webhook_claims_enter(st, i);
 
@@ -301,6 +306,10 @@ ngx_http_webhook_worker_fifo_handler(ngx_event_t *ev)
     while (read(c->fd, buf, sizeof(buf)) == sizeof(buf)) { /* void */ }
 
     st->orphans = 1;
+
+    if (st->journal.slots[st->slot].news & WH_NEWS_COME) {
+        st->news = 1;
+    }
 
     st->driver->wake(st);
 
@@ -468,6 +477,10 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
     /* whoever set it may have found no FIFO yet */
 
     __atomic_store_n(&st->journal.slots[st->slot].wake, 0, __ATOMIC_SEQ_CST);
+
+    if (st->journal.slots[st->slot].news & WH_NEWS_COME) {
+        st->news = 1;
+    }
 
     if (ngx_exiting && !st->leaving) {
         ngx_http_webhook_worker_leave(st);

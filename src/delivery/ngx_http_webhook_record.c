@@ -1,0 +1,369 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ */
+
+
+#include "ngx_http_webhook_record.h"
+#include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_sign.h"
+
+#include "wh_delivery.h"
+
+
+typedef struct {
+    ngx_http_webhook_endpoint_t  *endpoint;
+    wh_str_t                      record;
+} ngx_http_webhook_record_mask_t;
+
+
+static ngx_int_t ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
+    ngx_http_webhook_record_t *rec);
+static int ngx_http_webhook_record_header(void *ctx, wh_str_t name);
+static int ngx_http_webhook_record_query(void *ctx, wh_str_t name);
+static ngx_int_t ngx_http_webhook_record_answer(
+    ngx_http_webhook_attempt_t *a, ngx_str_t *text, wh_str_t *out);
+
+
+static wh_str_t  ngx_http_webhook_record_private[] = {
+    { 13, "Authorization" },
+    { 19, "Proxy-Authorization" },
+    { 6, "Cookie" },
+    { sizeof(NGX_HTTP_WEBHOOK_MARK_NAME) - 1, NGX_HTTP_WEBHOOK_MARK_NAME },
+    { 0, NULL }
+};
+
+
+ngx_int_t
+ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
+    ngx_http_webhook_record_t *rec)
+{
+    wh_row_t  *row;
+
+    ngx_memzero(rec, sizeof(ngx_http_webhook_record_t));
+
+    row = &rec->row;
+
+    row->attempt = (uint32_t) a->number;
+    row->worker = (uint32_t) ngx_pid;
+    row->status = (uint32_t) a->status;
+    row->outcome = (uint8_t) a->class;
+
+    row->times[WH_ROW_DNS] = WH_ROW_UNKNOWN;
+    row->times[WH_ROW_CONNECT] = WH_ROW_UNKNOWN;
+    row->times[WH_ROW_TLS] = WH_ROW_UNKNOWN;
+    row->times[WH_ROW_FIRST] = WH_ROW_UNKNOWN;
+    row->times[WH_ROW_TOTAL] = (uint32_t) a->duration;
+
+    row->flags = (uint8_t) ((a->class != NGX_HTTP_WEBHOOK_SUCCESS
+                             ? WH_ROW_FAILED : 0)
+                            | (a->reused ? WH_ROW_REUSED : 0)
+                            | (a->probe ? WH_ROW_PROBE : 0));
+
+    row->endpoint.data = (char *) a->endpoint->name.data;
+    row->endpoint.len = a->endpoint->name.len;
+    row->event.data = (char *) a->event.data;
+    row->event.len = a->event.len;
+    row->id.data = (char *) a->id.data;
+    row->id.len = a->id.len;
+
+    if (wh_delivery_get(a->record, WH_FIELD_BODY, &rec->body) != WH_OK) {
+        rec->body.len = 0;
+    }
+
+    if (ngx_http_webhook_record_head(a, rec) != NGX_OK
+        || ngx_http_webhook_record_answer(a, &a->head, &rec->more.response)
+           != NGX_OK
+        || ngx_http_webhook_record_answer(a, &a->excerpt, &rec->more.excerpt)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    row->kept = (uint32_t) (wh_row_size(row) + wh_row_more_size(&rec->more));
+
+    return NGX_OK;
+}
+
+
+/* of the request as it was sent: what is secret is known by its place in it */
+
+static ngx_int_t
+ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
+    ngx_http_webhook_record_t *rec)
+{
+    u_char                          *p, *end, *last;
+    wh_buf_t                         url, head;
+    wh_str_t                         text;
+    ngx_http_webhook_endpoint_t     *ep;
+    ngx_http_webhook_record_mask_t   mask;
+
+    ep = a->endpoint;
+
+    mask.endpoint = ep;
+    mask.record = a->record;
+
+    ngx_memzero(&url, sizeof(wh_buf_t));
+
+    url.max = NGX_MAX_SIZE_T_VALUE;
+    url.grow = ngx_http_webhook_payload_grow;
+    url.ctx = a->pool;
+
+    head = url;
+
+    /* nginx moves "pos" */
+
+    p = a->request->buf->start;
+    last = a->request->buf->end;
+
+    p += ep->method.len + 1;
+    end = ngx_strlchr(p, last, ' ');
+
+    if (end == NULL) {
+        return NGX_ERROR;
+    }
+
+    text.data = (char *) p;
+    text.len = end - p;
+
+    if (ep->ssl) {
+        (void) wh_buf_put_literal(&url, "https://");
+
+    } else {
+        (void) wh_buf_put_literal(&url, "http://");
+    }
+
+    (void) wh_buf_put(&url, (char *) ep->host.data, ep->host.len);
+
+    if (wh_mask_target(&url, text, ngx_http_webhook_record_query, &mask)
+        != WH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_strlchr(end, last, LF);
+
+    /* without the empty line at the end */
+
+    text.data = p ? (char *) p + 1 : (char *) last;
+    text.len = p && last - p > 3 ? last - p - 3 : 0;
+
+    if (wh_mask_head(&head, text, ngx_http_webhook_record_header, &mask)
+        != WH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rec->row.method.data = (char *) ep->method.data;
+    rec->row.method.len = ep->method.len;
+    rec->row.url.data = url.data;
+    rec->row.url.len = url.len;
+    rec->more.request.data = head.data;
+    rec->more.request.len = head.len;
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_http_webhook_record_header(void *ctx, wh_str_t name)
+{
+    ngx_http_webhook_record_mask_t *mask = ctx;
+
+    wh_str_t                     *s;
+    ngx_uint_t                    i;
+    ngx_http_webhook_header_t    *h;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = mask->endpoint;
+    h = ep->headers.elts;
+
+    for (i = 0; i < ep->headers.nelts; i++) {
+
+        if ((h[i].secret || h[i].key || h[i].prefix.len)
+            && ngx_http_webhook_head_equal(&name, h[i].name.len,
+                                           (char *) h[i].name.data))
+        {
+            return 1;
+        }
+    }
+
+    for (s = ngx_http_webhook_record_private; s->len; s++) {
+        if (ngx_http_webhook_head_equal(&name, s->len, s->data)) {
+            return 1;
+        }
+    }
+
+    return ngx_http_webhook_sign_makes(ep, &name) ? 1 : 0;
+}
+
+
+static int
+ngx_http_webhook_record_query(void *ctx, wh_str_t name)
+{
+    ngx_http_webhook_record_mask_t *mask = ctx;
+
+    size_t                   pos;
+    unsigned                 type;
+    wh_str_t                 value;
+    ngx_uint_t               i;
+    ngx_http_webhook_key_t  *key;
+
+    key = mask->endpoint->keys.elts;
+
+    for (i = 0; i < mask->endpoint->keys.nelts; i++) {
+
+        if (key[i].form.len == name.len + 1
+            && ngx_memcmp(key[i].form.data, name.data, name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    /* those with variables, also of an endpoint that was another one then */
+
+    pos = 0;
+
+    while (wh_delivery_next(mask->record, &pos, &type, &value) == WH_OK) {
+
+        if (type == WH_FIELD_QUERY && value.len > name.len
+            && value.data[name.len] == '='
+            && ngx_memcmp(value.data, name.data, name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* a receiver may give back what it was given */
+
+static ngx_int_t
+ngx_http_webhook_record_answer(ngx_http_webhook_attempt_t *a, ngx_str_t *text,
+    wh_str_t *out)
+{
+    char                         *p;
+    wh_str_t                      secret;
+    ngx_uint_t                    i;
+    ngx_http_webhook_key_t       *key;
+    ngx_http_webhook_header_t    *h;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    out->len = text->len;
+    out->data = NULL;
+
+    if (text->len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(a->pool, text->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, text->data, text->len);
+    out->data = p;
+
+    ep = a->endpoint;
+    h = ep->headers.elts;
+
+    for (i = 0; i < ep->headers.nelts; i++) {
+        if (h[i].secret) {
+            secret.data = (char *) h[i].literal.data;
+            secret.len = h[i].literal.len;
+            wh_mask_text(p, &out->len, secret);
+        }
+    }
+
+    key = ep->keys.elts;
+
+    for (i = 0; i < ep->keys.nelts; i++) {
+        if (key[i].value.secret) {
+            secret.data = (char *) key[i].value.literal.data;
+            secret.len = key[i].value.literal.len;
+            wh_mask_text(p, &out->len, secret);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_record(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_attempt_t *a, uint64_t seq, uint32_t index,
+    ngx_uint_t flags)
+{
+    char                            *p;
+    size_t                           row, more, body, max;
+    ngx_http_webhook_keep_t         *keep;
+    ngx_http_webhook_record_t        rec;
+
+    if (a->class == NGX_HTTP_WEBHOOK_LOCAL
+        || a->endpoint->history == NGX_HTTP_WEBHOOK_HISTORY_OFF
+        || (a->endpoint->history == NGX_HTTP_WEBHOOK_HISTORY_FAILURES
+            && a->class == NGX_HTTP_WEBHOOK_SUCCESS))
+    {
+        return;
+    }
+
+    if (ngx_http_webhook_record_make(a, &rec) != NGX_OK) {
+        return;
+    }
+
+    max = a->endpoint->main->history.body;
+    body = ngx_min(rec.body.len, max);
+
+    rec.row.time = ngx_http_webhook_store_now();
+    rec.row.seq = seq;
+    rec.row.index = index;
+    rec.row.flags |= (uint8_t) flags;
+
+    if (max) {
+        rec.row.flags |= WH_ROW_BODY;
+
+        if (body < rec.body.len) {
+            rec.row.flags |= WH_ROW_CUT;
+        }
+    }
+
+    row = wh_row_size(&rec.row);
+    more = wh_row_more_size(&rec.more);
+
+    keep = ngx_alloc(sizeof(ngx_http_webhook_keep_t) + row + more + body
+                     + a->endpoint->name.len + 1, ngx_cycle->log);
+    if (keep == NULL) {
+        return;
+    }
+
+    p = (char *) keep + sizeof(ngx_http_webhook_keep_t);
+
+    keep->seq = seq;
+    keep->index = index;
+
+    keep->row.data = p;
+    keep->row.len = row;
+    wh_row_put(&rec.row, p);
+    p += row;
+
+    keep->more.data = p;
+    keep->more.len = more;
+    wh_row_more_put(&rec.more, p);
+    p += more;
+
+    keep->name.data = (u_char *) p;
+    keep->name.len = a->endpoint->name.len;
+    p = (char *) ngx_cpymem(p, a->endpoint->name.data, keep->name.len);
+
+    keep->body.data = max ? p : NULL;
+    keep->body.len = body;
+
+    if (body) {
+        ngx_memcpy(p, rec.body.data, body);
+    }
+
+    ngx_http_webhook_store_history(st, keep, rec.row.time);
+}
