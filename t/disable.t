@@ -298,18 +298,20 @@ is(post('/api/endpoints', '')->status(), 405, 'a list by POST');
 is(post('/view/endpoints/a/disable', '')->status(), 403,
 	'no command without write=on');
 
+my @json = ('Content-Type' => 'application/json');
+
 for my $h (['Sec-Fetch-Site' => 'cross-site'], ['Sec-Fetch-Site' => 'same-site'],
 	[Origin => 'http://evil.example'], [Origin => 'null'])
 {
-	is(post('/api/endpoints/a/disable', '', @$h)->status(), 403,
+	is(post('/api/endpoints/a/disable', '', @json, @$h)->status(), 403,
 		"no command from $h->[1]");
 }
 
 is(state('a')->{state}, 'enabled', 'and none is obeyed');
-is(post('/api/endpoints/a/disable', '', Origin => 'http://localhost',
+is(post('/api/endpoints/a/disable', '', @json, Origin => 'http://localhost',
 	'Sec-Fetch-Site' => 'same-origin')->status(), 200, 'from the same site');
 is(state('a')->{reason}, 'operator', 'it is');
-is(post('/api/endpoints/a/disable', '')->status(), 200,
+is(post('/api/endpoints/a/disable', '', @json)->status(), 200,
 	'a command may be repeated');
 is(scalar(() = $t->find_in_log(qr/"a" is disabled: by an operator/)), 1,
 	'without another transition');
@@ -353,7 +355,8 @@ sub state {
 
 sub command {
 	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '')->status() == 200;
+	return post("/api/endpoints/$name/$verb", '',
+		'Content-Type' => 'application/json')->status() == 200;
 }
 
 sub bodies {

@@ -309,7 +309,8 @@ sub kill_all {
 
 sub command {
 	my ($name, $verb) = @_;
-	return decode_json(post("/api/endpoints/$name/$verb", '')->body());
+	return decode_json(post("/api/endpoints/$name/$verb", '',
+		'Content-Type' => 'application/json')->body());
 }
 
 sub send_command {

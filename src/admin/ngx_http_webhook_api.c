@@ -1,58 +1,110 @@
 
 /*
  * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Which request is for what, who may make it, and how it is answered.
  */
 
 
 #include "ngx_http_webhook_api.h"
-#include "ngx_http_webhook_delivery.h"
-#include "ngx_http_webhook_disable.h"
-#include "ngx_http_webhook_states.h"
+
+#include "wh_escape.h"
 
 
-/* octets of an endpoint's JSON, without its name and its zone's */
-#define NGX_HTTP_WEBHOOK_API_ENDPOINT  1024
-#define NGX_HTTP_WEBHOOK_API_WINDOW    128  /* or a quota */
+#define NGX_HTTP_WEBHOOK_API_BODY     65536  /* of a request, which is unread */
+#define NGX_HTTP_WEBHOOK_API_MESSAGE  512
 
-/* times that a command is repeated over a newer state out of the store */
-#define NGX_HTTP_WEBHOOK_API_TRIES     3
-
-
-typedef struct {
-    ngx_str_t    name;                  /* of an endpoint; empty: all */
-    ngx_str_t    verb;                  /* empty: none */
-} ngx_http_webhook_api_path_t;
-
-
-/* a command whose end is not in the store yet */
-
-typedef struct {
-    ngx_http_request_t           *request;
-    ngx_http_webhook_endpoint_t  *endpoint;
-    ngx_uint_t                    enable;
-    ngx_uint_t                    tries;
-} ngx_http_webhook_api_command_t;
+#define NGX_HTTP_WEBHOOK_API_PAGE     (NGX_HTTP_WEBHOOK_API_FILTERS           \
+                                       |NGX_HTTP_WEBHOOK_API_LIMIT            \
+                                       |NGX_HTTP_WEBHOOK_API_CURSOR)
 
 
 static ngx_int_t ngx_http_webhook_api_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_webhook_api_path(ngx_http_request_t *r,
-    ngx_http_webhook_api_path_t *path);
+static ngx_http_webhook_api_t *ngx_http_webhook_api_create(
+    ngx_http_request_t *r);
+static void ngx_http_webhook_api_cleanup(void *data);
+static void ngx_http_webhook_api_free(void *data);
+static ngx_http_webhook_api_route_t *ngx_http_webhook_api_find(
+    ngx_http_webhook_api_t *api, ngx_str_t *path, ngx_uint_t *methods);
+static ngx_uint_t ngx_http_webhook_api_matches(char *pattern,
+    ngx_str_t *path, ngx_str_t *name);
+static ngx_int_t ngx_http_webhook_api_allow(ngx_http_webhook_api_t *api,
+    ngx_uint_t methods);
+static ngx_int_t ngx_http_webhook_api_may(ngx_http_webhook_api_t *api,
+    ngx_int_t *rc);
 static ngx_uint_t ngx_http_webhook_api_same_site(ngx_http_request_t *r);
-static ngx_int_t ngx_http_webhook_api_command(ngx_http_request_t *r,
-    ngx_http_webhook_endpoint_t *ep, ngx_str_t *verb);
-static ngx_int_t ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd);
-static void ngx_http_webhook_api_done(void *data, ngx_int_t rc);
-static ngx_int_t ngx_http_webhook_api_answer(ngx_http_request_t *r,
-    ngx_http_webhook_endpoint_t **ep, ngx_uint_t n, ngx_uint_t all);
-static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
-static u_char *ngx_http_webhook_api_endpoint(u_char *p,
-    ngx_http_webhook_endpoint_t *ep);
-static u_char *ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit,
-    uint64_t now);
-static u_char *ngx_http_webhook_api_quota(u_char *p, char *name,
-    wh_quota_t *quota, uint64_t now);
-static ngx_int_t ngx_http_webhook_api_send(ngx_http_request_t *r,
-    ngx_buf_t *b);
+
+
+static ngx_http_webhook_api_route_t  ngx_http_webhook_api_routes[] = {
+
+    { "endpoints", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_endpoints },
+
+    { "endpoints/*", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_endpoint },
+
+    { "endpoints/*/enable", NGX_HTTP_POST, 0, 0, 0,
+      ngx_http_webhook_api_enable },
+
+    { "endpoints/*/disable", NGX_HTTP_POST, 0, 0, 0,
+      ngx_http_webhook_api_disable },
+
+    { "endpoints/*/test", NGX_HTTP_POST, 0, 0, 0,
+      ngx_http_webhook_api_test },
+
+    { "endpoints/*/render", NGX_HTTP_POST, 0, 0, 0,
+      ngx_http_webhook_api_render },
+
+    { "endpoints/*/queue", NGX_HTTP_GET,
+      NGX_HTTP_WEBHOOK_API_PAGE & ~NGX_HTTP_WEBHOOK_API_ENDPOINT, 100, 1000,
+      ngx_http_webhook_api_queue },
+
+    { "dead", NGX_HTTP_GET, NGX_HTTP_WEBHOOK_API_PAGE, 100, 1000,
+      ngx_http_webhook_api_dead },
+
+    { "dead", NGX_HTTP_DELETE,
+      NGX_HTTP_WEBHOOK_API_PAGE|NGX_HTTP_WEBHOOK_API_ALL, 1000, 10000,
+      ngx_http_webhook_api_dead_purge },
+
+    { "dead/replay", NGX_HTTP_POST, NGX_HTTP_WEBHOOK_API_PAGE, 1000, 10000,
+      ngx_http_webhook_api_dead_replay },
+
+    { "dead/*", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_dead_one },
+
+    { "dead/*", NGX_HTTP_DELETE, 0, 1, 1,
+      ngx_http_webhook_api_dead_purge },
+
+    { "dead/*/replay", NGX_HTTP_POST, 0, 1, 1,
+      ngx_http_webhook_api_dead_replay },
+
+    { "orphans", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_orphans },
+
+    { "orphans/*", NGX_HTTP_DELETE, NGX_HTTP_WEBHOOK_API_LIMIT, 1000, 10000,
+      ngx_http_webhook_api_orphans_purge },
+
+    { "orphans/*/move", NGX_HTTP_POST,
+      NGX_HTTP_WEBHOOK_API_LIMIT|NGX_HTTP_WEBHOOK_API_TO, 1000, 10000,
+      ngx_http_webhook_api_orphans_move },
+
+    { "attempts", NGX_HTTP_GET,
+      NGX_HTTP_WEBHOOK_API_PAGE|NGX_HTTP_WEBHOOK_API_FAILED, 100, 1000,
+      ngx_http_webhook_api_attempts },
+
+    { "attempts", NGX_HTTP_DELETE,
+      NGX_HTTP_WEBHOOK_API_FILTERS|NGX_HTTP_WEBHOOK_API_FAILED
+      |NGX_HTTP_WEBHOOK_API_ALL, 0, 0,
+      ngx_http_webhook_api_forget },
+
+    { "attempts/*", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_attempt },
+
+    { "attempts/*", NGX_HTTP_DELETE, 0, 0, 0,
+      ngx_http_webhook_api_forget },
+
+    { NULL, 0, 0, 0, 0, NULL }
+};
 
 
 char *
@@ -107,28 +159,24 @@ static ngx_int_t
 ngx_http_webhook_api_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
-    ngx_http_webhook_endpoint_t   *ep;
-    ngx_http_webhook_api_path_t    path;
-    ngx_http_webhook_loc_conf_t   *wlcf;
-    ngx_http_webhook_main_conf_t  *wmcf;
+    ngx_str_t                      path;
+    ngx_uint_t                     methods;
+    ngx_http_webhook_api_t        *api;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_webhook_api_route_t  *route;
 
-    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
-    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
-
-    if (ngx_http_webhook_api_path(r, &path) != NGX_OK) {
-        return NGX_HTTP_NOT_FOUND;
+    api = ngx_http_webhook_api_create(r);
+    if (api == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (path.verb.len ? !(r->method & NGX_HTTP_POST)
-                      : !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
-    {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
-    if (path.verb.len
-        && (!wlcf->api_write || !ngx_http_webhook_api_same_site(r)))
-    {
-        return NGX_HTTP_FORBIDDEN;
+    if (r->headers_in.content_length_n > NGX_HTTP_WEBHOOK_API_BODY) {
+        r->keepalive = 0;
+        r->lingering_close = 1;
+        return ngx_http_webhook_api_error(api,
+                   NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "body_too_large",
+                   "The body is larger than %d octets.",
+                   NGX_HTTP_WEBHOOK_API_BODY);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -137,127 +185,288 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (wmcf->worker == NULL || wmcf->worker->store == NULL) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    path.len = r->uri.len - ngx_min(clcf->name.len, r->uri.len);
+    path.data = r->uri.data + r->uri.len - path.len;
+
+    if (path.len && path.data[0] == '/') {
+        path.data++;
+        path.len--;
     }
 
-    if (path.name.len == 0) {
-        return ngx_http_webhook_api_answer(r, wmcf->endpoints.elts,
-                                           wmcf->endpoints.nelts, 1);
+    route = ngx_http_webhook_api_find(api, &path, &methods);
+
+    if (route == NULL && methods) {
+        return ngx_http_webhook_api_allow(api, methods);
     }
 
-    ep = ngx_http_webhook_endpoint_find(wmcf, &path.name);
-
-    if (ep == NULL) {
-        return NGX_HTTP_NOT_FOUND;
+    if (route == NULL) {
+        return ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
+                                          "no_such_route",
+                                          "There is nothing of this path.");
     }
 
-    if (path.verb.len) {
-        return ngx_http_webhook_api_command(r, ep, &path.verb);
+    if (route->method != NGX_HTTP_GET
+        && ngx_http_webhook_api_may(api, &rc) != NGX_OK)
+    {
+        return rc;
     }
 
-    return ngx_http_webhook_api_answer(r, &ep, 1, 0);
+    if (api->store == NULL) {
+        return ngx_http_webhook_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "no_store", "Webhooks are not configured, or out of order "
+                   "in this worker process; see the error log.");
+    }
+
+    switch (ngx_http_webhook_api_args(api, route, &rc)) {
+
+    case NGX_OK:
+        return route->handler(api);
+
+    case NGX_DECLINED:
+        return rc;
+
+    default:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+static ngx_http_webhook_api_t *
+ngx_http_webhook_api_create(ngx_http_request_t *r)
+{
+    ngx_pool_t              *pool;
+    ngx_pool_cleanup_t      *cln, *own;
+    ngx_http_webhook_api_t  *api;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    api = ngx_pcalloc(pool, sizeof(ngx_http_webhook_api_t));
+    own = ngx_pool_cleanup_add(pool, 0);
+
+    if (api == NULL || own == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    api->request = r;
+    api->pool = pool;
+    api->main = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+    api->store = api->main->worker ? api->main->worker->store : NULL;
+    api->out.max = NGX_MAX_SIZE_T_VALUE;
+    api->out.grow = wh_buf_malloc;
+
+    own->handler = ngx_http_webhook_api_free;
+    own->data = api;
+
+    cln->handler = ngx_http_webhook_api_cleanup;
+    cln->data = api;
+
+    return api;
+}
+
+
+/* of the request: whoever still works for it finds nobody who waits */
+
+static void
+ngx_http_webhook_api_cleanup(void *data)
+{
+    ngx_http_webhook_api_t *api = data;
+
+    api->request = NULL;
+
+    if (!api->busy) {
+        ngx_destroy_pool(api->pool);
+    }
+}
+
+
+static void
+ngx_http_webhook_api_free(void *data)
+{
+    ngx_http_webhook_api_t *api = data;
+
+    free(api->out.data);
+}
+
+
+static ngx_http_webhook_api_route_t *
+ngx_http_webhook_api_find(ngx_http_webhook_api_t *api, ngx_str_t *path,
+    ngx_uint_t *methods)
+{
+    ngx_str_t                      name;
+    ngx_uint_t                     method;
+    ngx_http_webhook_api_route_t  *route;
+
+    *methods = 0;
+
+    method = api->request->method;
+
+    if (method == NGX_HTTP_HEAD) {
+        method = NGX_HTTP_GET;
+    }
+
+    for (route = ngx_http_webhook_api_routes; route->path; route++) {
+
+        if (!ngx_http_webhook_api_matches(route->path, path, &name)) {
+            continue;
+        }
+
+        if (route->method == method) {
+            api->name = name;
+            return route;
+        }
+
+        *methods |= route->method;
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_matches(char *pattern, ngx_str_t *path, ngx_str_t *name)
+{
+    u_char  *p, *last;
+
+    ngx_str_null(name);
+
+    p = path->data;
+    last = p + path->len;
+
+    for ( /* void */ ; *pattern; pattern++) {
+
+        if (*pattern != '*') {
+            if (p == last || *p++ != (u_char) *pattern) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        name->data = p;
+
+        while (p < last && *p != '/') {
+            p++;
+        }
+
+        name->len = p - name->data;
+
+        if (name->len == 0) {
+            return 0;
+        }
+    }
+
+    return p == last;
 }
 
 
 static ngx_int_t
-ngx_http_webhook_api_answer(ngx_http_request_t *r,
-    ngx_http_webhook_endpoint_t **ep, ngx_uint_t n, ngx_uint_t all)
+ngx_http_webhook_api_allow(ngx_http_webhook_api_t *api, ngx_uint_t methods)
 {
-    size_t       size;
-    ngx_buf_t   *b;
-    ngx_uint_t   i;
+    u_char           *p;
+    ngx_table_elt_t  *h;
 
-    size = sizeof("{\"endpoints\":[]}\n");
-
-    for (i = 0; i < n; i++) {
-        size += ngx_http_webhook_api_size(ep[i]);
-    }
-
-    b = ngx_create_temp_buf(r->pool, size);
-    if (b == NULL) {
+    h = ngx_list_push(&api->request->headers_out.headers);
+    if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!all) {
-        b->last = ngx_http_webhook_api_endpoint(b->last, ep[0]);
-
-    } else {
-        b->last = ngx_cpymem(b->last, "{\"endpoints\":[",
-                             sizeof("{\"endpoints\":[") - 1);
-
-        for (i = 0; i < n; i++) {
-            if (i) {
-                *b->last++ = ',';
-            }
-
-            b->last = ngx_http_webhook_api_endpoint(b->last, ep[i]);
-        }
-
-        b->last = ngx_cpymem(b->last, "]}", 2);
+    p = ngx_pnalloc(api->request->pool, sizeof("GET, HEAD, POST, DELETE"));
+    if (p == NULL) {
+        h->hash = 0;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    *b->last++ = '\n';
+    h->hash = 1;
+    ngx_str_set(&h->key, "Allow");
+    h->value.data = p;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
 
-    return ngx_http_webhook_api_send(r, b);
+    if (methods & NGX_HTTP_GET) {
+        p = ngx_cpymem(p, ", GET, HEAD", 11);
+    }
+
+    if (methods & NGX_HTTP_POST) {
+        p = ngx_cpymem(p, ", POST", 6);
+    }
+
+    if (methods & NGX_HTTP_DELETE) {
+        p = ngx_cpymem(p, ", DELETE", 8);
+    }
+
+    h->value.data += 2;
+    h->value.len = p - h->value.data;
+
+    return ngx_http_webhook_api_error(api, NGX_HTTP_NOT_ALLOWED,
+                                      "method_not_allowed",
+                                      "This path is for %V.", &h->value);
 }
 
 
-/* behind the location's name: "endpoints", "/" and a name, "/" and a verb */
+/*
+ * May it write?  NGX_DECLINED: it is answered, *rc is what to return.  What a
+ * browser sends for a page of any site, without asking this one before, is no
+ * DELETE, and has no type of a body but a form's or a text's.
+ */
 
 static ngx_int_t
-ngx_http_webhook_api_path(ngx_http_request_t *r,
-    ngx_http_webhook_api_path_t *path)
+ngx_http_webhook_api_may(ngx_http_webhook_api_t *api, ngx_int_t *rc)
 {
-    u_char                    *p, *last, *slash;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t                     *type;
+    ngx_http_request_t            *r;
+    ngx_http_webhook_loc_conf_t   *wlcf;
 
-    ngx_memzero(path, sizeof(ngx_http_webhook_api_path_t));
+    r = api->request;
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
-    if (r->uri.len < clcf->name.len) {
+    if (!wlcf->api_write) {
+        *rc = ngx_http_webhook_api_error(api, NGX_HTTP_FORBIDDEN,
+                  "read_only", "This location can only be read, it has no "
+                  "\"write=on\".");
         return NGX_DECLINED;
     }
 
-    p = r->uri.data + clcf->name.len;
-    last = r->uri.data + r->uri.len;
-
-    if (p < last && *p == '/') {
-        p++;
-    }
-
-    if ((size_t) (last - p) < sizeof("endpoints") - 1
-        || ngx_memcmp(p, "endpoints", sizeof("endpoints") - 1) != 0)
-    {
+    if (!ngx_http_webhook_api_same_site(r)) {
+        *rc = ngx_http_webhook_api_error(api, NGX_HTTP_FORBIDDEN,
+                  "cross_site", "This was sent for a page of another site.");
         return NGX_DECLINED;
     }
 
-    p += sizeof("endpoints") - 1;
-
-    if (p == last) {
+    if (r->method != NGX_HTTP_POST) {
         return NGX_OK;
     }
 
-    if (*p++ != '/') {
-        return NGX_DECLINED;
-    }
+    if (r->headers_in.content_type) {
+        type = &r->headers_in.content_type->value;
 
-    slash = ngx_strlchr(p, last, '/');
-
-    path->name.data = p;
-    path->name.len = (slash ? slash : last) - p;
-
-    if (slash) {
-        path->verb.data = slash + 1;
-        path->verb.len = last - slash - 1;
-
-        if (path->verb.len == 0) {
-            return NGX_DECLINED;
+        if (type->len >= 16
+            && ngx_strncasecmp(type->data, (u_char *) "application/json", 16)
+               == 0
+            && (type->len == 16 || type->data[16] == ';'
+                || type->data[16] == ' '))
+        {
+            return NGX_OK;
         }
     }
 
-    return path->name.len ? NGX_OK : NGX_DECLINED;
+    *rc = ngx_http_webhook_api_error(api, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+              "content_type", "A command needs \"Content-Type: "
+              "application/json\".");
+
+    return NGX_DECLINED;
 }
 
 
@@ -338,234 +547,33 @@ ngx_http_webhook_api_same_site(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_webhook_api_command(ngx_http_request_t *r,
-    ngx_http_webhook_endpoint_t *ep, ngx_str_t *verb)
+ngx_int_t
+ngx_http_webhook_api_answer(ngx_http_webhook_api_t *api, ngx_uint_t status)
 {
-    ngx_int_t                        rc;
-    ngx_http_webhook_api_command_t  *cmd;
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
 
-    cmd = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_api_command_t));
-    if (cmd == NULL) {
+    r = api->request;
+
+    if (wh_buf_putc(&api->out, '\n') != WH_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    cmd->request = r;
-    cmd->endpoint = ep;
-
-    if (verb->len == 6 && ngx_memcmp(verb->data, "enable", 6) == 0) {
-        cmd->enable = 1;
-
-    } else if (verb->len != 7 || ngx_memcmp(verb->data, "disable", 7) != 0) {
-        return NGX_HTTP_NOT_FOUND;
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_webhook_api_do(cmd);
+    b->pos = (u_char *) api->out.data;
+    b->last = b->pos + api->out.len;
+    b->memory = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
 
-    if (rc != NGX_AGAIN) {
-        return rc;
-    }
-
-    r->main->count++;
-
-    return NGX_DONE;
-}
-
-
-/* NGX_AGAIN: it is done, but not answered yet */
-
-static ngx_int_t
-ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
-{
-    uint64_t                      now;
-    ngx_int_t                     rc;
-    ngx_http_webhook_endpoint_t  *ep;
-
-    ep = cmd->endpoint;
-    now = ngx_http_webhook_store_now();
-
-    rc = cmd->enable ? ngx_http_webhook_enable_by_operator(ep, now)
-                     : ngx_http_webhook_disable_by_operator(ep, now);
-
-    /* what was so already is no error: commands may be repeated */
-
-    if (rc == NGX_OK) {
-        ngx_http_webhook_delivery_changed(ep->main);
-    }
-
-    rc = ngx_http_webhook_states_wait(ep, cmd->request->pool,
-                                      ngx_http_webhook_api_done, cmd);
-
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    return ngx_http_webhook_api_answer(cmd->request, &ep, 1, 0);
-}
-
-
-static void
-ngx_http_webhook_api_done(void *data, ngx_int_t rc)
-{
-    ngx_http_webhook_api_command_t *cmd = data;
-
-    wh_state_t           s;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = cmd->request;
-    c = r->connection;
-
-    ngx_http_webhook_disable_state(cmd->endpoint, ngx_http_webhook_store_now(),
-                                   &s);
-
-    /* it may be another one than was asked for */
-
-    if (rc == NGX_ABORT
-        && (s.reason == WH_STATE_ENABLED) != cmd->enable
-        && ++cmd->tries < NGX_HTTP_WEBHOOK_API_TRIES)
-    {
-        rc = ngx_http_webhook_api_do(cmd);
-
-        if (rc == NGX_AGAIN) {
-            return;
-        }
-
-    } else {
-        rc = ngx_http_webhook_api_answer(r, &cmd->endpoint, 1, 0);
-    }
-
-    ngx_http_finalize_request(r, rc);
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static size_t
-ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep)
-{
-    return NGX_HTTP_WEBHOOK_API_ENDPOINT
-           + (ep->policy.nlimits + 3) * NGX_HTTP_WEBHOOK_API_WINDOW
-           + ep->name.len
-           + ngx_http_webhook_zone_name(ep->zone)->len * 6;
-}
-
-
-static u_char *
-ngx_http_webhook_api_endpoint(u_char *p, ngx_http_webhook_endpoint_t *ep)
-{
-    uint64_t                      now;
-    ngx_str_t                    *zone;
-    wh_state_t                    s;
-    ngx_uint_t                    i;
-    wh_limit_t                   *limit;
-    ngx_http_webhook_counters_t  *c;
-
-    c = ep->counters;
-    now = ngx_http_webhook_store_now();
-
-    ngx_http_webhook_disable_state(ep, now, &s);
-
-    p = ngx_sprintf(p, "{\"name\":\"%V\",\"zone\":\"", &ep->name);
-
-    zone = ngx_http_webhook_zone_name(ep->zone);
-
-    p = (u_char *) ngx_escape_json(p, zone->data, zone->len);
-
-    p = ngx_sprintf(p, "\",\"state\":\"%s\"",
-                    s.reason == WH_STATE_ENABLED ? "enabled"
-                    : s.reason == WH_STATE_QUOTA ? "paused"
-                    : s.probing ? "probing" : "disabled");
-
-    if (s.reason != WH_STATE_ENABLED) {
-        p = ngx_sprintf(p, ",\"reason\":\"%s\",\"failures\":%uD,"
-                        "\"since\":%uL",
-                        ngx_http_webhook_disable_reason(s.reason), s.count,
-                        s.since);
-
-        if (s.until) {
-            p = ngx_sprintf(p, ",\"until\":%uL", s.until);
-        }
-
-        if (s.probe) {
-            p = ngx_sprintf(p, ",\"probe\":%uL", s.probe);
-        }
-    }
-
-    p = ngx_sprintf(p, ",\"stored\":%s,\"failures_in_a_row\":%uL,"
-                    "\"windows\":[",
-                    ngx_http_webhook_disable_stored(ep) ? "true" : "false",
-                    (uint64_t) c->cell.row);
-
-    for (i = 0; i < ep->policy.nlimits; i++) {
-        if (i) {
-            *p++ = ',';
-        }
-
-        p = ngx_http_webhook_api_window(p, &ep->policy.limits[i], now);
-    }
-
-    *p++ = ']';
-
-    limit = &ngx_http_webhook_zone_policy(ep->zone)->limit;
-
-    if (limit->n) {
-        p = ngx_sprintf(p, ",\"zone_window\":");
-        p = ngx_http_webhook_api_window(p, limit, now);
-    }
-
-    p = ngx_http_webhook_api_quota(p, "quota", &ep->policy.quota, now);
-    p = ngx_http_webhook_api_quota(p, "zone_quota", &ep->policy.zone->quota,
-                                   now);
-
-    p = ngx_sprintf(p, ",\"ends\":{");
-
-    for (i = 0; i < WH_NEND; i++) {
-        p = ngx_sprintf(p, "%s\"%s\":%uA", i ? "," : "",
-                        ngx_http_webhook_zone_end_name(i), c->ends[i]);
-    }
-
-    return ngx_cpymem(p, "}}", 2);
-}
-
-
-static u_char *
-ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit, uint64_t now)
-{
-    return ngx_sprintf(p, "{\"tolerated\":%uD,\"time\":%uL,\"failures\":%uD}",
-                       limit->n, limit->time,
-                       wh_window_count(limit->window, limit->n, limit->time,
-                                       now));
-}
-
-
-static u_char *
-ngx_http_webhook_api_quota(u_char *p, char *name, wh_quota_t *quota,
-    uint64_t now)
-{
-    uint32_t  used;
-    uint64_t  until;
-
-    if (quota->n == 0) {
-        return p;
-    }
-
-    used = wh_quota_used(quota, now, &until);
-
-    return ngx_sprintf(p, ",\"%s\":{\"limit\":%uD,\"time\":%uL,"
-                       "\"used\":%uD,\"until\":%uL}", name, quota->n,
-                       quota->time, used, until);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_api_send(ngx_http_request_t *r, ngx_buf_t *b)
-{
-    ngx_int_t    rc;
-    ngx_chain_t  out;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = b->last - b->pos;
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = api->out.len;
 
     ngx_str_set(&r->headers_out.content_type, "application/json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
@@ -577,11 +585,98 @@ ngx_http_webhook_api_send(ngx_http_request_t *r, ngx_buf_t *b)
         return rc;
     }
 
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-
     out.buf = b;
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_error(ngx_http_webhook_api_t *api, ngx_uint_t status,
+    char *code, const char *fmt, ...)
+{
+    u_char     message[NGX_HTTP_WEBHOOK_API_MESSAGE], *p;
+    va_list    args;
+    wh_buf_t  *b;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(message, message + NGX_HTTP_WEBHOOK_API_MESSAGE, fmt,
+                      args);
+    va_end(args);
+
+    b = &api->out;
+    b->len = 0;
+    b->err = WH_OK;
+
+    (void) wh_buf_put_literal(b, "{\"error\":{\"code\":\"");
+    (void) wh_buf_put(b, code, ngx_strlen(code));
+    (void) wh_buf_put_literal(b, "\",\"message\":");
+    (void) wh_put_json_quoted(b, (char *) message, p - message);
+    (void) wh_buf_put_literal(b, "}}");
+
+    return ngx_http_webhook_api_answer(api, status);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_failed(ngx_http_webhook_api_t *api, ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_BUSY:
+        return ngx_http_webhook_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "store_busy", "The store could not be had in time, nothing "
+                   "was done.");
+
+    case NGX_DECLINED:
+        return ngx_http_webhook_api_error(api,
+                   NGX_HTTP_INSUFFICIENT_STORAGE, "store_full",
+                   "The store has no room for this, nothing was done.");
+
+    default:
+        return ngx_http_webhook_api_error(api,
+                   NGX_HTTP_INTERNAL_SERVER_ERROR, "store_failed",
+                   "The store could not be read; see the error log.");
+    }
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_wait(ngx_http_webhook_api_t *api)
+{
+    api->busy = 1;
+    api->request->main->count++;
+
+    return NGX_DONE;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_waits(ngx_http_webhook_api_t *api)
+{
+    api->busy = 0;
+
+    if (api->request) {
+        return 1;
+    }
+
+    ngx_destroy_pool(api->pool);
+
+    return 0;
+}
+
+
+void
+ngx_http_webhook_api_finish(ngx_http_webhook_api_t *api, ngx_int_t rc)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = api->request;
+    c = r->connection;
+
+    ngx_http_finalize_request(r, rc);
+
+    ngx_http_run_posted_requests(c);
 }

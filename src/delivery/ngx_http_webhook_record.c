@@ -6,6 +6,7 @@
 
 #include "ngx_http_webhook_record.h"
 #include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_lane.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_sign.h"
 

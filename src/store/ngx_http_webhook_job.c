@@ -192,18 +192,20 @@ void
 ngx_http_webhook_job_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_visit_t *v)
 {
+    ngx_uint_t               tells;
     ngx_http_webhook_job_t  *job;
 
     job = v->job;
 
     if (job) {
         v->job = NULL;
+        tells = job->tells;
 
         if (v->committed) {
             job->rc = v->full ? NGX_DECLINED : NGX_OK;
             job->done(job);
 
-            if (job->tells) {
+            if (tells) {
                 (void) wh_slot_news(&st->journal, st->slot, 0,
                                     WH_NEWS_MADE);
             }
@@ -270,6 +272,13 @@ ngx_http_webhook_store_unmoved(ngx_http_webhook_store_t *st, ngx_str_t *name)
     }
 
     return n;
+}
+
+
+uint64_t
+ngx_http_webhook_store_number(ngx_http_webhook_store_t *st)
+{
+    return wh_journal_number(&st->journal);
 }
 
 

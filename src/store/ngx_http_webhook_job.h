@@ -211,6 +211,10 @@ ngx_uint_t ngx_http_webhook_store_unmoved(ngx_http_webhook_store_t *st,
     ngx_str_t *name);
 
 
+/* a sequence number, for what is not in the store */
+uint64_t ngx_http_webhook_store_number(ngx_http_webhook_store_t *st);
+
+
 /* between the files of the warehouse */
 
 /* the last key below one; a code of LMDB's */

@@ -1,0 +1,500 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * Endpoints: how they are, what waits for them, and commands.
+ */
+
+
+#include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_attempt.h"
+#include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_states.h"
+
+
+/* octets of an endpoint's JSON, without its name and its zone's */
+#define NGX_HTTP_WEBHOOK_API_STATE   1024
+#define NGX_HTTP_WEBHOOK_API_WINDOW  128  /* or a quota */
+
+/* times that a command is repeated over a newer state out of the store */
+#define NGX_HTTP_WEBHOOK_API_TRIES   3
+
+
+/* a command whose end is not in the store yet */
+
+typedef struct {
+    ngx_http_webhook_api_t       *api;
+    ngx_http_webhook_endpoint_t  *endpoint;
+    ngx_uint_t                    enable;
+    ngx_uint_t                    tries;
+} ngx_http_webhook_api_command_t;
+
+
+static ngx_int_t ngx_http_webhook_api_command(ngx_http_webhook_api_t *api,
+    ngx_uint_t enable);
+static ngx_int_t ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd);
+static void ngx_http_webhook_api_done(void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_endpoint_t *ep);
+static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
+static u_char *ngx_http_webhook_api_state(u_char *p,
+    ngx_http_webhook_endpoint_t *ep);
+static u_char *ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit,
+    uint64_t now);
+static u_char *ngx_http_webhook_api_quota(u_char *p, char *name,
+    wh_quota_t *quota, uint64_t now);
+static int ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
+    ngx_http_webhook_letter_t *letter);
+static void ngx_http_webhook_api_queue_done(ngx_http_webhook_job_t *job);
+
+
+ngx_int_t
+ngx_http_webhook_api_endpoints(ngx_http_webhook_api_t *api)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    ep = api->main->endpoints.elts;
+
+    (void) wh_buf_put_literal(&api->out, "{\"endpoints\":[");
+
+    for (i = 0; i < api->main->endpoints.nelts; i++) {
+
+        if (i) {
+            (void) wh_buf_putc(&api->out, ',');
+        }
+
+        if (ngx_http_webhook_api_put(api, ep[i]) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    (void) wh_buf_put_literal(&api->out, "]}");
+
+    return ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_endpoint(ngx_http_webhook_api_t *api)
+{
+    ngx_int_t                     rc;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = ngx_http_webhook_api_named(api, &rc);
+    if (ep == NULL) {
+        return rc;
+    }
+
+    if (ngx_http_webhook_api_put(api, ep) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
+}
+
+
+ngx_http_webhook_endpoint_t *
+ngx_http_webhook_api_named(ngx_http_webhook_api_t *api, ngx_int_t *rc)
+{
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = ngx_http_webhook_endpoint_find(api->main, &api->name);
+
+    if (ep == NULL) {
+        *rc = ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
+                                         "no_such_endpoint",
+                                         "There is no endpoint \"%V\".",
+                                         &api->name);
+    }
+
+    return ep;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    u_char  *p;
+
+    p = (u_char *) wh_buf_need(&api->out, ngx_http_webhook_api_size(ep));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    api->out.len += ngx_http_webhook_api_state(p, ep) - p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_enable(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_api_command(api, 1);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_disable(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_api_command(api, 0);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_command(ngx_http_webhook_api_t *api, ngx_uint_t enable)
+{
+    ngx_int_t                        rc;
+    ngx_http_webhook_endpoint_t     *ep;
+    ngx_http_webhook_api_command_t  *cmd;
+
+    ep = ngx_http_webhook_api_named(api, &rc);
+    if (ep == NULL) {
+        return rc;
+    }
+
+    cmd = ngx_pcalloc(api->request->pool,
+                      sizeof(ngx_http_webhook_api_command_t));
+    if (cmd == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cmd->api = api;
+    cmd->endpoint = ep;
+    cmd->enable = enable;
+
+    rc = ngx_http_webhook_api_do(cmd);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    api->request->main->count++;
+
+    return NGX_DONE;
+}
+
+
+/* NGX_AGAIN: it is done, but not answered yet */
+
+static ngx_int_t
+ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
+{
+    uint64_t                      now;
+    ngx_int_t                     rc;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = cmd->endpoint;
+    now = ngx_http_webhook_store_now();
+
+    rc = cmd->enable ? ngx_http_webhook_enable_by_operator(ep, now)
+                     : ngx_http_webhook_disable_by_operator(ep, now);
+
+    /* what was so already is no error: commands may be repeated */
+
+    if (rc == NGX_OK) {
+        ngx_http_webhook_delivery_changed(ep->main);
+    }
+
+    rc = ngx_http_webhook_states_wait(ep, cmd->api->request->pool,
+                                      ngx_http_webhook_api_done, cmd);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_webhook_api_put(cmd->api, ep) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_webhook_api_answer(cmd->api, NGX_HTTP_OK);
+}
+
+
+static void
+ngx_http_webhook_api_done(void *data, ngx_int_t rc)
+{
+    ngx_http_webhook_api_command_t *cmd = data;
+
+    wh_state_t  s;
+
+    ngx_http_webhook_disable_state(cmd->endpoint, ngx_http_webhook_store_now(),
+                                   &s);
+
+    /* it may be another one than was asked for */
+
+    if (rc == NGX_ABORT
+        && (s.reason == WH_STATE_ENABLED) != cmd->enable
+        && ++cmd->tries < NGX_HTTP_WEBHOOK_API_TRIES)
+    {
+        rc = ngx_http_webhook_api_do(cmd);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+
+    } else if (ngx_http_webhook_api_put(cmd->api, cmd->endpoint) == NGX_OK) {
+        rc = ngx_http_webhook_api_answer(cmd->api, NGX_HTTP_OK);
+
+    } else {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_webhook_api_finish(cmd->api, rc);
+}
+
+
+/*
+ * What is in the warehouse; what is younger than about a second is in the
+ * journal alone, and counted as far as this worker has it.
+ */
+
+ngx_int_t
+ngx_http_webhook_api_queue(ngx_http_webhook_api_t *api)
+{
+    size_t                        len;
+    ngx_int_t                     rc;
+    ngx_http_webhook_page_t      *page;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = ngx_http_webhook_api_named(api, &rc);
+    if (ep == NULL) {
+        return rc;
+    }
+
+    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
+    if (page == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (api->cursor.len) {
+        len = api->cursor.len / 2;
+
+        if (len == 0 || len >= NGX_HTTP_WEBHOOK_KEY_SIZE
+            || ngx_http_webhook_api_octets(&api->cursor, page->from, len)
+               != NGX_OK)
+        {
+            return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
+                       "bad_cursor", "The cursor is not one of this list.");
+        }
+
+        page->fromlen = len;
+    }
+
+    page->job.run = ngx_http_webhook_queue_page;
+    page->job.done = ngx_http_webhook_api_queue_done;
+    page->data = api;
+    page->filter = api->filter;
+    page->filter.endpoint.data = (char *) ep->name.data;
+    page->filter.endpoint.len = ep->name.len;
+    page->limit = api->limit;
+    page->letter = ngx_http_webhook_api_queued;
+
+    (void) wh_buf_put_literal(&api->out, "{");
+    ngx_http_webhook_api_put_number(&api->out, "journal",
+                            ngx_http_webhook_store_unmoved(api->store,
+                                                           &ep->name));
+    (void) wh_buf_put_literal(&api->out, ",\"deliveries\":[");
+
+    if (ngx_http_webhook_job_read(api->store, &page->job, api->pool)
+        != NGX_OK)
+    {
+        return ngx_http_webhook_api_failed(api, NGX_BUSY);
+    }
+
+    return ngx_http_webhook_api_wait(api);
+}
+
+
+static int
+ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
+    ngx_http_webhook_letter_t *letter)
+{
+    wh_buf_t                *b;
+    wh_str_t                 text;
+    ngx_http_webhook_api_t  *api;
+
+    api = page->data;
+    b = &api->out;
+
+    if (page->found) {
+        (void) wh_buf_putc(b, ',');
+    }
+
+    (void) wh_buf_putc(b, '{');
+
+    ngx_http_webhook_api_put_text(b, "event", &letter->event);
+    ngx_http_webhook_api_put_text(b, "id", &letter->id);
+
+    text.data = (char *) letter->lane.data;
+    text.len = letter->lane.len;
+    ngx_http_webhook_api_put_text(b, "lane", &text);
+
+    ngx_http_webhook_api_put_number(b, "time", letter->progress.time);
+    ngx_http_webhook_api_put_number(b, "planned", letter->progress.planned);
+    ngx_http_webhook_api_put_number(b, "attempts", letter->progress.attempts);
+
+    if (letter->progress.attempts
+        && letter->progress.class <= NGX_HTTP_WEBHOOK_THROTTLED)
+    {
+        text.data = ngx_http_webhook_class_name(letter->progress.class);
+        text.len = ngx_strlen(text.data);
+        ngx_http_webhook_api_put_text(b, "class", &text);
+        ngx_http_webhook_api_put_number(b, "status", letter->progress.status);
+    }
+
+    (void) wh_buf_putc(b, '}');
+
+    return b->err ? ENOMEM : 0;
+}
+
+
+static void
+ngx_http_webhook_api_queue_done(ngx_http_webhook_job_t *job)
+{
+    ngx_int_t                 rc;
+    ngx_http_webhook_api_t   *api;
+    ngx_http_webhook_page_t  *page;
+
+    page = (ngx_http_webhook_page_t *) job;
+    api = page->data;
+
+    if (!ngx_http_webhook_api_waits(api)) {
+        return;
+    }
+
+    if (job->rc != NGX_OK) {
+        rc = ngx_http_webhook_api_failed(api, job->rc);
+
+    } else {
+        (void) wh_buf_putc(&api->out, ']');
+        ngx_http_webhook_api_put_key(&api->out, "next",
+                                     page->end ? NULL : page->from,
+                                     page->fromlen);
+        (void) wh_buf_putc(&api->out, '}');
+
+        rc = ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
+    }
+
+    ngx_http_webhook_api_finish(api, rc);
+}
+
+
+static size_t
+ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep)
+{
+    return NGX_HTTP_WEBHOOK_API_STATE
+           + (ep->policy.nlimits + 3) * NGX_HTTP_WEBHOOK_API_WINDOW
+           + ep->name.len
+           + ngx_http_webhook_zone_name(ep->zone)->len * 6;
+}
+
+
+static u_char *
+ngx_http_webhook_api_state(u_char *p, ngx_http_webhook_endpoint_t *ep)
+{
+    uint64_t                      now;
+    ngx_str_t                    *zone;
+    wh_state_t                    s;
+    ngx_uint_t                    i;
+    wh_limit_t                   *limit;
+    ngx_http_webhook_counters_t  *c;
+
+    c = ep->counters;
+    now = ngx_http_webhook_store_now();
+
+    ngx_http_webhook_disable_state(ep, now, &s);
+
+    p = ngx_sprintf(p, "{\"name\":\"%V\",\"zone\":\"", &ep->name);
+
+    zone = ngx_http_webhook_zone_name(ep->zone);
+
+    p = (u_char *) ngx_escape_json(p, zone->data, zone->len);
+
+    p = ngx_sprintf(p, "\",\"state\":\"%s\"",
+                    s.reason == WH_STATE_ENABLED ? "enabled"
+                    : s.reason == WH_STATE_QUOTA ? "paused"
+                    : s.probing ? "probing" : "disabled");
+
+    if (s.reason != WH_STATE_ENABLED) {
+        p = ngx_sprintf(p, ",\"reason\":\"%s\",\"failures\":%uD,"
+                        "\"since\":%uL",
+                        ngx_http_webhook_disable_reason(s.reason), s.count,
+                        s.since);
+
+        if (s.until) {
+            p = ngx_sprintf(p, ",\"until\":%uL", s.until);
+        }
+
+        if (s.probe) {
+            p = ngx_sprintf(p, ",\"probe\":%uL", s.probe);
+        }
+    }
+
+    p = ngx_sprintf(p, ",\"stored\":%s,\"failures_in_a_row\":%uL,"
+                    "\"windows\":[",
+                    ngx_http_webhook_disable_stored(ep) ? "true" : "false",
+                    (uint64_t) c->cell.row);
+
+    for (i = 0; i < ep->policy.nlimits; i++) {
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_http_webhook_api_window(p, &ep->policy.limits[i], now);
+    }
+
+    *p++ = ']';
+
+    limit = &ngx_http_webhook_zone_policy(ep->zone)->limit;
+
+    if (limit->n) {
+        p = ngx_sprintf(p, ",\"zone_window\":");
+        p = ngx_http_webhook_api_window(p, limit, now);
+    }
+
+    p = ngx_http_webhook_api_quota(p, "quota", &ep->policy.quota, now);
+    p = ngx_http_webhook_api_quota(p, "zone_quota", &ep->policy.zone->quota,
+                                   now);
+
+    p = ngx_sprintf(p, ",\"ends\":{");
+
+    for (i = 0; i < WH_NEND; i++) {
+        p = ngx_sprintf(p, "%s\"%s\":%uA", i ? "," : "",
+                        ngx_http_webhook_zone_end_name(i), c->ends[i]);
+    }
+
+    return ngx_cpymem(p, "}}", 2);
+}
+
+
+static u_char *
+ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit, uint64_t now)
+{
+    return ngx_sprintf(p, "{\"tolerated\":%uD,\"time\":%uL,\"failures\":%uD}",
+                       limit->n, limit->time,
+                       wh_window_count(limit->window, limit->n, limit->time,
+                                       now));
+}
+
+
+static u_char *
+ngx_http_webhook_api_quota(u_char *p, char *name, wh_quota_t *quota,
+    uint64_t now)
+{
+    uint32_t  used;
+    uint64_t  until;
+
+    if (quota->n == 0) {
+        return p;
+    }
+
+    used = wh_quota_used(quota, now, &until);
+
+    return ngx_sprintf(p, ",\"%s\":{\"limit\":%uD,\"time\":%uL,"
+                       "\"used\":%uD,\"until\":%uL}", name, quota->n,
+                       quota->time, used, until);
+}
