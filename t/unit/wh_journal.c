@@ -53,6 +53,7 @@ static void forged(void);
 static void pages(void);
 static void epochs(void);
 static void shards(void);
+static void telling(void);
 static void stamps(void);
 static void reclaim(void);
 static void pending(void);
@@ -122,6 +123,7 @@ main(void)
     pages();
     epochs();
     shards();
+    telling();
     stamps();
     reclaim();
     pending();
@@ -1144,6 +1146,55 @@ shards(void)
     j.shards[8].word = (uint64_t) UINT32_MAX << 32;
     (void) wh_shard_raise(&j, 8, 2, 0, &fence, &taken);
     is_int(fence, 1, "a fence that goes round is not 0");
+}
+
+
+/* deliveries that another than the owner has put into the warehouse */
+
+static void
+telling(void)
+{
+    int       taken;
+    uint32_t  fence;
+    uint64_t  word, news, number;
+
+    reset();
+
+    number = wh_journal_number(&j);
+    ok(wh_journal_number(&j) == number + 1, "numbers grow");
+
+    news = wh_shard_news(&j, 7);
+
+    is_int(wh_shard_tell(&j, 7, 3), WH_ORPHAN,
+           "what is nobody's becomes an orphan");
+    ok(wh_shard_news(&j, 7) == news + 1, "there are news");
+
+    is_int(wh_shard_tell(&j, 7, 3), WH_ORPHAN, "it stays one");
+
+    is_int(wh_shard_raise(&j, 8, 2, 0, &fence, &taken), 2, "another's");
+    word = wh_shard_read(&j, 8);
+
+    is_int(wh_shard_tell(&j, 8, 3), 2, "its owner is to be woken");
+    is_int(wh_slot_news(&j, 2, 0, WH_NEWS_COME), WH_NEWS_COME,
+           "and finds the flag");
+    is_int(wh_slot_news(&j, 2, 0, 0), 0, "once");
+    is_int(wh_shard_release(&j, 8, word), WH_LOST,
+           "it cannot be given back by who has not looked");
+
+    is_int(wh_shard_tell(&j, 8, 2), 2, "one's own");
+    is_int(wh_slot_news(&j, 2, 0, 0), WH_NEWS_COME, "the same flag");
+
+    /* killed before it had told of them */
+
+    is_int(wh_slot_news(&j, 3, WH_NEWS_MADE, 0), 0, "a flag of the other");
+    news = wh_shard_news(&j, 9);
+    wh_slot_bury(&j, 3, wake, NULL);
+    ok(wh_shard_news(&j, 9) == news + 1, "told for it");
+    is_int(wh_slot_news(&j, 3, 0, 0), 0, "once");
+
+    j.slots[3].news = WH_NEWS_MADE;
+    is_int(wh_slot_news(&j, 3, 0, WH_NEWS_MADE), WH_NEWS_MADE, "cleared");
+    is_int(wh_slot_news(&j, 3, 0, 0), 0, "by itself");
 }
 
 
