@@ -10,7 +10,7 @@
 #include "ngx_http_webhook_local.h"
 
 
-#define NGX_HTTP_WEBHOOK_JOB_SLICES   64     /* of one thread-pool task */
+#define NGX_HTTP_WEBHOOK_JOB_SLICES   50     /* of a request */
 #define NGX_HTTP_WEBHOOK_JOB_WAIT     10000  /* ms for the warehouse */
 #define NGX_HTTP_WEBHOOK_JOB_UNMOVED  1000   /* deliveries looked at */
 

@@ -13,7 +13,7 @@
 #define NGX_HTTP_WEBHOOK_HISTORY_FILL   70    /* percent: nothing more */
 #define NGX_HTTP_WEBHOOK_HISTORY_FREE   75    /* percent: room is made */
 #define NGX_HTTP_WEBHOOK_HISTORY_TRIM   64    /* rows a visit, and twice ... */
-#define NGX_HTTP_WEBHOOK_HISTORY_SLICE  4096  /* rows looked at */
+#define NGX_HTTP_WEBHOOK_HISTORY_SLICE  2048  /* rows looked at */
 #define NGX_HTTP_WEBHOOK_HISTORY_FORGET 512   /* rows of a transaction */
 
 
