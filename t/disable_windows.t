@@ -321,6 +321,7 @@ sub send_command {
 
 	$s->autoflush(1);
 	print $s "POST /api/endpoints/$name/$verb HTTP/1.1\r\nHost: a\r\n"
+		. "Content-Type: application/json\r\n"
 		. "Connection: close\r\nContent-Length: 0\r\n\r\n";
 
 	return $s;
