@@ -385,7 +385,7 @@ sub change_record {
 	my ($key, $n);
 
 	for (@lines) {
-		/^ ([0-9a-f]+)$/ or next;
+		/^ ([0-9a-f]*)$/ or next;
 
 		if (!defined $key) {
 			$key = pack 'H*', $1;

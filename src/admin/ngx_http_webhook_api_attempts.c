@@ -138,7 +138,7 @@ ngx_http_webhook_api_put_row(wh_buf_t *b, wh_row_t *row)
     wh_str_t  class;
 
     class.data = ngx_http_webhook_class_name(
-                     row->outcome <= NGX_HTTP_WEBHOOK_THROTTLED
+                     row->outcome <= NGX_HTTP_WEBHOOK_BLOCKED
                      ? row->outcome : NGX_HTTP_WEBHOOK_BROKEN);
     class.len = ngx_strlen(class.data);
 

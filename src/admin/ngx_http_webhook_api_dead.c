@@ -149,7 +149,7 @@ ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
 
     ngx_http_webhook_api_put_number(b, "attempts", progress->attempts);
 
-    if (progress->attempts && progress->class <= NGX_HTTP_WEBHOOK_THROTTLED) {
+    if (progress->attempts && progress->class <= NGX_HTTP_WEBHOOK_BLOCKED) {
         text.data = ngx_http_webhook_class_name(progress->class);
         text.len = ngx_strlen(text.data);
         ngx_http_webhook_api_put_text(b, "class", &text);

@@ -338,7 +338,7 @@ ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
     ngx_http_webhook_api_put_number(b, "attempts", letter->progress.attempts);
 
     if (letter->progress.attempts
-        && letter->progress.class <= NGX_HTTP_WEBHOOK_THROTTLED)
+        && letter->progress.class <= NGX_HTTP_WEBHOOK_BLOCKED)
     {
         text.data = ngx_http_webhook_class_name(letter->progress.class);
         text.len = ngx_strlen(text.data);

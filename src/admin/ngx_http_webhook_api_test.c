@@ -206,7 +206,7 @@ ngx_http_webhook_api_test_finish(ngx_http_webhook_api_t *api,
 
     reason = NULL;
     rc = ngx_http_webhook_payload_finish(a->pool, a->endpoint, a->record, &v,
-                                         &a->request, &reason);
+                                         &a->request, &a->url, &reason);
     api->data = reason;
 
     return rc;

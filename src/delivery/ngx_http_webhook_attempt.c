@@ -103,7 +103,7 @@ ngx_http_webhook_class_find(wh_str_t *name)
     ngx_int_t   i;
     ngx_str_t  *c;
 
-    for (i = 0; i <= NGX_HTTP_WEBHOOK_THROTTLED; i++) {
+    for (i = 0; i <= NGX_HTTP_WEBHOOK_BLOCKED; i++) {
         c = &ngx_http_webhook_classes[i];
 
         if (c->len == name->len
@@ -381,7 +381,10 @@ ngx_http_webhook_attempt_run(ngx_http_request_t *r, void *data)
 {
     ngx_http_webhook_engine_t  *e = data;
 
-    ngx_http_upstream_t  *u;
+    ngx_http_upstream_t          *u;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = e->attempt->endpoint;
 
     e->log_ctx.http.request = r;
 

@@ -21,6 +21,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     ngx_http_webhook_record_t *rec);
+static size_t ngx_http_webhook_record_line(u_char *p, u_char *last);
 static int ngx_http_webhook_record_header(void *ctx, wh_str_t name);
 static int ngx_http_webhook_record_query(void *ctx, wh_str_t name);
 static ngx_int_t ngx_http_webhook_record_answer(
@@ -94,9 +95,10 @@ static ngx_int_t
 ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     ngx_http_webhook_record_t *rec)
 {
-    u_char                          *p, *end, *last;
+    u_char                          *p, *end, *last, *host;
     wh_buf_t                         url, head;
     wh_str_t                         text;
+    ngx_uint_t                       ssl;
     ngx_http_webhook_endpoint_t     *ep;
     ngx_http_webhook_record_mask_t   mask;
 
@@ -128,14 +130,27 @@ ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     text.data = (char *) p;
     text.len = end - p;
 
-    if (ep->ssl) {
+    /* of the record, or of the configuration */
+
+    ssl = a->url.len ? a->url.len > 8
+                       && ngx_strncasecmp(a->url.data, (u_char *) "https://",
+                                          8) == 0
+                     : ep->ssl;
+
+    if (ssl) {
         (void) wh_buf_put_literal(&url, "https://");
 
     } else {
         (void) wh_buf_put_literal(&url, "http://");
     }
 
-    (void) wh_buf_put(&url, (char *) ep->host.data, ep->host.len);
+    host = (u_char *) ngx_strnstr(end, CRLF "Host: ", last - end);
+
+    if (host) {
+        host += 8;
+        (void) wh_buf_put(&url, (char *) host,
+                          ngx_http_webhook_record_line(host, last));
+    }
 
     if (wh_mask_target(&url, text, ngx_http_webhook_record_query, &mask)
         != WH_OK)
@@ -164,6 +179,19 @@ ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     rec->more.request.len = head.len;
 
     return NGX_OK;
+}
+
+
+/* octets to the end of a line */
+
+static size_t
+ngx_http_webhook_record_line(u_char *p, u_char *last)
+{
+    u_char  *end;
+
+    end = ngx_strlchr(p, last, CR);
+
+    return (end ? end : last) - p;
 }
 
 
