@@ -382,7 +382,7 @@ sub older_values {
 	my ($key, $n);
 
 	for (@lines) {
-		/^ ([0-9a-f]+)$/ or next;
+		/^ ([0-9a-f]*)$/ or next;
 
 		if (!defined $key) {
 			$key = pack 'H*', $1;

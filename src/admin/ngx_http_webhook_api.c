@@ -637,7 +637,8 @@ ngx_http_webhook_api_failed(ngx_http_webhook_api_t *api, ngx_int_t rc)
     default:
         return ngx_http_webhook_api_error(api,
                    NGX_HTTP_INTERNAL_SERVER_ERROR, "store_failed",
-                   "The store could not be read; see the error log.");
+                   "The store could not be read, or written; see the error "
+                   "log.");
     }
 }
 

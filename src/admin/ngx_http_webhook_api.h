@@ -44,7 +44,7 @@ typedef struct {
     ngx_http_webhook_main_conf_t  *main;
     ngx_http_webhook_store_t      *store;
     ngx_pool_t                    *pool;       /* its own: threads use it */
-    ngx_uint_t                     busy;       /* a thread, or a queue, has it */
+    ngx_uint_t                     busy;       /* in a thread */
 
     ngx_str_t                      name;       /* out of the path */
     ngx_uint_t                     given;      /* arguments, bits */

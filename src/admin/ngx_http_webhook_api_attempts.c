@@ -8,6 +8,7 @@
 
 #include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_attempt.h"
+#include "ngx_http_webhook_history.h"
 
 
 static ngx_int_t ngx_http_webhook_api_attempts_start(
@@ -260,6 +261,8 @@ ngx_http_webhook_api_attempts_done(ngx_http_webhook_job_t *job)
             ngx_http_webhook_api_put_key(&api->out, "next",
                                          page->end ? NULL : page->from,
                                          NGX_HTTP_WEBHOOK_ATTEMPT_KEY);
+            ngx_http_webhook_api_put_number(&api->out, "lost",
+                          ngx_http_webhook_store_history_lost(api->store));
             (void) wh_buf_putc(&api->out, '}');
         }
 

@@ -210,6 +210,13 @@ ngx_http_webhook_job_end(ngx_http_webhook_store_t *st,
                                     WH_NEWS_MADE);
             }
 
+        } else if (v->rc == NGX_ERROR) {
+
+            /* it may be what fails: deliveries do not wait for it */
+
+            job->rc = NGX_ERROR;
+            job->done(job);
+
         } else {
             job->next = st->jobs;
 
