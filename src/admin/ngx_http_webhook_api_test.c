@@ -114,6 +114,11 @@ ngx_http_webhook_api_test_make(ngx_http_webhook_api_t *api,
         return rc;
     }
 
+    if (ep->mailbox) {
+        return ngx_http_webhook_api_error(api, NGX_HTTP_CONFLICT,
+                   "cannot_render", "\"%V\" is for mail.", &ep->name);
+    }
+
     a = ngx_http_webhook_attempt_create(ep, ngx_cycle->log);
     if (a == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

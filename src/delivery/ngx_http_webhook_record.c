@@ -19,6 +19,7 @@ typedef struct {
 } ngx_http_webhook_record_mask_t;
 
 
+static uint32_t ngx_http_webhook_record_time(ngx_msec_t ms);
 static ngx_int_t ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     ngx_http_webhook_record_t *rec);
 static size_t ngx_http_webhook_record_line(u_char *p, u_char *last);
@@ -52,11 +53,11 @@ ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
     row->status = (uint32_t) a->status;
     row->outcome = (uint8_t) a->class;
 
-    row->times[WH_ROW_DNS] = WH_ROW_UNKNOWN;
-    row->times[WH_ROW_CONNECT] = WH_ROW_UNKNOWN;
-    row->times[WH_ROW_TLS] = WH_ROW_UNKNOWN;
-    row->times[WH_ROW_FIRST] = WH_ROW_UNKNOWN;
-    row->times[WH_ROW_TOTAL] = (uint32_t) a->duration;
+    row->times[WH_ROW_DNS] = ngx_http_webhook_record_time(a->dns_ms);
+    row->times[WH_ROW_CONNECT] = ngx_http_webhook_record_time(a->connect_ms);
+    row->times[WH_ROW_TLS] = ngx_http_webhook_record_time(a->tls_ms);
+    row->times[WH_ROW_FIRST] = ngx_http_webhook_record_time(a->header_ms);
+    row->times[WH_ROW_TOTAL] = ngx_http_webhook_record_time(a->duration);
 
     row->flags = (uint8_t) ((a->class != NGX_HTTP_WEBHOOK_SUCCESS
                              ? WH_ROW_FAILED : 0)
@@ -74,7 +75,9 @@ ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
         rec->body.len = 0;
     }
 
-    if (ngx_http_webhook_record_head(a, rec) != NGX_OK
+    /* a mail has none */
+
+    if ((a->request && ngx_http_webhook_record_head(a, rec) != NGX_OK)
         || ngx_http_webhook_record_answer(a, &a->head, &rec->more.response)
            != NGX_OK
         || ngx_http_webhook_record_answer(a, &a->excerpt, &rec->more.excerpt)
@@ -86,6 +89,14 @@ ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
     row->kept = (uint32_t) (wh_row_size(row) + wh_row_more_size(&rec->more));
 
     return NGX_OK;
+}
+
+
+static uint32_t
+ngx_http_webhook_record_time(ngx_msec_t ms)
+{
+    return ms == NGX_HTTP_WEBHOOK_NO_TIME ? WH_ROW_UNKNOWN
+                                          : (uint32_t) ngx_min(ms, INT32_MAX);
 }
 
 
