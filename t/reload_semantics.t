@@ -549,7 +549,7 @@ sub quiet {
 		$same = $now eq $last ? $same + 1 : 0;
 		$last = $now;
 		select undef, undef, undef, 0.1;
-		$same >= 8;
+		$same >= 20;
 	}, 20, 'a quiet store');
 }
 
