@@ -173,7 +173,8 @@ sub state {
 
 sub command {
 	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '')->status() == 200;
+	return post("/api/endpoints/$name/$verb", '',
+		'Content-Type' => 'application/json')->status() == 200;
 }
 
 sub n {

@@ -116,7 +116,8 @@ sub in_order {
 }
 
 sub command {
-	return post("/api/endpoints/e/$_[0]", '')->status() == 200;
+	return post("/api/endpoints/e/$_[0]", '',
+		'Content-Type' => 'application/json')->status() == 200;
 }
 
 ###############################################################################

@@ -242,7 +242,7 @@ is(status() - $before, 5 + @$asked + 1,
 # states
 
 is(state('ok'), 'enabled', 'enabled');
-post('/api/endpoints/ok/disable', '');
+post('/api/endpoints/ok/disable', '', 'Content-Type' => 'application/json');
 is(state('ok'), 'disabled', 'disabled');
 
 get('/failing') for 1 .. 6;

@@ -348,7 +348,8 @@ sub forget {
 
 sub command {
 	my ($name, $verb) = @_;
-	return decode_json(post("/api/endpoints/$name/$verb", '')->body());
+	return decode_json(post("/api/endpoints/$name/$verb", '',
+		'Content-Type' => 'application/json')->body());
 }
 
 sub told {

@@ -101,8 +101,8 @@ like($m->{subject}, qr/the store is full$/, 'and a mail');
 
 get('/?n=' . ++$n) for 1 .. 50;
 
-post('/api/endpoints/one/disable', '');
-post('/api/endpoints/one/enable', '');
+post('/api/endpoints/one/disable', '', 'Content-Type' => 'application/json');
+post('/api/endpoints/one/enable', '', 'Content-Type' => 'application/json');
 
 $rx->start();
 

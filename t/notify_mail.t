@@ -236,7 +236,7 @@ is($twice[1]{headers}{'message-id'}[0], $twice[0]{headers}{'message-id'}[0],
 $mx{plain}->forget()->stop();
 
 my $mark = $t->log_mark();
-post('/api/endpoints/a/enable', '');
+post('/api/endpoints/a/enable', '', 'Content-Type' => 'application/json');
 
 ok($t->wait_log(qr/to <plain\@example.com>: no connection/, 10, $mark),
 	'a mail that cannot be sent');

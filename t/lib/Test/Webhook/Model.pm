@@ -374,7 +374,7 @@ sub step {
 
 	if ($s->{do} =~ /able$/) {
 		my $r = Test::Webhook::post("/api/endpoints/$s->{to}/$s->{do}", '',
-			-port => 'api');
+			'Content-Type' => 'application/json', -port => 'api');
 		$did{ok} = $r && $r->status() == 200 ? 1 : 0;
 
 	} elsif ($s->{do} eq 'kill') {
