@@ -689,6 +689,8 @@ ngx_http_webhook_forget_run(ngx_http_webhook_job_t *job,
     f->tolen = f->fromlen;
     ngx_memcpy(f->to, f->from, f->fromlen);
 
+    cur = NULL;
+
     h.txn = in->txn;
     h.dbi = in->dbi;
     h.n = 0;
