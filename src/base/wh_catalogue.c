@@ -42,8 +42,9 @@ wh_catalogue_read(wh_catalogue_t *c, wh_str_t file,
     void *ctx, const wh_alloc_t *mem, wh_catalogue_error_t *err)
 {
     int                    rc;
-    size_t                 i, name;
+    size_t                 i;
     wh_buf_t               list, text;
+    const char            *last;
     wh_json_t             *j;
     wh_json_visitor_t      v;
     wh_catalogue_reader_t  r;
@@ -89,13 +90,15 @@ wh_catalogue_read(wh_catalogue_t *c, wh_str_t file,
     c->list = (wh_translation_t *) (void *) list.data;
     c->parent = NULL;
 
-    /* name and text are one after the other */
+    /* name and text are one after the other; all of them may be empty */
 
-    for (i = 0, name = 0; i < c->n; i++) {
-        c->list[i].name.data = text.data + name;
-        name += c->list[i].name.len;
-        c->list[i].text.data = text.data + name;
-        name += c->list[i].text.len;
+    last = text.len ? text.data : "";
+
+    for (i = 0; i < c->n; i++) {
+        c->list[i].name.data = last;
+        last += c->list[i].name.len;
+        c->list[i].text.data = last;
+        last += c->list[i].text.len;
     }
 
     return wh_catalogue_sort(c, err);
