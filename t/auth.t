@@ -76,6 +76,7 @@ my %endpoints = (
 		. " api_key query key $secret{query};",
 	named => "payload structured; api_key field token $secret{field};",
 	getnamed => "method GET; payload form; api_key field token $secret{field};",
+	keyless => 'payload structured; api_key field token $arg_to;',
 	pattern => "events other.*; api_key field token $secret{field};",
 );
 
@@ -91,7 +92,7 @@ my $endpoints = join '', map { <<"EOE" } sort keys %endpoints;
 
 EOE
 
-my $all = join ',', grep { !/^(?:bytrigger|retried|named|getnamed|pattern)$/ }
+my $all = join ',', grep { !/^(?:bytrigger|retried|named|getnamed|keyless|pattern)$/ }
 	sort keys %endpoints;
 
 my $conf = <<'EOC';
@@ -113,6 +114,7 @@ http {
     log_format looped $webhook_result;
 
     webhook_payload structured structured { field x.token 1; field y 2; }
+    webhook_payload array structured { field [0] $v; }
     webhook_payload empty structured { field x $arg_none omit_empty; }
     webhook_payload form form { field x 1; field j $j json; }
     webhook_payload emptyform form { field x $arg_none omit_empty; }
@@ -172,6 +174,7 @@ http {
 
         location /accept { webhook * payload=text; webhook_accept; }
         location /named { webhook some.event to=$arg_to payload=text; return 200; }
+        location /keyless { webhook some.event to=$arg_to payload=array; return 200; }
         location /getnamed { webhook some.event to=$arg_to payload=structured; return 200; }
     }
 }
@@ -308,6 +311,13 @@ my $mark = log_mark();
 get('/named?to=named');
 ok(wait_log(qr/webhook delivery for "named" is dead: the body is none that could have the field of "api_key"/,
 	10, $mark), 'not sent without its key');
+
+for my $uri (qw! /named /keyless !) {
+	$mark = log_mark();
+	get("$uri?to=keyless");
+	ok(wait_log(qr/webhook delivery for "keyless" is dead: the body is none that could have the field of "api_key"/,
+		10, $mark), "nor without one of a variable, $uri");
+}
 
 $mark = log_mark();
 get('/getnamed?to=getnamed');

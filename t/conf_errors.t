@@ -922,6 +922,11 @@ map({ my ($payload, $is) = @$_;
 	. "webhook_endpoint e { url https://127.0.0.1/; api_key field k a;\n"
 	. "payload t; #!\n}",
 	qr/needs a payload of kind "structured", "flat" or "form", not "t" in/],
+map({; ['http', "webhook_payload r structured { field [0] a; }\n"
+	. "webhook_endpoint e { url https://127.0.0.1/; api_key field k $_;\n"
+	. "payload r; #!\n}",
+	qr/needs a payload of kind "structured" that is no array, "flat" or "form", not "r" in/] }
+	'a', '\$arg_k'),
 ['endpoint', "method GET;\napi_key field k a;\npayload known; #!",
 	qr/needs a payload of kind "form", as there is no body with GET, not "known" in/],
 ['endpoint', "api_key field a k;\npayload known; #!",

@@ -99,6 +99,7 @@ struct ngx_http_webhook_endpoint_s {
     ngx_str_t                     key_query;  /* secrets for the URL */
     ngx_str_t                     key_form;   /* for the body */
     ngx_str_t                     key_members;  /* likewise in JSON */
+    ngx_uint_t                    key_fields;   /* also with variables */
     ngx_http_webhook_sign_t      *sign;       /* signatures; NULL: none */
     ngx_array_t                   events;     /* ngx_str_t patterns */
     ngx_flag_t                    event_headers;

@@ -44,7 +44,7 @@ ngx_http_webhook_holes_body(ngx_pool_t *pool, ngx_http_webhook_endpoint_t *ep,
     ngx_int_t   rc;
     ngx_str_t  *keys;
 
-    if (ep->key_form.len == 0) {
+    if (ep->key_fields == 0) {
         return ngx_http_webhook_holes_text(pool, body, holes, v, reason);
     }
 
@@ -70,7 +70,10 @@ ngx_http_webhook_holes_body(ngx_pool_t *pool, ngx_http_webhook_endpoint_t *ep,
         return NGX_DECLINED;
     }
 
-    if (kind == NGX_HTTP_WEBHOOK_BODY_FORM) {
+    if (keys->len == 0) {
+        /* those with variables are there */
+
+    } else if (kind == NGX_HTTP_WEBHOOK_BODY_FORM) {
 
         if (b.len) {
             (void) wh_buf_putc(&b, '&');

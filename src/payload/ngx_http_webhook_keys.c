@@ -38,6 +38,8 @@ ngx_http_webhook_keys_end(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep)
 
     for (i = 0; i < ep->keys.nelts; i++) {
 
+        ep->key_fields += !key[i].query;
+
         if (ngx_http_webhook_keys_encode(cf, &key[i]) != NGX_OK
             || ngx_http_webhook_keys_url(cf, ep, &key[i]) != NGX_OK
             || ngx_http_webhook_keys_secret(cf, ep, &key[i]) != NGX_OK)
@@ -278,10 +280,11 @@ ngx_http_webhook_keys_kind(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     if (ngx_http_webhook_head_is_get(ep)) {
         kinds = "\"form\", as there is no body with GET";
 
-    } else if (payload && (payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED
-                           || payload->kind == NGX_HTTP_WEBHOOK_FLAT))
-    {
+    } else if (payload && ngx_http_webhook_payload_is_object(payload)) {
         return NGX_OK;
+
+    } else if (payload && payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED) {
+        kinds = "\"structured\" that is no array, \"flat\" or \"form\"";
 
     } else {
         kinds = "\"structured\", \"flat\" or \"form\"";

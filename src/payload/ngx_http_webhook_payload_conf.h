@@ -55,6 +55,12 @@ struct ngx_http_webhook_payload_s {
 };
 
 
+/* true if the body is a JSON object of fields, to which others may be added */
+#define ngx_http_webhook_payload_is_object(payload)                           \
+    (((payload)->kind == NGX_HTTP_WEBHOOK_STRUCTURED                          \
+      && !(payload)->fields.array)                                            \
+     || (payload)->kind == NGX_HTTP_WEBHOOK_FLAT)
+
 /* a whole file, from cf->pool; errors are logged */
 char *ngx_http_webhook_payload_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);

@@ -278,9 +278,7 @@ ngx_http_webhook_render_type(ngx_http_request_t *r,
         if (payload->kind == NGX_HTTP_WEBHOOK_FORM) {
             (void) wh_delivery_put(out, WH_FIELD_FORM, NULL, 0);
 
-        } else if (payload->kind == NGX_HTTP_WEBHOOK_STRUCTURED
-                   || payload->kind == NGX_HTTP_WEBHOOK_FLAT)
-        {
+        } else if (ngx_http_webhook_payload_is_object(payload)) {
             (void) wh_delivery_put(out, WH_FIELD_OBJECT, NULL, 0);
         }
 
@@ -362,9 +360,10 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_event_t *evt, size_t target, wh_buf_t *out)
 {
-    size_t      pos, start;
-    ngx_int_t   rc;
-    ngx_str_t  *octets;
+    size_t       pos, start;
+    ngx_int_t    rc;
+    ngx_str_t   *octets;
+    ngx_uint_t   form;
 
     rc = NGX_OK;
 
@@ -395,12 +394,16 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
         break;
 
     default: /* made of fields */
+        form = (payload->kind == NGX_HTTP_WEBHOOK_FORM);
+
         rc = ngx_http_webhook_fields_put(r, ep, evt, &payload->fields, out);
 
-        if (rc == NGX_OK) {
-            rc = ngx_http_webhook_keys_body(r, ep, evt,
-                                      payload->kind == NGX_HTTP_WEBHOOK_FORM,
-                                      out, start);
+        /* an endpoint that a variable has named may not get this body */
+
+        if (rc == NGX_OK
+            && (form || ngx_http_webhook_payload_is_object(payload)))
+        {
+            rc = ngx_http_webhook_keys_body(r, ep, evt, form, out, start);
         }
 
         break;
