@@ -46,6 +46,7 @@ my %endpoint = (
         api_key header X-Key secret-key;
         api_key query key secret-in-query;
         api_key query var $arg_v;
+        api_key query more "secret+in/\"more";
         sign github secret-of-signatures;
 EOC
 	form => <<'EOC',
@@ -189,22 +190,27 @@ ok($l->{request}{cut}, 'which is told');
 # secrets
 
 $rx->set({ status => 200, headers => ['X-Echo' => 'secret-key'],
-	body => 'you sent secret-of-a-file and secret-in-query' });
+	body => 'you sent secret-of-a-file and secret-in-query,'
+		. ' ?more=secret%2Bin%2F%22more {"k":"secret+in/\"more"}'
+		. ' as user:secret-password' . ' ' x 893 . 'secret-of-a-file' });
 
 get('/secret?n=1&v=of-a-variable');
 my ($m) = wait_attempts('endpoint=secret', 1);
 
 my $text = get("/api/attempts/$m->{key}")->body();
-unlike($text, qr/secret-/, 'no secret');
+unlike($text, qr/secret[-+%]/, 'no secret');
 unlike($text, qr/dXNlcjpzZWNyZXQ/, 'nor one that is encoded');
 
 $m = one($m);
-is($m->{url}, 'http://127.0.0.1:' . $rx->port() . '/secret?a=b&var=***&key=***',
+is($m->{url}, 'http://127.0.0.1:' . $rx->port() . '/secret?a=b&var=***&key=***'
+	. '&more=***',
 	'masked in the URL');
 is(header($m->{request}, $_), '***', "masked: $_")
 	for qw/ Authorization X-Token X-Key X-Hub-Signature-256 /;
 is(header($m->{request}, 'X-Plain'), 'of-a-variable', 'others are told');
-is($m->{response}{excerpt}, 'you sent *** and ***', 'masked in an answer');
+is($m->{response}{excerpt}, 'you sent *** and ***, ?more=*** {"k":"***"}'
+	. ' as user:***' . ' ' x 893 . '***',
+	'masked in an answer, also as sent, and where it is cut');
 is(header($m->{response}, 'X-Echo'), '***', 'in its headers, too');
 is($rx->request($rx->count() - 1)->{header}{'x-token'}, 'secret-of-a-file',
 	'it is sent');

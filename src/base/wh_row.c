@@ -225,11 +225,11 @@ void
 wh_mask_text(char *p, size_t *len, wh_str_t secret)
 {
     char    *from, *to;
-    size_t   left;
+    size_t   n, left;
 
     /* what is shorter than its mask would be found everywhere */
 
-    if (secret.len < 4) {
+    if (secret.len < WH_MASK_MIN) {
         return;
     }
 
@@ -239,11 +239,15 @@ wh_mask_text(char *p, size_t *len, wh_str_t secret)
 
     while (left) {
 
-        if (left >= secret.len && memcmp(from, secret.data, secret.len) == 0) {
+        /* the rest of a text that was cut may be the start of it */
+
+        n = left < secret.len ? left : secret.len;
+
+        if (n >= WH_MASK_MIN && memcmp(from, secret.data, n) == 0) {
             memcpy(to, "***", 3);
             to += 3;
-            from += secret.len;
-            left -= secret.len;
+            from += n;
+            left -= n;
             continue;
         }
 

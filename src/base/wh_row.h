@@ -93,7 +93,12 @@ int wh_mask_head(wh_buf_t *out, wh_str_t head, wh_mask_pt line, void *ctx);
 int wh_mask_target(wh_buf_t *out, wh_str_t target, wh_mask_pt query,
     void *ctx);
 
-/* whatever else a secret has come to: every place it stands at */
+/*
+ * Whatever else a secret of that many octets has come to: every place it
+ * stands at, and where the text ends with that many or more of its first.
+ */
+#define WH_MASK_MIN  4
+
 void wh_mask_text(char *p, size_t *len, wh_str_t secret);
 
 

@@ -1043,6 +1043,7 @@ ngx_http_webhook_endpoint_basic(ngx_conf_t *cf,
     ngx_encode_base64(&h->literal, &plain);
     ngx_explicit_memzero(plain.data, plain.len);
 
+    h->plain = password;
     h->secret = 1;
 
     return NGX_CONF_OK;

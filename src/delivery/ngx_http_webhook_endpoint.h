@@ -37,6 +37,7 @@ typedef struct {
     ngx_str_t                   name;     /* header name */
     ngx_str_t                   prefix;   /* "Bearer ", "Basic " or empty */
     ngx_str_t                   literal;  /* when text is NULL */
+    ngx_str_t                   plain;    /* of "Basic ": the password */
     ngx_http_webhook_text_t    *text;     /* evaluated at capture */
     unsigned                    secret:1; /* literal filled at the attempt */
     unsigned                    key:1;    /* by "api_key" */

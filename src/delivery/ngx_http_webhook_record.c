@@ -11,6 +11,7 @@
 #include "ngx_http_webhook_sign.h"
 
 #include "wh_delivery.h"
+#include "wh_escape.h"
 
 
 typedef struct {
@@ -27,6 +28,8 @@ static int ngx_http_webhook_record_header(void *ctx, wh_str_t name);
 static int ngx_http_webhook_record_query(void *ctx, wh_str_t name);
 static ngx_int_t ngx_http_webhook_record_answer(
     ngx_http_webhook_attempt_t *a, ngx_str_t *text, wh_str_t *out);
+static ngx_int_t ngx_http_webhook_record_hide(ngx_pool_t *pool, char *p,
+    size_t *len, ngx_http_webhook_header_t *h);
 
 
 static wh_str_t  ngx_http_webhook_record_private[] = {
@@ -286,7 +289,6 @@ ngx_http_webhook_record_answer(ngx_http_webhook_attempt_t *a, ngx_str_t *text,
     wh_str_t *out)
 {
     char                         *p;
-    wh_str_t                      secret;
     ngx_uint_t                    i;
     ngx_http_webhook_key_t       *key;
     ngx_http_webhook_header_t    *h;
@@ -311,20 +313,73 @@ ngx_http_webhook_record_answer(ngx_http_webhook_attempt_t *a, ngx_str_t *text,
     h = ep->headers.elts;
 
     for (i = 0; i < ep->headers.nelts; i++) {
-        if (h[i].secret) {
-            secret.data = (char *) h[i].literal.data;
-            secret.len = h[i].literal.len;
-            wh_mask_text(p, &out->len, secret);
+        if (ngx_http_webhook_record_hide(a->pool, p, &out->len, &h[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
     key = ep->keys.elts;
 
     for (i = 0; i < ep->keys.nelts; i++) {
-        if (key[i].value.secret) {
-            secret.data = (char *) key[i].value.literal.data;
-            secret.len = key[i].value.literal.len;
-            wh_mask_text(p, &out->len, secret);
+        if (ngx_http_webhook_record_hide(a->pool, p, &out->len,
+                                         &key[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* as it is, or as it was sent, or would be quoted */
+
+static ngx_int_t
+ngx_http_webhook_record_hide(ngx_pool_t *pool, char *p, size_t *len,
+    ngx_http_webhook_header_t *h)
+{
+    wh_buf_t      b;
+    wh_str_t      secret;
+    ngx_str_t    *text[2];
+    ngx_uint_t    i, k;
+
+    static int  (*put[])(wh_buf_t *b, const char *p, size_t n) = {
+        wh_put_json_string, wh_put_url, wh_put_form
+    };
+
+    if (!h->secret) {
+        return NGX_OK;
+    }
+
+    text[0] = &h->literal;
+    text[1] = &h->plain;
+
+    ngx_memzero(&b, sizeof(wh_buf_t));
+
+    b.max = NGX_MAX_SIZE_T_VALUE;
+    b.grow = ngx_http_webhook_payload_grow;
+    b.ctx = pool;
+
+    for (i = 0; i < 2; i++) {
+        secret.data = (char *) text[i]->data;
+        secret.len = text[i]->len;
+
+        wh_mask_text(p, len, secret);
+
+        for (k = 0; k < sizeof(put) / sizeof(put[0]); k++) {
+            b.len = 0;
+
+            if (put[k](&b, (char *) text[i]->data, text[i]->len) != WH_OK) {
+                return NGX_ERROR;
+            }
+
+            secret.data = b.data;
+            secret.len = b.len;
+
+            wh_mask_text(p, len, secret);
         }
     }
 

@@ -284,7 +284,12 @@ texts(void)
     strcpy(t, "secret, secret, and no secre");
     len = strlen(t);
     wh_mask_text(t, &len, text("secret"));
-    is_str(t, len, "***, ***, and no secre", "each place");
+    is_str(t, len, "***, ***, and no ***", "each place, and what is cut");
+
+    strcpy(t, "secre, or sec");
+    len = strlen(t);
+    wh_mask_text(t, &len, text("secret"));
+    is_str(t, len, "secre, or sec", "what is no place, or too short a one");
 
     strcpy(t, "abc");
     len = 3;
