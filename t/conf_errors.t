@@ -855,6 +855,10 @@ map({; ['endpoint', "$_ \$none_such; #!", qr/unknown variable "\$none_such", it 
 map({; ['endpoint', "$_ a\$; #!", qr/"\$" is not followed by a variable's name/],
 	['endpoint', "$_ \$0; #!", qr/"\$0" is no capture/] }
 	'header X', 'bearer', 'order key'),
+map({; ['endpoint', "$_ \"a\nb\$arg_a\"; #!",
+	qr/control character in the value of "@{[ m!^(\w+)! ]}"/] }
+	'header X', 'bearer', 'api_key header X', 'api_key query x',
+	'api_key field x'),
 ['endpoint', "bearer \"\$\$a\nb\"; #!",
 	qr/control character in the value of "bearer"/],
 ['endpoint', 'bearer ""; #!', qr/invalid value "" in "bearer", it must be/],

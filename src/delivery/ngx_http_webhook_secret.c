@@ -12,6 +12,10 @@
 #define NGX_HTTP_WEBHOOK_SECRET_MAX  65536
 
 
+static char *ngx_http_webhook_secret_parts(ngx_conf_t *cf,
+    ngx_http_webhook_text_t *text);
+static ngx_int_t ngx_http_webhook_secret_line(ngx_conf_t *cf,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_secret_env(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *secret);
 static ngx_int_t ngx_http_webhook_secret_file(ngx_conf_t *cf,
@@ -37,7 +41,7 @@ ngx_http_webhook_secret_value(ngx_conf_t *cf, ngx_str_t *value,
 
         if (!ngx_http_webhook_text_constant(text)) {
             h->text = text;
-            return NGX_CONF_OK;
+            return ngx_http_webhook_secret_parts(cf, text);
         }
 
         /* there are but dollars in it: it is as secret as any literal */
@@ -50,6 +54,29 @@ ngx_http_webhook_secret_value(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     h->secret = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* what stands between variables would make each value a bad one */
+
+static char *
+ngx_http_webhook_secret_parts(ngx_conf_t *cf, ngx_http_webhook_text_t *text)
+{
+    ngx_uint_t                i;
+    ngx_http_webhook_part_t  *part;
+
+    part = text->parts;
+
+    for (i = 0; i < text->nparts; i++) {
+
+        if (part[i].kind == NGX_HTTP_WEBHOOK_PART_LITERAL
+            && ngx_http_webhook_secret_line(cf, &part[i].text) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
 
     return NGX_CONF_OK;
 }
@@ -71,15 +98,22 @@ ngx_http_webhook_secret(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_ERROR;
     }
 
-    if (!wh_header_value_ok((char *) secret->data, secret->len)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "control character in the value of \"%V\", it must "
-                           "be one line of text",
-                           (ngx_str_t *) cf->args->elts);
-        return NGX_ERROR;
+    return ngx_http_webhook_secret_line(cf, secret);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_secret_line(ngx_conf_t *cf, ngx_str_t *text)
+{
+    if (wh_header_value_ok((char *) text->data, text->len)) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "control character in the value of \"%V\", it must "
+                       "be one line of text", (ngx_str_t *) cf->args->elts);
+
+    return NGX_ERROR;
 }
 
 
