@@ -5,6 +5,7 @@
 
 
 #include "wh_cloudevent.h"
+#include "wh_time.h"
 #include "wh_utf8.h"
 
 
@@ -14,8 +15,6 @@ static int wh_ce_uri_ok(const char *p, size_t n, int absolute);
 static size_t wh_ce_scheme(const char *p, size_t n);
 static int wh_ce_uri_char(unsigned char c);
 static int wh_ce_timestamp_ok(const char *p, size_t n);
-static int wh_ce_date_ok(const char *p);
-static int wh_ce_number(const char *p, size_t n, int *v);
 static int wh_ce_alpha(unsigned char c);
 static int wh_ce_digit(unsigned char c);
 static int wh_ce_hex(unsigned char c);
@@ -281,93 +280,15 @@ wh_ce_uri_char(unsigned char c)
 static int
 wh_ce_timestamp_ok(const char *p, size_t n)
 {
-    int     hour, minute, second;
-    size_t  i;
+    int64_t   ms;
+    wh_str_t  text;
 
-    if (n < sizeof("2018-04-05T17:31:00Z") - 1
-        || !wh_ce_date_ok(p)
-        || (p[10] != 'T' && p[10] != 't')
-        || p[13] != ':' || p[16] != ':'
-        || !wh_ce_number(p + 11, 2, &hour)
-        || !wh_ce_number(p + 14, 2, &minute)
-        || !wh_ce_number(p + 17, 2, &second)
-        || hour > 23 || minute > 59 || second > 60)
-    {
-        return 0;
-    }
+    text.len = n;
+    text.data = p;
 
-    i = 19;
+    /* others may be a date alone, and may have a space in between */
 
-    if (p[i] == '.') {
-        i++;
-
-        while (i < n && wh_ce_digit((unsigned char) p[i])) {
-            i++;
-        }
-
-        if (i == 20) {
-            return 0;
-        }
-    }
-
-    if (n - i == 1) {
-        return p[i] == 'Z' || p[i] == 'z';
-    }
-
-    return n - i == sizeof("+02:00") - 1
-           && (p[i] == '+' || p[i] == '-') && p[i + 3] == ':'
-           && wh_ce_number(p + i + 1, 2, &hour)
-           && wh_ce_number(p + i + 4, 2, &minute)
-           && hour <= 23 && minute <= 59;
-}
-
-
-static int
-wh_ce_date_ok(const char *p)
-{
-    int  year, month, day, last;
-
-    static const signed char  days[] =
-        { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-
-    if (p[4] != '-' || p[7] != '-'
-        || !wh_ce_number(p, 4, &year)
-        || !wh_ce_number(p + 5, 2, &month)
-        || !wh_ce_number(p + 8, 2, &day)
-        || month < 1 || month > 12)
-    {
-        return 0;
-    }
-
-    last = days[month - 1];
-
-    if (month == 2
-        && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
-    {
-        last++;
-    }
-
-    return day >= 1 && day <= last;
-}
-
-
-static int
-wh_ce_number(const char *p, size_t n, int *v)
-{
-    size_t  i;
-
-    *v = 0;
-
-    for (i = 0; i < n; i++) {
-
-        if (!wh_ce_digit((unsigned char) p[i])) {
-            return 0;
-        }
-
-        *v = *v * 10 + (p[i] - '0');
-    }
-
-    return 1;
+    return n > 10 && p[10] != ' ' && wh_time_parse(text, &ms) == WH_OK;
 }
 
 
