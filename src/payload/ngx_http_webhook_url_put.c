@@ -199,13 +199,14 @@ ngx_http_webhook_url_host_ok(ngx_str_t *text)
     u_char  c;
     size_t  i;
 
+    static ngx_str_t  others = ngx_string("-._~:[]");
+
     for (i = 0; i < text->len; i++) {
         c = text->data[i];
 
         if ((c < '0' || c > '9')
             && ((c | 0x20) < 'a' || (c | 0x20) > 'z')
-            && ngx_strlchr((u_char *) "-._~:[]", (u_char *) "-._~:[]" + 7, c)
-               == NULL)
+            && ngx_strlchr(others.data, others.data + others.len, c) == NULL)
         {
             return 0;
         }
