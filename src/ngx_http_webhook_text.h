@@ -39,7 +39,6 @@ typedef enum {
     NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING,
     NGX_HTTP_WEBHOOK_ESCAPE_URL,
     NGX_HTTP_WEBHOOK_ESCAPE_FORM,
-    NGX_HTTP_WEBHOOK_ESCAPE_STRING,          /* within a JSON string */
     NGX_HTTP_WEBHOOK_ESCAPE_PATH             /* "url", but not of slashes */
 } ngx_http_webhook_escape_e;
 

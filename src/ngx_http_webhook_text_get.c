@@ -188,10 +188,6 @@ ngx_http_webhook_part_put(ngx_http_request_t *r,
         (void) wh_put_json_quoted(out, p, text.len);
         break;
 
-    case NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING:
-        (void) wh_put_json_in_string(out, p, text.len);
-        break;
-
     case NGX_HTTP_WEBHOOK_ESCAPE_URL:
         (void) wh_put_url(out, p, text.len);
         break;
@@ -200,7 +196,7 @@ ngx_http_webhook_part_put(ngx_http_request_t *r,
         (void) wh_put_form(out, p, text.len);
         break;
 
-    case NGX_HTTP_WEBHOOK_ESCAPE_STRING:
+    case NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING:
         (void) wh_put_json_string(out, p, text.len);
         break;
 

@@ -118,13 +118,6 @@ wh_put_json_quoted(wh_buf_t *b, const char *p, size_t n)
 
 
 int
-wh_put_json_in_string(wh_buf_t *b, const char *p, size_t n)
-{
-    return wh_put_json_string(b, p, n);
-}
-
-
-int
 wh_put_url(wh_buf_t *b, const char *p, size_t n)
 {
     return wh_put_percent(b, p, n, 0);

@@ -26,13 +26,6 @@ int wh_put_json_string(wh_buf_t *b, const char *p, size_t n);
 /* the same with the quotes */
 int wh_put_json_quoted(wh_buf_t *b, const char *p, size_t n);
 
-/*
- * JSON text to be embedded in a JSON string, quotes not included.  The text
- * is one that would stand in the document as a value (objects, arrays, and
- * strings with their quotes).
- */
-int wh_put_json_in_string(wh_buf_t *b, const char *p, size_t n);
-
 /* percent-encodes all but the unreserved characters of RFC 3986 */
 int wh_put_url(wh_buf_t *b, const char *p, size_t n);
 

@@ -708,7 +708,7 @@ ngx_http_webhook_field_attempt(ngx_conf_t *cf,
             && part->index == WH_HOLE_TIME);
 
     field->escape = form ? NGX_HTTP_WEBHOOK_ESCAPE_FORM
-                         : NGX_HTTP_WEBHOOK_ESCAPE_STRING;
+                         : NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING;
 
     field->quoted = !form;
 

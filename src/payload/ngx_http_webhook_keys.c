@@ -386,12 +386,16 @@ ngx_http_webhook_keys_body(ngx_http_request_t *r,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_event_t *evt,
     ngx_uint_t form, wh_buf_t *out, size_t start)
 {
-    size_t                   end, value;
-    ngx_str_t               *name;
-    ngx_uint_t               i;
-    ngx_http_webhook_key_t  *key;
+    size_t                      end, value;
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_http_webhook_key_t     *key;
+    ngx_http_webhook_escape_e   escape;
 
     key = ep->keys.elts;
+
+    escape = form ? NGX_HTTP_WEBHOOK_ESCAPE_FORM
+                  : NGX_HTTP_WEBHOOK_ESCAPE_JSON_IN_STRING;
 
     for (i = 0; i < ep->keys.nelts && out->err == WH_OK; i++) {
 
@@ -422,9 +426,7 @@ ngx_http_webhook_keys_body(ngx_http_request_t *r,
         value = out->len;
 
         if (ngx_http_webhook_text_escaped(r, evt, key[i].value.text,
-                                          form ? NGX_HTTP_WEBHOOK_ESCAPE_FORM
-                                               : NGX_HTTP_WEBHOOK_ESCAPE_STRING,
-                                          out)
+                                          escape, out)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -103,7 +103,7 @@ json(const char *p, size_t n)
     /* JSON in a string */
 
     (void) wh_buf_putc(&twice, '"');
-    CHECK(wh_put_json_in_string(&twice, b.data, b.len) == WH_OK);
+    CHECK(wh_put_json_string(&twice, b.data, b.len) == WH_OK);
     CHECK(wh_buf_putc(&twice, '"') == WH_OK);
 
     out.len = 0;

@@ -56,7 +56,7 @@ main(void)
         "JSON: U+2028 as is");
     put(wh_put_json_quoted, T("a\"b"), "\"a\\\"b\"", "JSON: quoted");
     put(wh_put_json_quoted, T(""), "\"\"", "JSON: quoted empty");
-    put(wh_put_json_in_string, T("{\"a\":\"x\\ny\"}"),
+    put(wh_put_json_string, T("{\"a\":\"x\\ny\"}"),
         "{\\\"a\\\":\\\"x\\\\ny\\\"}", "JSON in a string is escaped once more");
 
     /* URL and form */
