@@ -186,6 +186,8 @@ is(post('/api/endpoints/crm/enable', '{"x":' x 1000, @json)->status(), 200,
 my @writes = (
 	['POST', '/endpoints/crm/disable'],
 	['POST', '/endpoints/crm/enable'],
+	['POST', '/endpoints/crm/pause'],
+	['POST', '/endpoints/crm/resume'],
 	['POST', '/endpoints/crm/test'],
 	['POST', '/endpoints/crm/render'],
 	['POST', '/dead/replay'],

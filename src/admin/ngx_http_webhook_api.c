@@ -49,6 +49,12 @@ static ngx_http_webhook_api_route_t  ngx_http_webhook_api_routes[] = {
     { "endpoints/*/disable", NGX_HTTP_POST, 0, 0, 0,
       ngx_http_webhook_api_disable },
 
+    { "endpoints/*/pause", NGX_HTTP_POST, 0, 0, 0,
+      ngx_http_webhook_api_pause },
+
+    { "endpoints/*/resume", NGX_HTTP_POST, 0, 0, 0,
+      ngx_http_webhook_api_resume },
+
     { "endpoints/*/test", NGX_HTTP_POST, 0, 0, 0,
       ngx_http_webhook_api_test },
 

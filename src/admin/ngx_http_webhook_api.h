@@ -127,6 +127,8 @@ ngx_int_t ngx_http_webhook_api_endpoints(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_endpoint(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_enable(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_disable(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_pause(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_resume(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_test(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_render(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_queue(ngx_http_webhook_api_t *api);

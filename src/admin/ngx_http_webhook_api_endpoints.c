@@ -21,20 +21,27 @@
 #define NGX_HTTP_WEBHOOK_API_TRIES   3
 
 
+/* NGX_DECLINED: it is so already; NGX_ABORT: it is disabled */
+typedef ngx_int_t (*ngx_http_webhook_api_command_pt)(
+    ngx_http_webhook_endpoint_t *ep, uint64_t now);
+
+
 /* a command whose end is not in the store yet */
 
 typedef struct {
-    ngx_http_webhook_api_t       *api;
-    ngx_http_webhook_endpoint_t  *endpoint;
-    ngx_uint_t                    enable;
-    ngx_uint_t                    tries;
+    ngx_http_webhook_api_t          *api;
+    ngx_http_webhook_endpoint_t     *endpoint;
+    ngx_http_webhook_api_command_pt  run;
+    ngx_uint_t                       tries;
 } ngx_http_webhook_api_command_t;
 
 
 static ngx_int_t ngx_http_webhook_api_command(ngx_http_webhook_api_t *api,
-    ngx_uint_t enable);
+    ngx_http_webhook_api_command_pt run);
 static ngx_int_t ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd);
 static void ngx_http_webhook_api_done(void *data, ngx_int_t rc);
+static ngx_uint_t ngx_http_webhook_api_obeyed(
+    ngx_http_webhook_api_command_t *cmd, wh_state_t *s);
 static ngx_int_t ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
     ngx_http_webhook_endpoint_t *ep);
 static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
@@ -133,19 +140,38 @@ ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
 ngx_int_t
 ngx_http_webhook_api_enable(ngx_http_webhook_api_t *api)
 {
-    return ngx_http_webhook_api_command(api, 1);
+    return ngx_http_webhook_api_command(api,
+                                        ngx_http_webhook_enable_by_operator);
 }
 
 
 ngx_int_t
 ngx_http_webhook_api_disable(ngx_http_webhook_api_t *api)
 {
-    return ngx_http_webhook_api_command(api, 0);
+    return ngx_http_webhook_api_command(api,
+                                        ngx_http_webhook_disable_by_operator);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_pause(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_api_command(api,
+                                        ngx_http_webhook_pause_by_operator);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_resume(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_api_command(api,
+                                        ngx_http_webhook_resume_by_operator);
 }
 
 
 static ngx_int_t
-ngx_http_webhook_api_command(ngx_http_webhook_api_t *api, ngx_uint_t enable)
+ngx_http_webhook_api_command(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_command_pt run)
 {
     ngx_int_t                        rc;
     ngx_http_webhook_endpoint_t     *ep;
@@ -164,7 +190,7 @@ ngx_http_webhook_api_command(ngx_http_webhook_api_t *api, ngx_uint_t enable)
 
     cmd->api = api;
     cmd->endpoint = ep;
-    cmd->enable = enable;
+    cmd->run = run;
 
     rc = ngx_http_webhook_api_do(cmd);
 
@@ -190,8 +216,13 @@ ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
     ep = cmd->endpoint;
     now = ngx_http_webhook_store_now();
 
-    rc = cmd->enable ? ngx_http_webhook_enable_by_operator(ep, now)
-                     : ngx_http_webhook_disable_by_operator(ep, now);
+    rc = cmd->run(ep, now);
+
+    if (rc == NGX_ABORT) {
+        return ngx_http_webhook_api_error(cmd->api, NGX_HTTP_CONFLICT,
+                   "endpoint_disabled", "\"%V\" is disabled, only an endpoint "
+                   "that is not can be paused.", &ep->name);
+    }
 
     /* what was so already is no error: commands may be repeated */
 
@@ -227,7 +258,7 @@ ngx_http_webhook_api_done(void *data, ngx_int_t rc)
     /* it may be another one than was asked for */
 
     if (rc == NGX_ABORT
-        && (s.reason == WH_STATE_ENABLED) != cmd->enable
+        && !ngx_http_webhook_api_obeyed(cmd, &s)
         && ++cmd->tries < NGX_HTTP_WEBHOOK_API_TRIES)
     {
         rc = ngx_http_webhook_api_do(cmd);
@@ -244,6 +275,23 @@ ngx_http_webhook_api_done(void *data, ngx_int_t rc)
     }
 
     ngx_http_webhook_api_finish(cmd->api, rc);
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_obeyed(ngx_http_webhook_api_command_t *cmd,
+    wh_state_t *s)
+{
+    if (cmd->run == ngx_http_webhook_enable_by_operator) {
+        return s->reason == WH_STATE_ENABLED;
+    }
+
+    if (cmd->run == ngx_http_webhook_disable_by_operator) {
+        return s->reason == WH_STATE_OPERATOR;
+    }
+
+    return (s->reason == WH_STATE_PAUSE)
+           == (cmd->run == ngx_http_webhook_pause_by_operator);
 }
 
 
@@ -416,7 +464,7 @@ ngx_http_webhook_api_state(u_char *p, ngx_http_webhook_endpoint_t *ep)
 
     p = ngx_sprintf(p, "\",\"state\":\"%s\"",
                     s.reason == WH_STATE_ENABLED ? "enabled"
-                    : s.reason == WH_STATE_QUOTA ? "paused"
+                    : wh_state_paused(&s) ? "paused"
                     : s.probing ? "probing" : "disabled");
 
     if (s.reason != WH_STATE_ENABLED) {

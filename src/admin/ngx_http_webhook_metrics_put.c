@@ -478,7 +478,7 @@ ngx_http_webhook_metrics_state(const wh_metric_t *m, wh_buf_t *out,
     ngx_http_webhook_disable_state(ep, ngx_http_webhook_store_now(), &s);
 
     state = (s.reason == WH_STATE_ENABLED) ? 0
-          : (s.reason == WH_STATE_QUOTA) ? 1
+          : wh_state_paused(&s) ? 1
           : s.probing ? 2 : 3;
 
     ngx_http_webhook_metrics_name(&labels[0], "endpoint", &ep->name);

@@ -43,7 +43,8 @@ static const char *const  wh_notice_reasons[] = {
     "after",
     "gone",
     "operator",
-    "quota"
+    "quota",
+    "pause"
 };
 
 

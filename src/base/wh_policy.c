@@ -12,7 +12,7 @@
 
 static int wh_policy_over(const wh_policy_t *p, const wh_state_t *s,
     uint64_t now);
-static int wh_policy_enabled(const wh_policy_t *p, const wh_state_t *s,
+static int wh_policy_change(const wh_policy_t *p, const wh_state_t *s,
     wh_state_t *next, wh_by_e by, wh_change_t *change);
 static void wh_policy_forget(const wh_policy_t *p);
 static int wh_policy_by(const wh_policy_t *p, const wh_state_cause_t *cause,
@@ -49,7 +49,7 @@ wh_policy_state(const wh_policy_t *p, uint64_t now, wh_state_t *s,
 
         /* nothing has succeeded yet: what else is counted goes on */
 
-        rc = wh_policy_enabled(p, s, &next, WH_BY_TIME, change);
+        rc = wh_policy_change(p, s, &next, WH_BY_TIME, change);
     }
 
     if (s->reason != WH_STATE_ENABLED) {
@@ -85,7 +85,7 @@ wh_policy_over(const wh_policy_t *p, const wh_state_t *s, uint64_t now)
 
 
 static int
-wh_policy_enabled(const wh_policy_t *p, const wh_state_t *s, wh_state_t *next,
+wh_policy_change(const wh_policy_t *p, const wh_state_t *s, wh_state_t *next,
     wh_by_e by, wh_change_t *change)
 {
     if (wh_cell_write(p->cell, s, next) != WH_OK) {
@@ -184,8 +184,8 @@ wh_policy_report(const wh_policy_t *p, const wh_outcome_t *o, uint64_t now,
             if (next.reason != WH_STATE_ENABLED) {
                 r->probed = (wh_cell_write(p->cell, &s, &next) == WH_OK);
 
-            } else if (wh_policy_enabled(p, &s, &next, WH_BY_PROBE,
-                                         &r->changes[r->n])
+            } else if (wh_policy_change(p, &s, &next, WH_BY_PROBE,
+                                        &r->changes[r->n])
                        == WH_OK)
             {
                 r->n++;
@@ -364,7 +364,7 @@ wh_policy_enable(const wh_policy_t *p, uint64_t now, wh_change_t *change)
             return WH_AGAIN;
         }
 
-    } while (wh_policy_enabled(p, &s, &next, WH_BY_OPERATOR, change)
+    } while (wh_policy_change(p, &s, &next, WH_BY_OPERATOR, change)
              != WH_OK);
 
     wh_policy_forget(p);
@@ -372,6 +372,50 @@ wh_policy_enable(const wh_policy_t *p, uint64_t now, wh_change_t *change)
     if (s.reason == WH_STATE_QUOTA && p->quota.n) {
         wh_quota_reset(&p->quota);
     }
+
+    return WH_OK;
+}
+
+
+int
+wh_policy_pause(const wh_policy_t *p, uint64_t now, wh_change_t *change)
+{
+    int         rc;
+    wh_state_t  s, over, next;
+
+    do {
+        wh_cell_read(p->cell, &s);
+
+        /* a ban that is over, though nobody has seen it yet, is none */
+
+        rc = wh_state_pause(wh_state_due(&s, now, &over) == WH_OK ? &over : &s,
+                            now, &next);
+        if (rc != WH_OK) {
+            return rc;
+        }
+
+    } while (wh_policy_change(p, &s, &next, WH_BY_NONE, change) != WH_OK);
+
+    return WH_OK;
+}
+
+
+int
+wh_policy_resume(const wh_policy_t *p, uint64_t now, wh_change_t *change)
+{
+    wh_state_t  s, next;
+
+    do {
+        wh_cell_read(p->cell, &s);
+
+        if (wh_state_resume(&s, now, &next) != WH_OK) {
+            return WH_AGAIN;
+        }
+
+    } while (wh_policy_change(p, &s, &next, WH_BY_OPERATOR, change)
+             != WH_OK);
+
+    wh_cell_halted(p->cell, next.held - s.held);
 
     return WH_OK;
 }

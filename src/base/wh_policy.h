@@ -149,6 +149,12 @@ int wh_policy_disable(const wh_policy_t *p, uint64_t now,
     wh_change_t *change);
 int wh_policy_enable(const wh_policy_t *p, uint64_t now, wh_change_t *change);
 
+/* likewise; WH_ERROR: it is disabled */
+int wh_policy_pause(const wh_policy_t *p, uint64_t now, wh_change_t *change);
+
+/* likewise; failures before the pause are not forgotten */
+int wh_policy_resume(const wh_policy_t *p, uint64_t now, wh_change_t *change);
+
 /*
  * A probe is due, and the caller's to be sent by a lane: WH_OK, and a number
  * that names it.  Until "lease" ms are over nobody else is told so.

@@ -126,7 +126,7 @@ wh_sched_refused(const wh_policy_t *p, wh_lane_t *lane, const wh_state_t *s,
 {
     wh_item_t  *item;
 
-    if (p->while_disabled == WH_WHILE_HOLD || s->reason == WH_STATE_QUOTA) {
+    if (p->while_disabled == WH_WHILE_HOLD || wh_state_paused(s)) {
         return NULL;
     }
 

@@ -29,8 +29,11 @@ wh_state_rank(uint32_t reason, uint64_t until)
     case WH_STATE_GONE:
         return 4;
 
-    case WH_STATE_OPERATOR:
+    case WH_STATE_PAUSE:
         return 5;
+
+    case WH_STATE_OPERATOR:
+        return 6;
 
     default:
         return until ? 2 : 3;
@@ -76,7 +79,7 @@ wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
 
     /* what was captured during a pause was not captured while disabled */
 
-    if (s->reason == WH_STATE_ENABLED || s->reason == WH_STATE_QUOTA) {
+    if (s->reason == WH_STATE_ENABLED || wh_state_paused(s)) {
         next->held = wh_state_held(s, now);
         next->since = now;
     }
@@ -116,6 +119,44 @@ wh_state_enable(const wh_state_t *s, uint64_t now, wh_state_t *next)
     wh_state_enabled(s, now, next);
 
     return WH_OK;
+}
+
+
+int
+wh_state_pause(const wh_state_t *s, uint64_t now, wh_state_t *next)
+{
+    if (s->reason == WH_STATE_PAUSE) {
+        return WH_AGAIN;
+    }
+
+    if (s->reason != WH_STATE_ENABLED && !wh_state_paused(s)) {
+        return WH_ERROR;
+    }
+
+    wh_state_enabled(s, now, next);
+    next->reason = WH_STATE_PAUSE;
+
+    return WH_OK;
+}
+
+
+int
+wh_state_resume(const wh_state_t *s, uint64_t now, wh_state_t *next)
+{
+    if (s->reason != WH_STATE_PAUSE) {
+        return WH_AGAIN;
+    }
+
+    wh_state_enabled(s, now, next);
+
+    return WH_OK;
+}
+
+
+int
+wh_state_paused(const wh_state_t *s)
+{
+    return s->reason == WH_STATE_QUOTA || s->reason == WH_STATE_PAUSE;
 }
 
 
@@ -183,6 +224,7 @@ wh_state_probeable(const wh_state_t *s)
     case WH_STATE_GONE:
     case WH_STATE_OPERATOR:
     case WH_STATE_QUOTA:
+    case WH_STATE_PAUSE:
         return 0;
 
     default:
@@ -290,7 +332,7 @@ wh_state_whole(const wh_state_t *s)
 uint64_t
 wh_state_mark(const wh_state_t *s)
 {
-    if (s->reason == WH_STATE_ENABLED || s->reason == WH_STATE_QUOTA) {
+    if (s->reason == WH_STATE_ENABLED || wh_state_paused(s)) {
         return 0;
     }
 
@@ -507,5 +549,24 @@ wh_cell_succeeded(wh_cell_t *c)
 
     if (__atomic_load_n(&c->failing, __ATOMIC_SEQ_CST)) {
         __atomic_store_n(&c->failing, 0, __ATOMIC_SEQ_CST);
+    }
+}
+
+
+void
+wh_cell_halted(wh_cell_t *c, uint64_t time)
+{
+    uint64_t  since;
+
+    since = __atomic_load_n(&c->failing, __ATOMIC_SEQ_CST);
+
+    if (since) {
+
+        /* it has succeeded meanwhile, or not */
+
+        (void) __atomic_compare_exchange_n(&c->failing, &since,
+                                           wh_state_add(since, time), 0,
+                                           __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST);
     }
 }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * The state of an endpoint: enabled, or disabled by whom, until when, and when
- * it may be tried.  Time is ms since the epoch, and an argument.
+ * The state of an endpoint: enabled, or paused or disabled by whom, until when,
+ * and when it may be tried.  Time is ms since the epoch, and an argument.
  */
 
 
@@ -25,6 +25,7 @@ typedef enum {
     WH_STATE_GONE,               /* 410 */
     WH_STATE_OPERATOR,
     WH_STATE_QUOTA,              /* it is only paused, until its window ends */
+    WH_STATE_PAUSE,              /* ... by an operator */
     WH_STATE_NREASON
 } wh_state_e;
 
@@ -67,12 +68,27 @@ typedef struct {
  * the same.
  */
 
-/* what is disabled can only be disabled for longer, and by a better reason */
+/*
+ * What is disabled can only be disabled for longer, and by a better reason;
+ * what an operator has paused only by an operator.
+ */
 int wh_state_disable(const wh_state_t *s, const wh_state_cause_t *cause,
     uint64_t now, wh_state_t *next);
 
 /* an operator enables it */
 int wh_state_enable(const wh_state_t *s, uint64_t now, wh_state_t *next);
+
+/*
+ * An operator pauses it, also while a quota does.  WH_ERROR: it is disabled,
+ * and stays so.
+ */
+int wh_state_pause(const wh_state_t *s, uint64_t now, wh_state_t *next);
+
+/* an operator's pause is over */
+int wh_state_resume(const wh_state_t *s, uint64_t now, wh_state_t *next);
+
+/* is it paused, by a quota or an operator?  It is not disabled then */
+int wh_state_paused(const wh_state_t *s);
 
 /* a ban is over */
 int wh_state_due(const wh_state_t *s, uint64_t now, wh_state_t *next);
@@ -166,6 +182,9 @@ uint64_t wh_cell_failed(wh_cell_t *c, uint64_t now, uint64_t *time);
 
 /* an attempt has succeeded, or all begins anew */
 void wh_cell_succeeded(wh_cell_t *c);
+
+/* for "time" ms no attempt was to be made: they are not those of failures */
+void wh_cell_halted(wh_cell_t *c, uint64_t time);
 
 
 #endif /* _WH_STATE_H_INCLUDED_ */

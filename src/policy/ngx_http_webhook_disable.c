@@ -30,7 +30,8 @@ static char  *ngx_http_webhook_disable_reasons[] = {
     "after",
     "gone",
     "operator",
-    "quota"
+    "quota",
+    "pause"
 };
 
 
@@ -313,7 +314,7 @@ ngx_http_webhook_disable_log_enabled(ngx_http_webhook_endpoint_t *ep,
 
     ms = change->to.held - change->from.held;
 
-    if (change->from.reason == WH_STATE_QUOTA) {
+    if (wh_state_paused(&change->from)) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "webhook endpoint \"%V\" is resumed after %uL ms",
                       &ep->name, ms);
@@ -343,6 +344,12 @@ ngx_http_webhook_disable_log_disabled(ngx_http_webhook_endpoint_t *ep,
                       "webhook endpoint \"%V\" is paused for %uL ms: its "
                       "quota of %uD in %uL ms is used up", &ep->name,
                       change->ban, change->count, change->time);
+        return;
+
+    case WH_STATE_PAUSE:
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "webhook endpoint \"%V\" is paused by an operator",
+                      &ep->name);
         return;
 
     case WH_STATE_WINDOW:
@@ -407,6 +414,46 @@ ngx_http_webhook_enable_by_operator(ngx_http_webhook_endpoint_t *ep,
     wh_change_t  change;
 
     if (wh_policy_enable(&ep->policy, now, &change) != WH_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_webhook_disable_changed(ep, &change);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_pause_by_operator(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now)
+{
+    wh_change_t  change;
+
+    switch (wh_policy_pause(&ep->policy, now, &change)) {
+
+    case WH_OK:
+        break;
+
+    case WH_ERROR:
+        return NGX_ABORT;
+
+    default:
+        return NGX_DECLINED;
+    }
+
+    ngx_http_webhook_disable_changed(ep, &change);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_resume_by_operator(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now)
+{
+    wh_change_t  change;
+
+    if (wh_policy_resume(&ep->policy, now, &change) != WH_OK) {
         return NGX_DECLINED;
     }
 

@@ -52,6 +52,12 @@ ngx_int_t ngx_http_webhook_disable_by_operator(
 ngx_int_t ngx_http_webhook_enable_by_operator(
     ngx_http_webhook_endpoint_t *ep, uint64_t now);
 
+/* likewise; NGX_ABORT: it is disabled, and cannot be paused */
+ngx_int_t ngx_http_webhook_pause_by_operator(
+    ngx_http_webhook_endpoint_t *ep, uint64_t now);
+ngx_int_t ngx_http_webhook_resume_by_operator(
+    ngx_http_webhook_endpoint_t *ep, uint64_t now);
+
 /* true when the store has the endpoint's state and its windows */
 ngx_uint_t ngx_http_webhook_disable_stored(ngx_http_webhook_endpoint_t *ep);
 

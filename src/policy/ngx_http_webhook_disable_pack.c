@@ -172,7 +172,7 @@ ngx_http_webhook_disable_adopt(ngx_http_webhook_endpoint_t *ep,
                       "webhook endpoint \"%V\" is %s: processes of another "
                       "configuration have made it so", &ep->name,
                       k->state.reason == WH_STATE_ENABLED ? "enabled"
-                      : k->state.reason == WH_STATE_QUOTA ? "paused"
+                      : wh_state_paused(&k->state) ? "paused"
                       : "disabled");
     }
 

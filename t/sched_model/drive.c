@@ -494,18 +494,26 @@ drive_attempt(attempt_t *a)
 
 
 void
-drive_operator(int i, int e, int enable)
+drive_operator(int i, int e, command_e command)
 {
+    static int (*const  commands[])(const wh_policy_t *, uint64_t,
+        wh_change_t *) =
+    {
+        wh_policy_disable,
+        wh_policy_enable,
+        wh_policy_pause,
+        wh_policy_resume
+    };
+
     int           rc;
     worker_t     *w;
     wh_change_t   change;
 
     w = &workers[i];
 
-    rc = enable ? wh_policy_enable(&w->policies[e], wall(w), &change)
-                : wh_policy_disable(&w->policies[e], wall(w), &change);
+    rc = commands[command](&w->policies[e], wall(w), &change);
 
-    oracle_operator(w->conf, e, enable, w->windows[e],
+    oracle_operator(w->conf, e, command, w->windows[e],
                     rc == WH_OK ? &change : NULL);
 
     if (rc == WH_OK) {

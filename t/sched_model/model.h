@@ -157,6 +157,15 @@ typedef struct {
 } attempt_t;
 
 
+typedef enum {
+    COMMAND_DISABLE = 0,
+    COMMAND_ENABLE,
+    COMMAND_PAUSE,
+    COMMAND_RESUME,
+    COMMANDS
+} command_e;
+
+
 /* the run */
 
 typedef struct {
@@ -228,7 +237,7 @@ void oracle_refused(const endpoint_conf_t *c, int d, wh_end_e end,
 void oracle_report(const conf_t *conf, const attempt_t *a,
     window_t *const *windows, window_t *zone, const wh_report_t *r);
 void oracle_tripped(const conf_t *conf, int e, const wh_change_t *change);
-void oracle_operator(const conf_t *conf, int e, int enable,
+void oracle_operator(const conf_t *conf, int e, command_e command,
     window_t *const *windows, const wh_change_t *change);
 void oracle_done(const conf_t *conf, const attempt_t *a, wh_done_e rc,
     wh_end_e end, const wh_progress_t *progress);

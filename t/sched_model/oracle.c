@@ -38,8 +38,7 @@ oracle_captured(int d)
 
     oracle_tick();
 
-    known[d].disabled = endpoints[e].reason != WH_STATE_ENABLED
-                        && endpoints[e].reason != WH_STATE_QUOTA;
+    known[d].disabled = (oracle_disabled(e) != 0);
     known[d].since = endpoints[e].since;
 }
 
@@ -373,8 +372,7 @@ oracle_refused(const endpoint_conf_t *c, int d, wh_end_e end, int probe)
                                                         : WH_END_DEAD),
           "delivery %d ends as %d while its endpoint is disabled", d,
           (int) end);
-    check(endpoints[e].reason != WH_STATE_ENABLED
-          && endpoints[e].reason != WH_STATE_QUOTA,
+    check(oracle_disabled(e),
           "delivery %d is refused by an endpoint that is not disabled", d);
     check(o->disabled && o->since == endpoints[e].since && o->attempts == 0,
           "delivery %d is refused though it was there before", d);
@@ -467,7 +465,7 @@ oracle_settled(const conf_t *conf, int lane, int unordered, int partial,
             }
 
         } else if (!o->inflight && o->here && !partial
-                   && endpoints[e].reason != WH_STATE_QUOTA
+                   && oracle_disabled(e)
                    && c->while_disabled != WH_WHILE_HOLD)
         {
             /* of the very millisecond: either is right */

@@ -87,6 +87,9 @@ void oracle_policy_init(void);
 /* ms that the endpoint was disabled, or paused, before "now" */
 uint64_t oracle_halted(int e, uint64_t now);
 
+/* true when it is not enabled, and not paused either */
+int oracle_disabled(int e);
+
 /* how long it holds; the transition, and whether there is one */
 int oracle_strength(uint32_t reason, uint64_t until);
 int oracle_disable(const endpoint_conf_t *c, int e, uint32_t reason,

@@ -145,12 +145,30 @@ oracle_enable(int e, uint64_t now)
 }
 
 
+/* events that are captured now are for an endpoint that is disabled */
+
+int
+oracle_disabled(int e)
+{
+    switch (endpoints[e].reason) {
+
+    case WH_STATE_ENABLED:
+    case WH_STATE_QUOTA:
+    case WH_STATE_PAUSE:
+        return 0;
+
+    default:
+        return 1;
+    }
+}
+
+
 /* what is disabled can only be disabled by what holds longer */
 
 int
 oracle_strength(uint32_t reason, uint64_t until)
 {
-    static const int  strengths[] = { 0, 3, 3, 3, 3, 4, 5, 1 };
+    static const int  strengths[] = { 0, 3, 3, 3, 3, 4, 6, 1, 5 };
 
     return (strengths[reason] == 3 && until) ? 2 : strengths[reason];
 }
@@ -179,7 +197,7 @@ oracle_disable(const endpoint_conf_t *c, int e, uint32_t reason, uint64_t ban)
         ep->to[ep->nperiods++] = NEVER;
     }
 
-    if (ep->reason == WH_STATE_ENABLED || ep->reason == WH_STATE_QUOTA) {
+    if (!oracle_disabled(e)) {
         ep->since = now;
     }
 
@@ -253,7 +271,7 @@ void
 oracle_report(const conf_t *conf, const attempt_t *a,
     window_t *const *windows, window_t *zone, const wh_report_t *r)
 {
-    int                     disabled;
+    int                     counts;
     uint32_t                i, w;
     uint64_t                now;
     oracle_endpoint_t      *ep;
@@ -270,8 +288,7 @@ oracle_report(const conf_t *conf, const attempt_t *a,
     c = &conf->endpoints[a->endpoint];
     now = run.now + (uint64_t) run.offset;
 
-    disabled = ep->reason != WH_STATE_ENABLED
-               && ep->reason != WH_STATE_QUOTA;
+    counts = ep->reason == WH_STATE_ENABLED || ep->reason == WH_STATE_QUOTA;
 
     if (a->probe && ep->probing == (int) (a - run.attempts)) {
 
@@ -327,7 +344,7 @@ oracle_report(const conf_t *conf, const attempt_t *a,
         break;
     }
 
-    if (a->outcome.counts && !disabled) {
+    if (a->outcome.counts && counts) {
         oracle_failed(conf, a, windows, zone, r, &i);
 
     } else {
@@ -438,11 +455,12 @@ oracle_tripped(const conf_t *conf, int e, const wh_change_t *change)
 
 
 void
-oracle_operator(const conf_t *conf, int e, int enable,
+oracle_operator(const conf_t *conf, int e, command_e command,
     window_t *const *windows, const wh_change_t *change)
 {
     int                     quota;
     uint32_t                w;
+    uint64_t                now;
     oracle_endpoint_t      *ep;
     const endpoint_conf_t  *c;
 
@@ -454,18 +472,42 @@ oracle_operator(const conf_t *conf, int e, int enable,
 
     ep = &endpoints[e];
     c = &conf->endpoints[e];
+    now = run.now + (uint64_t) run.offset;
 
-    if (!enable) {
+    switch (command) {
+
+    case COMMAND_DISABLE:
         check(oracle_disable(c, e, WH_STATE_OPERATOR, 0) == (change != NULL),
               "endpoint %d is not disabled by its operator", e);
         return;
+
+    case COMMAND_PAUSE:
+        check((!oracle_disabled(e)
+               && oracle_disable(c, e, WH_STATE_PAUSE, 0))
+              == (change != NULL),
+              "endpoint %d is not paused by its operator", e);
+        return;
+
+    case COMMAND_RESUME:
+        check((ep->reason == WH_STATE_PAUSE) == (change != NULL),
+              "endpoint %d is not resumed by its operator", e);
+
+        if (change) {
+            ep->failing += ep->failing ? now - ep->since : 0;
+            oracle_enable(e, now);
+        }
+
+        return;
+
+    default: /* COMMAND_ENABLE */
+        break;
     }
 
     quota = (ep->reason == WH_STATE_QUOTA);
 
     if (ep->reason != WH_STATE_ENABLED) {
         check(change != NULL, "endpoint %d is not enabled by its operator", e);
-        oracle_enable(e, run.now + (uint64_t) run.offset);
+        oracle_enable(e, now);
 
     } else {
 
@@ -476,7 +518,7 @@ oracle_operator(const conf_t *conf, int e, int enable,
         }
 
         check(change->from.until
-              && change->from.until <= run.now + (uint64_t) run.offset,
+              && change->from.until <= now,
               "endpoint %d is enabled twice", e);
 
         quota = (change->from.reason == WH_STATE_QUOTA);

@@ -55,7 +55,7 @@ plan(uint64_t until)
 
     for (i = one_in(2) ? (int) pick(6) : 0; i; i--) {
         push(EVENT_OPERATOR, pick((uint32_t) until / 10) * 10,
-             (int) pick((uint32_t) run.nendpoints), !one_in(3), 0);
+             (int) pick((uint32_t) run.nendpoints), pick(COMMANDS), 0);
     }
 
     for (i = one_in(2) ? (int) pick(4) : 0; i; i--) {

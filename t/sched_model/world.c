@@ -228,7 +228,7 @@ happen(const event_t *event)
         d = process_random();
 
         if (d != NOBODY && !run.final) {
-            drive_operator(d, i, (int) b);
+            drive_operator(d, i, (command_e) b);
         }
 
         return;
@@ -334,12 +334,13 @@ final(void)
 
             wh_cell_read(&shared.cells[e], &s);
 
-            /* a pause ends by itself */
+            /* a pause by a quota ends by itself */
 
             if (s.reason != WH_STATE_ENABLED && s.reason != WH_STATE_QUOTA
                 && (s.until == 0 || s.until > wall(w)))
             {
-                drive_operator(i, e, 1);
+                drive_operator(i, e, s.reason == WH_STATE_PAUSE
+                                     ? COMMAND_RESUME : COMMAND_ENABLE);
             }
         }
     }

@@ -29,7 +29,7 @@ typedef enum {
     EVENT_MOVE,                  /* delivery: to the store */
     EVENT_SAVE,                  /* worker: states */
     EVENT_TARGET,                /* endpoint, mode */
-    EVENT_OPERATOR,              /* endpoint, enable */
+    EVENT_OPERATOR,              /* endpoint, command */
     EVENT_KILL,
     EVENT_STOP,
     EVENT_RESUME,                /* worker */
@@ -181,7 +181,7 @@ void store_move(int d);
 /* drive.c */
 void drive(int i, int lane);
 void drive_attempt(attempt_t *a);
-void drive_operator(int i, int e, int enable);
+void drive_operator(int i, int e, command_e command);
 
 /* waiting.c */
 void waiting_room(int i, int lane);

@@ -23,6 +23,7 @@ static void zones(void);
 static void gone(void);
 static void probes(void);
 static void quotas(void);
+static void pauses(void);
 static void changed(void);
 static void set_back(void);
 
@@ -45,6 +46,7 @@ main(void)
     gone();
     probes();
     quotas();
+    pauses();
     changed();
     set_back();
 
@@ -461,6 +463,85 @@ quotas(void)
     (void) wh_policy_state(&p, NOW + 500, &s, &change);
     ok(s.reason == WH_STATE_OPERATOR && s.since == NOW + 249,
        "what is paused can be disabled");
+}
+
+
+/* by an operator */
+
+static void
+pauses(void)
+{
+    wh_state_t    s;
+    wh_policy_t   p;
+    wh_change_t   change;
+    wh_outcome_t  o;
+
+    fresh(&p);
+    p.quota.n = 1;
+    p.quota.time = 1000;
+    window(&p, 1, 10000)->ban = 50;
+    p.consecutive = 4;
+    p.after = 1000;
+
+    ok(wh_policy_resume(&p, NOW, &change) == WH_AGAIN, "it is not paused");
+
+    failure(&p, NOW);
+
+    ok(wh_policy_pause(&p, NOW + 10, &change) == WH_OK
+       && change.from.reason == WH_STATE_ENABLED
+       && change.to.reason == WH_STATE_PAUSE, "an operator pauses");
+    ok(wh_policy_pause(&p, NOW + 20, &change) == WH_AGAIN, "once");
+
+    failure(&p, NOW + 30);
+    failure(&p, NOW + 30);
+    is_int(reason(&p, NOW + 30), WH_STATE_PAUSE, "failures change nothing");
+
+    memset(&o, 0, sizeof(o));
+    o.outcome = WH_OUTCOME_GONE;
+    wh_policy_report(&p, &o, NOW + 30, &report);
+    ok(report.n == 0 && reason(&p, NOW + 30) == WH_STATE_PAUSE,
+       "nor does a 410");
+    ok(wh_policy_trip(&p, NOW + 30, &change) == WH_AGAIN,
+       "nor the window of its zone");
+
+    (void) wh_policy_quota(&p, NOW + 30, &change);
+    ok(wh_policy_quota(&p, NOW + 40, &change) == WH_AGAIN
+       && change.to.number == 0, "nor a quota");
+
+    ok(wh_policy_state(&p, NOW + 1000000, &s, &change) == WH_AGAIN
+       && s.reason == WH_STATE_PAUSE, "nor time");
+
+    ok(wh_policy_resume(&p, NOW + 5010, &change) == WH_OK
+       && change.by == WH_BY_OPERATOR
+       && change.from.reason == WH_STATE_PAUSE
+       && change.to.reason == WH_STATE_ENABLED && change.to.held == 5000,
+       "an operator resumes");
+    ok(wh_policy_quota(&p, NOW + 5010, &change) == WH_OK,
+       "a quota's window has ended meanwhile");
+
+    failure(&p, NOW + 5011);
+    ok(wh_policy_state(&p, NOW + 5012, &s, &change) == WH_AGAIN
+       && s.reason == WH_STATE_WINDOW && s.count == 2,
+       "failures before a pause count, its time does not");
+
+    ok(wh_policy_pause(&p, NOW + 5020, &change) == WH_ERROR
+       && reason(&p, NOW + 5020) == WH_STATE_WINDOW,
+       "what is disabled is not paused");
+    ok(wh_policy_pause(&p, NOW + 5100, &change) == WH_OK
+       && change.to.since == NOW + 5100 && change.to.held == 5050,
+       "a ban that is over is none");
+
+    (void) wh_policy_enable(&p, NOW + 5200, &change);
+    failure(&p, NOW + 5200);
+    is_int(reason(&p, NOW + 5200), WH_STATE_ENABLED,
+           "enabling forgets failures");
+
+    (void) wh_policy_quota(&p, NOW + 5300, &change);
+    is_int(reason(&p, NOW + 5300), WH_STATE_QUOTA, "a quota pauses");
+    ok(wh_policy_pause(&p, NOW + 5300, &change) == WH_OK
+       && reason(&p, NOW + 9999) == WH_STATE_PAUSE, "then an operator, too");
+    ok(wh_policy_disable(&p, NOW + 9999, &change) == WH_OK
+       && change.from.reason == WH_STATE_PAUSE, "who disables it then");
 }
 
 

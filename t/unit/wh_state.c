@@ -112,6 +112,109 @@ transitions(void)
 }
 
 
+/* every state there is, and every command and cause, in the face of a pause */
+
+static void
+pauses(void)
+{
+    uint32_t          i;
+    wh_state_t        s, n, m;
+    wh_state_cause_t  cause;
+
+    memset(&s, 0, sizeof(s));
+    memset(&cause, 0, sizeof(cause));
+
+    s.held = 7;
+
+    ok(wh_state_resume(&s, 10, &n) == WH_AGAIN, "nothing to be resumed");
+    ok(wh_state_pause(&s, 1000, &n) == WH_OK && n.reason == WH_STATE_PAUSE
+       && n.since == 1000 && n.until == 0 && n.probe == 0 && n.count == 0,
+       "an operator pauses");
+    ok(wh_state_pause(&n, 1001, &m) == WH_AGAIN, "once");
+    ok(wh_state_paused(&n) && !wh_state_paused(&s), "it is paused then");
+    ok(wh_state_due(&n, UINT64_MAX, &m) == WH_AGAIN, "without an end");
+    ok(!wh_state_probeable(&n)
+       && wh_state_probe(&n, UINT64_MAX, 10, &m) == WH_AGAIN,
+       "without a probe");
+    ok(wh_state_mark(&n) == 0, "nobody is told of it");
+    is_int((int64_t) wh_state_held(&n, 1500), 507, "its time is counted");
+
+    ok(wh_state_rebase(&n, 1, 50, &m) == WH_AGAIN,
+       "a clock that was set back by little");
+    n.since = 1000000;
+    ok(wh_state_rebase(&n, 1000, 50, &m) == WH_OK && m.since == 1000
+       && m.probe == 0 && m.reason == WH_STATE_PAUSE, "and by much");
+    n.since = 1000;
+
+    for (i = WH_STATE_WINDOW; i < WH_STATE_NREASON; i++) {
+        cause.reason = (wh_state_e) i;
+        cause.ban = (i == WH_STATE_QUOTA) ? 100 : 0;
+
+        if (i == WH_STATE_PAUSE) {
+            continue;
+        }
+
+        if (i == WH_STATE_OPERATOR) {
+            ok(wh_state_disable(&n, &cause, 1200, &m) == WH_OK
+               && m.reason == WH_STATE_OPERATOR && m.since == 1200
+               && m.held == 207, "an operator disables what is paused");
+            ok(wh_state_pause(&m, 1300, &s) == WH_ERROR
+               && wh_state_resume(&m, 1300, &s) == WH_AGAIN,
+               "and it is not paused any more");
+            continue;
+        }
+
+        ok(wh_state_disable(&n, &cause, 1200, &m) == WH_AGAIN,
+           "what is paused stays so, cause %u", i);
+
+        memset(&s, 0, sizeof(s));
+        (void) wh_state_disable(&s, &cause, 900, &m);
+
+        if (i == WH_STATE_QUOTA) {
+            ok(wh_state_resume(&m, 950, &s) == WH_AGAIN,
+               "a quota's pause is not resumed");
+            ok(wh_state_pause(&m, 950, &s) == WH_OK
+               && s.reason == WH_STATE_PAUSE && s.until == 0 && s.held == 50
+               && s.since == 950 && s.count == 0,
+               "an operator's pause is instead of a quota's");
+            continue;
+        }
+
+        ok(wh_state_pause(&m, 950, &s) == WH_ERROR
+           && wh_state_resume(&m, 950, &s) == WH_AGAIN,
+           "what is disabled cannot be paused, nor resumed, cause %u", i);
+    }
+
+    ok(wh_state_resume(&n, 3000, &m) == WH_OK
+       && m.reason == WH_STATE_ENABLED && m.since == 3000 && m.held == 2007,
+       "an operator resumes");
+    ok(wh_state_resume(&m, 3001, &s) == WH_AGAIN, "once");
+    ok(wh_state_enable(&n, 3000, &m) == WH_OK
+       && m.reason == WH_STATE_ENABLED && m.held == 2007,
+       "an operator enables what is paused");
+}
+
+
+static void
+halted(void)
+{
+    uint64_t   time;
+    wh_cell_t  c;
+
+    memset(&c, 0, sizeof(c));
+
+    wh_cell_halted(&c, 100);
+    ok(c.failing == 0, "no failures, no time without a success");
+
+    (void) wh_cell_failed(&c, 1000, &time);
+    wh_cell_halted(&c, 500);
+    ok(wh_cell_failed(&c, 1600, &time) == 2 && time == 100,
+       "times of pauses are none without a success");
+    wh_cell_halted(&c, UINT64_MAX);
+    ok(c.failing == UINT64_MAX, "they do not wrap");
+}
+
+
 static void
 set_back(void)
 {
@@ -412,6 +515,8 @@ int
 main(void)
 {
     transitions();
+    pauses();
+    halted();
     set_back();
     rows();
     cells();
