@@ -33,7 +33,8 @@ T ?= 60
 SCHEDULES ?= 200
 
 NPM = $(OBJS)/npm
-NPM_PACKAGES = standardwebhooks@1.0.0 cloudevents@10.0.0
+NPM_PACKAGES = standardwebhooks@1.0.0 cloudevents@10.0.0 \
+	@seriousme/openapi-schema-validator@2.11.0
 
 # a checkout; the last one for versions before 1.25
 NGINX_TESTS ?= $(OBJS)/nginx-tests
@@ -56,14 +57,14 @@ deps:					## install what building and testing need
 
 module: $(MODULE)			## build objs/ngx_http_webhook_module.so
 
-$(OBJS)/Makefile: config
+$(OBJS)/Makefile: config config.make
 	@$(MAKE) --no-print-directory deps DEPS=build
 	mkdir -p $(OBJS)
 	WEBHOOK_ICU=$(if $(filter no,$(ICU)),NO) \
 		t/tools/configure.sh "$(NGINX_SRC)" "$(CURDIR)" "$(OBJS)" \
 		"$(CC)" "$(CFLAGS_EXTRA)"
 
-$(MODULE): $(OBJS)/Makefile $(shell find src -name '*.[ch]')
+$(MODULE): $(OBJS)/Makefile $(shell find src -name '*.[ch]' -o -name '*.json')
 	$(MAKE) -f $(OBJS)/Makefile -C "$(NGINX_SRC)" modules
 
 $(OBJS)/unit/base/%.o: src/base/%.c $(wildcard src/base/*.h)
@@ -103,7 +104,7 @@ $(NPM)/installed: Makefile
 		$(NPM_PACKAGES)
 	touch $@
 
-npm: deps-test module $(NPM)/installed	## signatures, verified by others' libraries
+npm: deps-test module $(NPM)/installed	## what others' libraries say to what is made
 	NODE_PATH=$(NPM)/node_modules prove -It/lib t/npm/*.t
 
 model: deps-test module			## compare random schedules with what is promised

@@ -37,6 +37,9 @@ static ngx_uint_t ngx_http_webhook_api_same_site(ngx_http_request_t *r);
 
 static ngx_http_webhook_api_route_t  ngx_http_webhook_api_routes[] = {
 
+    { "openapi.json", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_openapi },
+
     { "endpoints", NGX_HTTP_GET, 0, 0, 0,
       ngx_http_webhook_api_endpoints },
 
@@ -196,7 +199,9 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
     path.len = r->uri.len - ngx_min(clcf->name.len, r->uri.len);
     path.data = r->uri.data + r->uri.len - path.len;
 
-    if (path.len && path.data[0] == '/') {
+    /* two of them, where servers are given by "." */
+
+    while (path.len && path.data[0] == '/') {
         path.data++;
         path.len--;
     }
@@ -219,7 +224,7 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (api->store == NULL) {
+    if (api->store == NULL && route->handler != ngx_http_webhook_api_openapi) {
         return ngx_http_webhook_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
                    "no_store", "Webhooks are not configured, or out of order "
                    "in this worker process; see the error log.");

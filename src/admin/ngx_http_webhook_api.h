@@ -123,6 +123,8 @@ ngx_http_webhook_endpoint_t *ngx_http_webhook_api_named(
 
 /* the routes */
 
+ngx_int_t ngx_http_webhook_api_openapi(ngx_http_webhook_api_t *api);
+
 ngx_int_t ngx_http_webhook_api_endpoints(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_endpoint(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_enable(ngx_http_webhook_api_t *api);

@@ -9,7 +9,7 @@ test="$demo clang libclang-rt-14-dev libasan8 libubsan1 openssl lmdb-utils
       libio-socket-ssl-perl nghttp2-client dnsmasq-base
       libnginx-mod-http-image-filter fcgiwrap uwsgi-core
       uwsgi-plugin-python3 memcached python3-grpcio python3-websockets
-      python3-aiosmtpd prometheus"
+      python3-aiosmtpd python3-jsonschema prometheus"
 bench="$demo valgrind"
 npm="nodejs npm"
 suite="$build perl git openssl memcached uwsgi-core uwsgi-plugin-python3 ffmpeg

@@ -23,6 +23,8 @@ use Test::More ();
 use Test2::API ();
 use Time::HiRes qw/ time sleep /;
 
+use Test::Webhook::API ();
+
 our @EXPORT = qw/ http get post h2 port wait_for parse_response /;
 our @EXPORT_OK = qw/ connect_port cert find_in_log wait_log log_mark /;
 
@@ -268,6 +270,10 @@ sub conf {
 	my ($self, $text) = @_;
 
 	$self->write_file_expand('nginx.conf', $text);
+
+	my %api = map { $_ => 1 } @{$self->{api} || []},
+		Test::Webhook::API::prefixes($text);
+	$self->{api} = [keys %api];
 
 	return $self;
 }
@@ -1040,7 +1046,8 @@ sub finish {
 
 	my @alerts = $self->alerts();
 	my @asan = $self->sanitizer_errors();
-	my $ok = !@alerts && !@asan;
+	my @api = $died ? () : Test::Webhook::API::problems($self);
+	my $ok = !@alerts && !@asan && !@api;
 
 	if ($died) {
 		$self->show('alerts', @alerts);
@@ -1051,6 +1058,8 @@ sub finish {
 			or $self->show('alerts', @alerts);
 		Test::More::ok(!@asan, 'no sanitizer errors')
 			or $self->show('sanitizer errors', @asan);
+		Test::More::ok(0, 'the API is as documented'), $self->show(
+			'answers that are not as documented', @api) if @api;
 
 	} elsif (!$ok) {
 
@@ -1058,6 +1067,7 @@ sub finish {
 
 		$self->show('alerts', @alerts);
 		$self->show('sanitizer errors', @asan);
+		$self->show('answers that are not as documented', @api);
 		$failed = 1;
 	}
 
@@ -1489,8 +1499,12 @@ sub request {
 	my $bytes = join "\r\n", "$method $uri HTTP/1.1", @h, '',
 		defined $body ? $body : '';
 
-	return parse_response($self->http($bytes, %o, method => $method),
+	my $r = parse_response($self->http($bytes, %o, method => $method),
 		method => $method);
+
+	Test::Webhook::API::note($self, $method, $uri, $r);
+
+	return $r;
 }
 
 sub get {
