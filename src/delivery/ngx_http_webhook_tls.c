@@ -10,45 +10,129 @@
 #if (NGX_HTTP_SSL)
 
 #define NGX_HTTP_WEBHOOK_VERIFY_DEPTH  9
+#define NGX_HTTP_WEBHOOK_TLS_BUCKETS   1024
 
 
 typedef struct {
+    ngx_queue_t                   queue;   /* of the same hash */
     ngx_http_webhook_tls_conf_t  *conf;
     ngx_ssl_t                    *ssl;
 } ngx_http_webhook_tls_context_t;
 
 
+/* of the first context that has loaded them */
+
+typedef struct {
+    ngx_str_t                     trusted;
+    ngx_ssl_t                    *ssl;
+} ngx_http_webhook_tls_store_t;
+
+
 /* an identity */
 
 typedef struct {
+    ngx_queue_t                   queue;   /* of the same hash */
     ngx_ssl_t                    *ssl;
     ngx_str_t                     name;
     ngx_str_t                     text;    /* the name, for nginx */
 } ngx_http_webhook_tls_t;
 
 
+static ngx_queue_t *ngx_http_webhook_tls_buckets(ngx_conf_t *cf);
+static ngx_queue_t *ngx_http_webhook_tls_context_bucket(
+    ngx_http_webhook_tls_set_t *set, ngx_http_webhook_tls_conf_t *tc);
+static ngx_queue_t *ngx_http_webhook_tls_identity_bucket(
+    ngx_http_webhook_tls_set_t *set, ngx_ssl_t *ssl, ngx_str_t *name);
 static ngx_http_webhook_tls_context_t *ngx_http_webhook_tls_context(
     ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
     ngx_http_webhook_tls_conf_t *tc);
-static ngx_int_t ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
+static ngx_int_t ngx_http_webhook_tls_trust(ngx_conf_t *cf,
+    ngx_http_webhook_tls_set_t *set, ngx_ssl_t *ssl,
     ngx_http_webhook_tls_conf_t *tc);
+static ngx_int_t ngx_http_webhook_tls_store(ngx_conf_t *cf, ngx_ssl_t *ssl,
+    ngx_str_t *name);
 static int ngx_http_webhook_tls_verify(int ok, X509_STORE_CTX *store);
 static ngx_int_t ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
     ngx_http_webhook_tls_conf_t *b);
 
 
+#define ngx_http_webhook_tls_equal(x, y)                                      \
+    ((x).len == (y).len                                                       \
+     && ((x).len == 0 || ngx_memcmp((x).data, (y).data, (x).len) == 0))
+
+
 ngx_int_t
 ngx_http_webhook_tls_set_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set)
 {
-    if (ngx_array_init(&set->contexts, cf->temp_pool, 4,
-                       sizeof(ngx_http_webhook_tls_context_t))
-        != NGX_OK)
-    {
+    set->contexts = ngx_http_webhook_tls_buckets(cf);
+    set->identities = ngx_http_webhook_tls_buckets(cf);
+
+    if (set->contexts == NULL || set->identities == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_array_init(&set->identities, cf->temp_pool, 4,
-                          sizeof(ngx_http_webhook_tls_t *));
+    return ngx_array_init(&set->stores, cf->temp_pool, 4,
+                          sizeof(ngx_http_webhook_tls_store_t));
+}
+
+
+static ngx_queue_t *
+ngx_http_webhook_tls_buckets(ngx_conf_t *cf)
+{
+    ngx_uint_t    i;
+    ngx_queue_t  *buckets;
+
+    buckets = ngx_palloc(cf->temp_pool,
+                         NGX_HTTP_WEBHOOK_TLS_BUCKETS * sizeof(ngx_queue_t));
+    if (buckets == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_TLS_BUCKETS; i++) {
+        ngx_queue_init(&buckets[i]);
+    }
+
+    return buckets;
+}
+
+
+/* of what differs where there are many: the others are compared */
+
+static ngx_queue_t *
+ngx_http_webhook_tls_context_bucket(ngx_http_webhook_tls_set_t *set,
+    ngx_http_webhook_tls_conf_t *tc)
+{
+    uint32_t  hash;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, tc->certificate.data, tc->certificate.len);
+    ngx_crc32_update(&hash, tc->trusted.data, tc->trusted.len);
+    ngx_crc32_update(&hash, tc->address.data, tc->address.len);
+    ngx_crc32_final(hash);
+
+    return &set->contexts[hash % NGX_HTTP_WEBHOOK_TLS_BUCKETS];
+}
+
+
+static ngx_queue_t *
+ngx_http_webhook_tls_identity_bucket(ngx_http_webhook_tls_set_t *set,
+    ngx_ssl_t *ssl, ngx_str_t *name)
+{
+    u_char     c;
+    size_t     i;
+    uint32_t   hash;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, (u_char *) &ssl, sizeof(ngx_ssl_t *));
+
+    for (i = 0; i < name->len; i++) {
+        c = ngx_tolower(name->data[i]);
+        ngx_crc32_update(&hash, &c, 1);
+    }
+
+    ngx_crc32_final(hash);
+
+    return &set->identities[hash % NGX_HTTP_WEBHOOK_TLS_BUCKETS];
 }
 
 
@@ -57,10 +141,10 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
     ngx_http_webhook_tls_conf_t *tc, ngx_http_webhook_endpoint_t *ep)
 {
     u_char                           *p;
-    ngx_uint_t                        i;
     ngx_str_t                        *name;
+    ngx_queue_t                      *q, *bucket;
     ngx_http_upstream_conf_t         *ucf;
-    ngx_http_webhook_tls_t           *tls, **tlsp;
+    ngx_http_webhook_tls_t           *tls;
     ngx_http_webhook_tls_context_t   *context;
 #if (NGX_HAVE_INET6)
     u_char                            address[16];
@@ -114,16 +198,19 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
     ep->unnamed->ssl_verify = 0;
     ep->verify = (tc->verify != 0);
 
-    tlsp = set->identities.elts;
+    bucket = ngx_http_webhook_tls_identity_bucket(set, context->ssl, name);
 
-    for (i = 0; i < set->identities.nelts; i++) {
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
+         q = ngx_queue_next(q))
+    {
+        tls = ngx_queue_data(q, ngx_http_webhook_tls_t, queue);
 
-        if (tlsp[i]->ssl == context->ssl
-            && tlsp[i]->name.len == name->len
-            && ngx_strncasecmp(tlsp[i]->name.data, name->data, name->len)
-               == 0)
+        if (tls->ssl == context->ssl
+            && tls->name.len == name->len
+            && ngx_strncasecmp(tls->name.data, name->data, name->len) == 0)
         {
-            ep->tls = tlsp[i];
+            ep->tls = tls;
 
             return NGX_OK;
         }
@@ -153,12 +240,7 @@ ngx_http_webhook_tls_init(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
         tls->text = *name;
     }
 
-    tlsp = ngx_array_push(&set->identities);
-    if (tlsp == NULL) {
-        return NGX_ERROR;
-    }
-
-    *tlsp = tls;
+    ngx_queue_insert_tail(bucket, &tls->queue);
 
     ep->tls = tls;
 
@@ -214,7 +296,7 @@ ngx_http_webhook_tls_context(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
 {
     ngx_ssl_t                       *ssl;
     ngx_str_t                        certificate, key;
-    ngx_uint_t                       i;
+    ngx_queue_t                     *q, *bucket;
     ngx_pool_cleanup_t              *cln;
     ngx_http_webhook_tls_context_t  *context;
 
@@ -231,11 +313,16 @@ ngx_http_webhook_tls_context(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
         ngx_str_null(&tc->trusted);
     }
 
-    context = set->contexts.elts;
+    bucket = ngx_http_webhook_tls_context_bucket(set, tc);
 
-    for (i = 0; i < set->contexts.nelts; i++) {
-        if (ngx_http_webhook_tls_same(context[i].conf, tc)) {
-            return &context[i];
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
+         q = ngx_queue_next(q))
+    {
+        context = ngx_queue_data(q, ngx_http_webhook_tls_context_t, queue);
+
+        if (ngx_http_webhook_tls_same(context->conf, tc)) {
+            return context;
         }
     }
 
@@ -274,7 +361,8 @@ ngx_http_webhook_tls_context(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
         }
     }
 
-    if (tc->verify && ngx_http_webhook_tls_trust(cf, ssl, tc) != NGX_OK) {
+    if (tc->verify && ngx_http_webhook_tls_trust(cf, set, ssl, tc) != NGX_OK)
+    {
         return NULL;
     }
 
@@ -282,7 +370,8 @@ ngx_http_webhook_tls_context(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
         return NULL;
     }
 
-    context = ngx_array_push(&set->contexts);
+    context = ngx_palloc(cf->temp_pool,
+                         sizeof(ngx_http_webhook_tls_context_t));
     if (context == NULL) {
         return NULL;
     }
@@ -290,61 +379,66 @@ ngx_http_webhook_tls_context(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
     context->conf = tc;
     context->ssl = ssl;
 
+    ngx_queue_insert_tail(bucket, &context->queue);
+
     return context;
 }
 
 
 static ngx_int_t
-ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
-    ngx_http_webhook_tls_conf_t *tc)
+ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_http_webhook_tls_set_t *set,
+    ngx_ssl_t *ssl, ngx_http_webhook_tls_conf_t *tc)
 {
-    u_char           *address;
-    ngx_str_t         trusted;
-    const char       *file, *dir;
-    ngx_file_info_t   fi;
+    u_char                        *address;
+    ngx_uint_t                     i;
+    X509_STORE                    *certificates;
+    ngx_str_t                      none = ngx_null_string;
+    ngx_http_webhook_tls_store_t  *store;
 
-    trusted = tc->trusted;
+    store = set->stores.elts;
 
-    /* with an empty name only the depth is set */
-
-    if (ngx_ssl_trusted_certificate(cf, ssl, &trusted,
-                                    NGX_HTTP_WEBHOOK_VERIFY_DEPTH)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    for (i = 0; i < set->stores.nelts; i++) {
+        if (ngx_http_webhook_tls_equal(store[i].trusted, tc->trusted)) {
+            break;
+        }
     }
 
-    if (trusted.len == 0) {
+    if (i < set->stores.nelts) {
 
-        file = getenv(X509_get_default_cert_file_env());
-        if (file == NULL) {
-            file = X509_get_default_cert_file();
-        }
+        /* with an empty name only the depth is set */
 
-        dir = getenv(X509_get_default_cert_dir_env());
-        if (dir == NULL) {
-            dir = X509_get_default_cert_dir();
-        }
-
-        if (ngx_file_info(file, &fi) == NGX_FILE_ERROR
-            && ngx_file_info(dir, &fi) == NGX_FILE_ERROR)
+        if (ngx_ssl_trusted_certificate(cf, ssl, &none,
+                                        NGX_HTTP_WEBHOOK_VERIFY_DEPTH)
+            != NGX_OK)
         {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "the system's CA certificates are neither in "
-                          "\"%s\" nor in \"%s\", \"ssl_trusted_certificate\" "
-                          "is needed", file, dir);
             return NGX_ERROR;
         }
 
-        if (SSL_CTX_set_default_verify_paths(ssl->ctx) == 0) {
+        /* hundreds of the system's certificates take a megabyte */
+
+        certificates = SSL_CTX_get_cert_store(store[i].ssl->ctx);
+
+        if (X509_STORE_up_ref(certificates) == 0) {
             ngx_ssl_error(NGX_LOG_EMERG, ssl->log, 0,
-                          "SSL_CTX_set_default_verify_paths() failed");
+                          "X509_STORE_up_ref() failed");
             return NGX_ERROR;
         }
 
-        /* a missing file is no error, but leaves one in the queue */
+        SSL_CTX_set_cert_store(ssl->ctx, certificates);
 
-        ERR_clear_error();
+    } else {
+
+        if (ngx_http_webhook_tls_store(cf, ssl, &tc->trusted) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        store = ngx_array_push(&set->stores);
+        if (store == NULL) {
+            return NGX_ERROR;
+        }
+
+        store->trusted = tc->trusted;
+        store->ssl = ssl;
     }
 
     if (tc->address.len) {
@@ -373,14 +467,66 @@ ngx_http_webhook_tls_trust(ngx_conf_t *cf, ngx_ssl_t *ssl,
 }
 
 
+/* CA certificates of a file, or with an empty name the system's */
+
+static ngx_int_t
+ngx_http_webhook_tls_store(ngx_conf_t *cf, ngx_ssl_t *ssl, ngx_str_t *name)
+{
+    ngx_str_t         trusted;
+    const char       *file, *dir;
+    ngx_file_info_t   fi;
+
+    trusted = *name;
+
+    if (ngx_ssl_trusted_certificate(cf, ssl, &trusted,
+                                    NGX_HTTP_WEBHOOK_VERIFY_DEPTH)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (trusted.len) {
+        return NGX_OK;
+    }
+
+    file = getenv(X509_get_default_cert_file_env());
+    if (file == NULL) {
+        file = X509_get_default_cert_file();
+    }
+
+    dir = getenv(X509_get_default_cert_dir_env());
+    if (dir == NULL) {
+        dir = X509_get_default_cert_dir();
+    }
+
+    if (ngx_file_info(file, &fi) == NGX_FILE_ERROR
+        && ngx_file_info(dir, &fi) == NGX_FILE_ERROR)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "the system's CA certificates are neither in \"%s\" nor "
+                      "in \"%s\", \"ssl_trusted_certificate\" is needed",
+                      file, dir);
+        return NGX_ERROR;
+    }
+
+    if (SSL_CTX_set_default_verify_paths(ssl->ctx) == 0) {
+        ngx_ssl_error(NGX_LOG_EMERG, ssl->log, 0,
+                      "SSL_CTX_set_default_verify_paths() failed");
+        return NGX_ERROR;
+    }
+
+    /* a missing file is no error, but leaves one in the queue */
+
+    ERR_clear_error();
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
     ngx_http_webhook_tls_conf_t *b)
 {
-#define ngx_http_webhook_tls_equal(x, y)                                      \
-    ((x).len == (y).len                                                       \
-     && ((x).len == 0 || ngx_memcmp((x).data, (y).data, (x).len) == 0))
-
     return a->verify == b->verify
            && a->protocols == b->protocols
            && ngx_http_webhook_tls_equal(a->address, b->address)
@@ -388,8 +534,6 @@ ngx_http_webhook_tls_same(ngx_http_webhook_tls_conf_t *a,
            && ngx_http_webhook_tls_equal(a->certificate, b->certificate)
            && ngx_http_webhook_tls_equal(a->key, b->key)
            && ngx_http_webhook_tls_equal(a->ciphers, b->ciphers);
-
-#undef ngx_http_webhook_tls_equal
 }
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * TLS contexts, shared between endpoints of equal settings, and identities,
- * within which connections and sessions may be shared.
+ * TLS contexts, shared between endpoints of equal settings, stores of CA
+ * certificates, shared between contexts that trust the same ones, and
+ * identities, within which connections and TLS sessions may be shared.
  */
 
 
@@ -30,8 +31,9 @@ typedef struct {
 /* all of a configuration, while it is being made */
 
 typedef struct {
-    ngx_array_t   contexts;
-    ngx_array_t   identities;
+    ngx_queue_t  *contexts;     /* by hashes */
+    ngx_queue_t  *identities;   /* likewise */
+    ngx_array_t   stores;       /* of CA certificates */
 } ngx_http_webhook_tls_set_t;
 
 
