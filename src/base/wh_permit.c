@@ -19,7 +19,49 @@
 #define WH_PERMIT_HOLDER   UINT64_C(0xffffffff)
 
 
+static uint32_t wh_permit_max(const wh_permits_t *p);
+static uint64_t *wh_permit_word(const wh_permits_t *p, uint32_t i);
 static int wh_permit_swap(uint64_t *word, uint64_t old, uint64_t next);
+
+
+void
+wh_permit_extend(wh_permits_t *p, uint64_t *more)
+{
+    __atomic_store_n(&p->more, (uint64_t) ((intptr_t) more - (intptr_t) p),
+                     __ATOMIC_SEQ_CST);
+}
+
+
+int
+wh_permit_extended(const wh_permits_t *p)
+{
+    return __atomic_load_n(&p->more, __ATOMIC_SEQ_CST) != 0;
+}
+
+
+static uint32_t
+wh_permit_max(const wh_permits_t *p)
+{
+    return wh_permit_extended(p) ? WH_PERMITS : WH_PERMITS_FIRST;
+}
+
+
+/* one below wh_permit_max() */
+
+static uint64_t *
+wh_permit_word(const wh_permits_t *p, uint32_t i)
+{
+    uint64_t  *more;
+
+    if (i < WH_PERMITS_FIRST) {
+        return (uint64_t *) &p->holders[i];
+    }
+
+    more = (uint64_t *) ((intptr_t) p + (intptr_t)
+                         __atomic_load_n(&p->more, __ATOMIC_SEQ_CST));
+
+    return &more[i - WH_PERMITS_FIRST];
+}
 
 
 static int
@@ -33,10 +75,11 @@ wh_permit_swap(uint64_t *word, uint64_t old, uint64_t next)
 int
 wh_permit_take(wh_permits_t *p, uint32_t slot, uint32_t max)
 {
-    uint32_t  i, pass;
-    uint64_t  old, times;
+    uint32_t   i, all, pass;
+    uint64_t   old, times, *word;
 
-    max = max < WH_PERMITS ? max : WH_PERMITS;
+    all = wh_permit_max(p);
+    max = max < all ? max : all;
 
     /* one that was given back before it was wanted is found by the second */
 
@@ -44,11 +87,12 @@ wh_permit_take(wh_permits_t *p, uint32_t slot, uint32_t max)
 
         for (i = 0; i < max; i++) {
 
-            old = __atomic_load_n(&p->holders[i], __ATOMIC_SEQ_CST);
+            word = wh_permit_word(p, i);
+            old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
             times = (old >> 32) + 1;
 
             if ((old & WH_PERMIT_HOLDER) == 0
-                && wh_permit_swap(&p->holders[i], old,
+                && wh_permit_swap(word, old,
                                   times << 32 | ((uint64_t) slot + 1)))
             {
                 return (int) ((times & WH_PERMIT_TIMES) << WH_PERMIT_BITS | i);
@@ -67,7 +111,7 @@ wh_permit_give(wh_permits_t *p, uint32_t slot, int permit)
 {
     uint64_t   old, *word;
 
-    word = &p->holders[(uint32_t) permit & (WH_PERMITS - 1)];
+    word = wh_permit_word(p, (uint32_t) permit & (WH_PERMITS - 1));
     old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 
     /* it may be void, and another one's by now */
@@ -87,12 +131,13 @@ wh_permit_give(wh_permits_t *p, uint32_t slot, int permit)
 uint32_t
 wh_permit_count(const wh_permits_t *p)
 {
-    uint32_t  i, n;
+    uint32_t  i, n, all;
 
     n = 0;
+    all = wh_permit_max(p);
 
-    for (i = 0; i < WH_PERMITS; i++) {
-        if (__atomic_load_n(&p->holders[i], __ATOMIC_RELAXED)
+    for (i = 0; i < all; i++) {
+        if (__atomic_load_n(wh_permit_word(p, i), __ATOMIC_RELAXED)
             & WH_PERMIT_HOLDER)
         {
             n++;
@@ -106,17 +151,19 @@ wh_permit_count(const wh_permits_t *p)
 uint32_t
 wh_permit_void(wh_permits_t *p, uint32_t slot)
 {
-    uint32_t  i, n;
-    uint64_t  old;
+    uint32_t   i, n, all;
+    uint64_t   old, *word;
 
     n = 0;
+    all = wh_permit_max(p);
 
-    for (i = 0; i < WH_PERMITS; i++) {
+    for (i = 0; i < all; i++) {
 
-        old = __atomic_load_n(&p->holders[i], __ATOMIC_SEQ_CST);
+        word = wh_permit_word(p, i);
+        old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 
         if ((old & WH_PERMIT_HOLDER) == (uint64_t) slot + 1
-            && wh_permit_swap(&p->holders[i], old, old & ~WH_PERMIT_HOLDER))
+            && wh_permit_swap(word, old, old & ~WH_PERMIT_HOLDER))
         {
             n++;
         }

@@ -6,6 +6,8 @@
 
 #include "wh_shelf.h"
 
+#include <stdlib.h>
+
 
 /* before each window */
 
@@ -20,8 +22,11 @@ typedef struct {
 
 static wh_place_t *wh_shelf_first(wh_shelf_t *s);
 static wh_place_t *wh_shelf_next(wh_shelf_t *s, wh_place_t *p);
-static void wh_shelf_match(wh_shelf_t *s, uint64_t owner, wh_line_t *lines,
-    uint32_t n, wh_place_t **had);
+static int wh_shelf_cmp(const void *one, const void *two);
+static void wh_shelf_match(wh_shelf_t *s, const wh_shelf_index_t *index,
+    uint64_t owner, wh_line_t *lines, uint32_t n, wh_place_t **had);
+static uint32_t wh_shelf_had(wh_shelf_t *s, const wh_shelf_index_t *index,
+    uint64_t owner, wh_place_t **places);
 static wh_place_t *wh_shelf_find(wh_shelf_t *s, size_t need, uint64_t config,
     wh_place_t *except);
 static wh_place_t *wh_shelf_cut(wh_shelf_t *s, size_t need, size_t used);
@@ -67,13 +72,73 @@ wh_shelf_next(wh_shelf_t *s, wh_place_t *p)
 }
 
 
+uint32_t
+wh_shelf_count(wh_shelf_t *s)
+{
+    uint32_t     n;
+    wh_place_t  *p;
+
+    n = 0;
+
+    for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
+        n++;
+    }
+
+    return n;
+}
+
+
 void
-wh_shelf_keep(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n)
+wh_shelf_index(wh_shelf_t *s, wh_shelf_index_t *index)
+{
+    wh_place_t      *p;
+    wh_shelf_ref_t  *ref;
+
+    index->n = 0;
+    index->idle = 0;
+
+    for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
+
+        ref = &index->refs[index->n++];
+
+        ref->owner = p->owner;
+        ref->place = p;
+
+        if (p->config + 1 != s->config) {
+            index->idle = 1;
+        }
+    }
+
+    if (index->n) {
+        qsort(index->refs, index->n, sizeof(wh_shelf_ref_t), wh_shelf_cmp);
+    }
+}
+
+
+/* those of an owner as they are on the shelf */
+
+static int
+wh_shelf_cmp(const void *one, const void *two)
+{
+    const wh_shelf_ref_t  *a = one;
+    const wh_shelf_ref_t  *b = two;
+
+    if (a->owner != b->owner) {
+        return a->owner < b->owner ? -1 : 1;
+    }
+
+    return (uintptr_t) a->place < (uintptr_t) b->place ? -1 : 1;
+}
+
+
+void
+wh_shelf_keep(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
+    wh_line_t *lines, uint32_t n)
 {
     uint32_t     i;
     wh_place_t  *had[WH_SHELF_LINES];
 
-    wh_shelf_match(s, owner, lines, n, had);
+    wh_shelf_match(s, index, owner, lines, n, had);
 
     for (i = 0; i < n; i++) {
 
@@ -90,27 +155,21 @@ wh_shelf_keep(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n)
 
 
 static void
-wh_shelf_match(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
-    wh_place_t **had)
+wh_shelf_match(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
+    wh_line_t *lines, uint32_t n, wh_place_t **had)
 {
     int          which[WH_SHELF_LINES];
-    uint32_t     i, k, m, index[WH_SHELF_LINES];
+    uint32_t     i, k, m, at[WH_SHELF_LINES];
     wh_tag_t     wanted[WH_SHELF_LINES], tags[WH_SHELF_LINES];
-    wh_place_t  *p, *places[WH_SHELF_LINES];
-
-    m = 0;
+    wh_place_t  *places[WH_SHELF_LINES];
 
     memset(wanted, 0, sizeof(wanted));
     memset(tags, 0, sizeof(tags));
 
-    for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
+    m = wh_shelf_had(s, index, owner, places);
 
-        if (p->owner == owner && p->config + 1 == s->config
-            && m < WH_SHELF_LINES)
-        {
-            tags[m] = p->tag;
-            places[m++] = p;
-        }
+    for (i = 0; i < m; i++) {
+        tags[i] = places[i]->tag;
     }
 
     k = 0;
@@ -120,7 +179,7 @@ wh_shelf_match(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
 
         if (lines[i].window == NULL) {
             wanted[k] = lines[i].tag;
-            index[k++] = i;
+            at[k++] = i;
         }
     }
 
@@ -128,21 +187,79 @@ wh_shelf_match(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
 
     for (i = 0; i < k; i++) {
         if (which[i] >= 0) {
-            had[index[i]] = places[which[i]];
+            had[at[i]] = places[which[i]];
         }
     }
 }
 
 
+/* its windows of the configuration before; an index may be out of date */
+
+static uint32_t
+wh_shelf_had(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
+    wh_place_t **places)
+{
+    uint32_t     m, low, high, mid;
+    wh_place_t  *p;
+
+    m = 0;
+
+    if (index == NULL) {
+
+        for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
+
+            if (p->owner == owner && p->config + 1 == s->config
+                && m < WH_SHELF_LINES)
+            {
+                places[m++] = p;
+            }
+        }
+
+        return m;
+    }
+
+    low = 0;
+    high = index->n;
+
+    while (low < high) {
+        mid = low + (high - low) / 2;
+
+        if (index->refs[mid].owner < owner) {
+            low = mid + 1;
+
+        } else {
+            high = mid;
+        }
+    }
+
+    for ( /* void */ ; low < index->n; low++) {
+
+        if (index->refs[low].owner != owner) {
+            break;
+        }
+
+        p = index->refs[low].place;
+
+        if (p->owner == owner && p->config + 1 == s->config
+            && m < WH_SHELF_LINES)
+        {
+            places[m++] = p;
+        }
+    }
+
+    return m;
+}
+
+
 void
-wh_shelf_add(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
-    int larger, size_t used)
+wh_shelf_add(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
+    wh_line_t *lines, uint32_t n, int larger, size_t used)
 {
     size_t       need, size;
     uint32_t     i;
     wh_place_t  *p, *had[WH_SHELF_LINES];
 
-    wh_shelf_match(s, owner, lines, n, had);
+    wh_shelf_match(s, index, owner, lines, n, had);
 
     for (i = 0; i < n; i++) {
 
@@ -152,7 +269,8 @@ wh_shelf_add(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
 
         need = wh_shelf_need(lines[i].tag.n);
 
-        p = wh_shelf_find(s, need, s->config - 2, had[i]);
+        p = index && !index->idle
+            ? NULL : wh_shelf_find(s, need, s->config - 2, had[i]);
 
         if (p == NULL) {
 

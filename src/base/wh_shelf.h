@@ -35,6 +35,20 @@ typedef struct {
 } wh_line_t;
 
 
+/* the windows by owners, as they were when the configuration began */
+
+typedef struct {
+    uint64_t         owner;
+    void            *place;
+} wh_shelf_ref_t;
+
+typedef struct {
+    wh_shelf_ref_t  *refs;       /* room for wh_shelf_count() of them */
+    uint32_t         n;
+    int              idle;       /* one was not used before */
+} wh_shelf_index_t;
+
+
 /* octets that a window takes which tolerates n failures */
 size_t wh_shelf_need(uint32_t n);
 
@@ -44,12 +58,22 @@ void wh_shelf_init(wh_shelf_t *s, size_t size);
 /* another configuration; its number, from 1 */
 uint64_t wh_shelf_begin(wh_shelf_t *s);
 
+/* how many windows there are */
+uint32_t wh_shelf_count(wh_shelf_t *s);
+
+/*
+ * For many owners: fills the index, right after wh_shelf_begin(); its "refs"
+ * are the caller's, and valid as long as there is no other configuration.
+ */
+void wh_shelf_index(wh_shelf_t *s, wh_shelf_index_t *index);
+
 /*
  * Finds the n lines of an owner, at most WH_SHELF_LINES, the windows that they
  * had in the configuration before; to be done for all owners before the next.
+ * Without an index, NULL, all windows are looked at.
  */
-void wh_shelf_keep(wh_shelf_t *s, uint64_t owner, wh_line_t *lines,
-    uint32_t n);
+void wh_shelf_keep(wh_shelf_t *s, const wh_shelf_index_t *index,
+    uint64_t owner, wh_line_t *lines, uint32_t n);
 
 /*
  * Makes windows for lines without one; "larger": only for those that have had
@@ -57,8 +81,8 @@ void wh_shelf_keep(wh_shelf_t *s, uint64_t owner, wh_line_t *lines,
  * all owners with, then without it.  The first "used" octets of the shelf are
  * not free.  Lines that there is no room for stay without a window.
  */
-void wh_shelf_add(wh_shelf_t *s, uint64_t owner, wh_line_t *lines, uint32_t n,
-    int larger, size_t used);
+void wh_shelf_add(wh_shelf_t *s, const wh_shelf_index_t *index,
+    uint64_t owner, wh_line_t *lines, uint32_t n, int larger, size_t used);
 
 
 #endif /* _WH_SHELF_H_INCLUDED_ */

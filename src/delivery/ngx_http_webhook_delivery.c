@@ -33,6 +33,8 @@ typedef struct {
 } ngx_http_webhook_delivery_t;
 
 
+static ngx_int_t ngx_http_webhook_delivery_own(ngx_cycle_t *cycle,
+    ngx_http_webhook_endpoint_t *ep);
 static void ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_timer(ngx_http_webhook_lane_t *lane,
@@ -123,25 +125,15 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     ep = wmcf->endpoints.elts;
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
-        ep[i]->counters = ngx_http_webhook_zone_counters(ep[i]->zone,
-                                                         &ep[i]->name);
         if (ep[i]->counters == NULL) {
             ngx_log_error(NGX_LOG_ALERT, wmcf->worker->log, 0,
                           "no room for webhook endpoint \"%V\" in its "
                           "\"webhook_zone\", its concurrency is that of each "
                           "worker", &ep[i]->name);
 
-            ep[i]->counters = ngx_pcalloc(cycle->pool,
-                                          sizeof(ngx_http_webhook_counters_t));
-            if (ep[i]->counters == NULL) {
+            if (ngx_http_webhook_delivery_own(cycle, ep[i]) != NGX_OK) {
                 return NGX_ERROR;
             }
-        }
-
-        ngx_http_webhook_zone_attach(ep[i]);
-
-        if (ep[i]->mailbox) {
-            ep[i]->policy.zone = &ep[i]->mailbox->zone;
         }
 
         for (k = 0; k < ep[i]->policy.nlimits; k++) {
@@ -161,6 +153,48 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     }
 
     return ngx_http_webhook_states_init_process(cycle, wmcf);
+}
+
+
+/* counters of the worker, not shared */
+
+static ngx_int_t
+ngx_http_webhook_delivery_own(ngx_cycle_t *cycle,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    uint64_t                     *more;
+    ngx_http_webhook_counters_t  *c;
+
+    c = ngx_pcalloc(cycle->pool, sizeof(ngx_http_webhook_counters_t));
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ep->policy.concurrency > WH_PERMITS_FIRST) {
+        more = ngx_pcalloc(cycle->pool, WH_PERMITS_MORE * sizeof(uint64_t));
+        if (more == NULL) {
+            return NGX_ERROR;
+        }
+
+        wh_permit_extend(&c->permits, more);
+    }
+
+    ep->counters = c;
+
+    ngx_http_webhook_delivery_attach(ep);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_delivery_attach(ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_http_webhook_zone_attach(ep);
+
+    if (ep->mailbox) {
+        ep->policy.zone = &ep->mailbox->zone;
+    }
 }
 
 

@@ -16,6 +16,9 @@
 ngx_int_t ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 
+/* what an endpoint's policy shares, once the endpoint has its counters */
+void ngx_http_webhook_delivery_attach(ngx_http_webhook_endpoint_t *ep);
+
 /* an endpoint was enabled or disabled: all workers look at it at once */
 void ngx_http_webhook_delivery_changed(ngx_http_webhook_main_conf_t *wmcf);
 

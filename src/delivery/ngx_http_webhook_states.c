@@ -100,12 +100,16 @@ ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
                 continue;
             }
 
-            c = ngx_http_webhook_zone_counters(zone[z], &ep[i]->name);
+            c = ngx_http_webhook_zone_counters(zone[z], ep[i]);
             if (c == NULL) {
                 continue;
             }
 
+            /* here, as workers share what they do not write */
+
             ep[i]->counters = c;
+
+            ngx_http_webhook_delivery_attach(ep[i]);
 
             /* it may have been in another zone meanwhile */
 

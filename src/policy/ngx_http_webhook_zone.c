@@ -9,42 +9,71 @@
 #include "ngx_http_webhook_flow.h"
 
 
-#define NGX_HTTP_WEBHOOK_ZONE_VERSION  5
+#define NGX_HTTP_WEBHOOK_ZONE_VERSION  6
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE     (1024 * 1024)
 
 
-/* of an endpoint, or with "len" 0 of an event: they are linked */
+typedef enum {
+    NGX_HTTP_WEBHOOK_ZONE_ENDPOINT = 1,
+    NGX_HTTP_WEBHOOK_ZONE_EVENT,
+    NGX_HTTP_WEBHOOK_ZONE_PERMITS
+} ngx_http_webhook_zone_type_e;
+
+
+/* octets are counted from the first entry on, and from 1 where 0 is none */
 
 typedef struct {
-    ngx_uint_t                    len;
-    u_char                        name[NGX_HTTP_WEBHOOK_NAME_MAX];
-
-    union {
-        ngx_http_webhook_counters_t   counters;
-        ngx_http_webhook_results_t    results;
-    } u;
+    ngx_uint_t                    size;      /* octets, with this */
+    ngx_uint_t                    type;
+    ngx_uint_t                    hash;
+    ngx_uint_t                    next;      /* octets, of the same bucket */
 } ngx_http_webhook_zone_entry_t;
 
 
+typedef struct {
+    ngx_http_webhook_zone_entry_t  entry;    /* must be first */
+    ngx_uint_t                    len;
+    u_char                        name[NGX_HTTP_WEBHOOK_NAME_MAX];
+    ngx_http_webhook_counters_t   counters;
+} ngx_http_webhook_zone_endpoint_t;
+
+
+typedef struct {
+    ngx_http_webhook_zone_entry_t  entry;    /* must be first */
+    ngx_http_webhook_results_t    results;
+} ngx_http_webhook_zone_event_t;
+
+
+/* more permits of an endpoint, which has their place */
+
+typedef struct {
+    ngx_http_webhook_zone_entry_t  entry;    /* must be first */
+    uint64_t                      holders[WH_PERMITS_MORE];
+} ngx_http_webhook_zone_permits_t;
+
+
 /*
- * Entries are filled first and published by the increment of "n", never moved
- * and never freed: there is no moment at which the death of a process leaves
- * them torn, and finding one takes no lock.  Windows are at the end.
+ * Entries are filled first and published by the increment of "used", never
+ * moved and never freed; the index, of "nbuckets" words before the first one,
+ * follows, up to "indexed": there is no moment at which the death of a process
+ * leaves them torn, and finding one takes no lock.  Windows are at the end.
  */
 
 typedef struct {
     ngx_uint_t                    version;
-    ngx_uint_t                    size;      /* of an entry */
+    ngx_uint_t                    size;      /* of an endpoint */
     wh_shelf_t                    shelf;     /* windows, down to the entries */
     ngx_atomic_t                  generation;
     uint64_t                      quota;
-    ngx_atomic_t                  n;
+    ngx_atomic_t                  used;      /* octets of entries */
+    ngx_uint_t                    indexed;   /* octets of them */
+    ngx_uint_t                    nbuckets;  /* a power of two */
     ngx_atomic_t                  full;      /* was logged */
     ngx_http_webhook_told_t       told;
-    ngx_atomic_t                  events;    /* the last entry of one, from 1 */
+    ngx_atomic_t                  events;    /* the last of them, octets */
     ngx_http_webhook_results_t    others;    /* that no entry is for */
     ngx_http_webhook_meter_t      meter;
-    ngx_http_webhook_zone_entry_t  entries[1];
+    ngx_atomic_t                  buckets[1];
 } ngx_http_webhook_zone_sh_t;
 
 
@@ -65,12 +94,30 @@ static ngx_int_t ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static size_t ngx_http_webhook_zone_need(wh_limit_t *limit);
 static void ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone,
-    uint64_t owner, wh_limit_t *limits, ngx_uint_t n,
+    wh_shelf_index_t *index, uint64_t owner, wh_limit_t *limits, ngx_uint_t n,
     ngx_uint_t pass);
 static size_t ngx_http_webhook_zone_used(ngx_http_webhook_zone_sh_t *sh);
-static ngx_uint_t ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh);
-static ngx_http_webhook_counters_t *ngx_http_webhook_zone_lookup(
-    ngx_http_webhook_zone_sh_t *sh, ngx_str_t *endpoint);
+static ngx_uint_t ngx_http_webhook_zone_buckets(size_t size);
+static size_t ngx_http_webhook_zone_endpoint_size(
+    ngx_http_webhook_endpoint_t *ep);
+static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_new(
+    ngx_http_webhook_zone_sh_t *sh, ngx_uint_t type, size_t size);
+static void ngx_http_webhook_zone_index(ngx_http_webhook_zone_sh_t *sh);
+static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_lookup(
+    ngx_http_webhook_zone_sh_t *sh, ngx_uint_t type, ngx_str_t *name);
+
+
+#define ngx_http_webhook_zone_bucket(sh, hash)                                \
+    (&(sh)->buckets[(hash) & ((sh)->nbuckets - 1)])
+
+#define ngx_http_webhook_zone_entries(sh)                                     \
+    ((u_char *) &(sh)->buckets[(sh)->nbuckets])
+
+/* by octets from 1 */
+
+#define ngx_http_webhook_zone_entry(sh, n)                                    \
+    ((ngx_http_webhook_zone_entry_t *)                                        \
+         (ngx_http_webhook_zone_entries(sh) + (n) - 1))
 
 
 static char  *ngx_http_webhook_zone_ends[] = {
@@ -219,18 +266,21 @@ ngx_http_webhook_zone_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 
     /* room for as many again, as names of later reloads come on top */
 
-    size = (wmcf->endpoints.nelts + wmcf->triggers.nelts) * 2
-           * sizeof(ngx_http_webhook_zone_entry_t);
+    size = wmcf->triggers.nelts * 2 * sizeof(ngx_http_webhook_zone_event_t);
 
     ep = wmcf->endpoints.elts;
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
+
+        size += 2 * ngx_http_webhook_zone_endpoint_size(ep[i]);
+
         for (k = 0; k < ep[i]->policy.nlimits; k++) {
             size += 2 * ngx_http_webhook_zone_need(&ep[i]->policy.limits[k]);
         }
     }
 
-    size += 16 * ngx_pagesize + size / 64;
+    size += 16 * ngx_pagesize + size / 64
+            + ngx_http_webhook_zone_buckets(size) * sizeof(ngx_atomic_t);
     size = ngx_max(size, NGX_HTTP_WEBHOOK_ZONE_SIZE);
     size = ngx_align(size, ngx_pagesize);
 
@@ -286,6 +336,7 @@ static ngx_int_t
 ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     size_t                       len, size;
+    ngx_uint_t                   n;
     ngx_http_webhook_zone_t     *zone;
     ngx_http_webhook_zone_sh_t  *sh;
 
@@ -297,7 +348,7 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     if (sh
         && sh->version == NGX_HTTP_WEBHOOK_ZONE_VERSION
-        && sh->size == sizeof(ngx_http_webhook_zone_entry_t))
+        && sh->size == sizeof(ngx_http_webhook_zone_endpoint_t))
     {
         zone->sh = sh;
         zone->policy.quota.word = &sh->quota;
@@ -315,24 +366,32 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ngx_sprintf(zone->shpool->log_ctx, " in webhook zone \"%V\"%Z",
                 &shm_zone->shm.name);
 
-    /* all in one piece, the slab is not used again */
+    /*
+     * All in one piece, the slab is not used again.  It was not used before
+     * either, so it is all zeroes, and stays unmapped where nothing is: most
+     * of a large zone.
+     */
 
     size = zone->shpool->pfree * ngx_pagesize;
+    n = ngx_http_webhook_zone_buckets(size);
 
-    if (size < sizeof(ngx_http_webhook_zone_sh_t)) {
+    if (size < offsetof(ngx_http_webhook_zone_sh_t, buckets)
+               + n * sizeof(ngx_atomic_t))
+    {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "no room%s for another layout",
                       zone->shpool->log_ctx);
         return NGX_ERROR;
     }
 
-    sh = ngx_slab_calloc(zone->shpool, size);
+    sh = ngx_slab_alloc(zone->shpool, size);
     if (sh == NULL) {
         return NGX_ERROR;
     }
 
     sh->version = NGX_HTTP_WEBHOOK_ZONE_VERSION;
-    sh->size = sizeof(ngx_http_webhook_zone_entry_t);
+    sh->size = sizeof(ngx_http_webhook_zone_endpoint_t);
+    sh->nbuckets = n;
 
     wh_shelf_init(&sh->shelf,
                   size - offsetof(ngx_http_webhook_zone_sh_t, shelf));
@@ -345,77 +404,184 @@ ngx_http_webhook_zone_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-ngx_http_webhook_counters_t *
-ngx_http_webhook_zone_counters(ngx_http_webhook_zone_t *zone,
-    ngx_str_t *endpoint)
+/* so that few entries are in one of them, if the zone is full of endpoints */
+
+static ngx_uint_t
+ngx_http_webhook_zone_buckets(size_t size)
 {
-    ngx_http_webhook_counters_t    *c;
-    ngx_http_webhook_zone_sh_t     *sh;
-    ngx_http_webhook_zone_entry_t  *e;
+    ngx_uint_t  n;
 
-    sh = zone->sh;
-
-    c = ngx_http_webhook_zone_lookup(sh, endpoint);
-    if (c) {
-        return c;
+    for (n = 8; n < size / sizeof(ngx_http_webhook_zone_endpoint_t); n *= 2) {
+        /* void */
     }
 
-    if (endpoint->len > NGX_HTTP_WEBHOOK_NAME_MAX) {
+    return n;
+}
+
+
+static size_t
+ngx_http_webhook_zone_endpoint_size(ngx_http_webhook_endpoint_t *ep)
+{
+    size_t  size;
+
+    size = sizeof(ngx_http_webhook_zone_endpoint_t);
+
+    if (ep->policy.concurrency > WH_PERMITS_FIRST) {
+        size += sizeof(ngx_http_webhook_zone_permits_t);
+    }
+
+    return size;
+}
+
+
+ngx_http_webhook_counters_t *
+ngx_http_webhook_zone_counters(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_str_t                         *name;
+    ngx_http_webhook_counters_t       *c;
+    ngx_http_webhook_zone_sh_t        *sh;
+    ngx_http_webhook_zone_permits_t   *more;
+    ngx_http_webhook_zone_endpoint_t  *e;
+
+    sh = zone->sh;
+    name = &ep->name;
+
+    if (name->len > NGX_HTTP_WEBHOOK_NAME_MAX) {
         return NULL;
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    c = ngx_http_webhook_zone_lookup(sh, endpoint);
+    ngx_http_webhook_zone_index(sh);
 
-    if (c == NULL && sh->n < ngx_http_webhook_zone_max(sh)) {
+    e = (ngx_http_webhook_zone_endpoint_t *)
+            ngx_http_webhook_zone_lookup(sh, NGX_HTTP_WEBHOOK_ZONE_ENDPOINT,
+                                         name);
+    if (e == NULL) {
+        e = (ngx_http_webhook_zone_endpoint_t *)
+                ngx_http_webhook_zone_new(sh, NGX_HTTP_WEBHOOK_ZONE_ENDPOINT,
+                                     sizeof(ngx_http_webhook_zone_endpoint_t));
+        if (e) {
+            e->entry.hash = ngx_crc32_short(name->data, name->len);
+            e->len = name->len;
+            ngx_memcpy(e->name, name->data, name->len);
 
-        e = &sh->entries[sh->n];
+            ngx_memory_barrier();
 
-        e->len = endpoint->len;
-        ngx_memcpy(e->name, endpoint->data, endpoint->len);
-        c = &e->u.counters;
+            sh->used += e->entry.size;
 
-        ngx_memory_barrier();
+            ngx_http_webhook_zone_index(sh);
+        }
+    }
 
-        sh->n++;
+    c = e ? &e->counters : NULL;
+
+    if (c && ep->policy.concurrency > WH_PERMITS_FIRST
+        && !wh_permit_extended(&c->permits))
+    {
+        more = (ngx_http_webhook_zone_permits_t *)
+                   ngx_http_webhook_zone_new(sh, NGX_HTTP_WEBHOOK_ZONE_PERMITS,
+                                      sizeof(ngx_http_webhook_zone_permits_t));
+        if (more) {
+            sh->used += more->entry.size;
+
+            wh_permit_extend(&c->permits, more->holders);
+
+        } else {
+            c = NULL;
+        }
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     if (c == NULL && ngx_atomic_cmp_set(&sh->full, 0, 1)) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                      "webhook zone \"%V\" is full, there are %ui endpoints "
-                      "in it, no room for \"%V\"",
-                      &zone->name, sh->n, endpoint);
+                      "webhook zone \"%V\" is full, there is no room for "
+                      "endpoint \"%V\"", &zone->name, name);
     }
 
     return c;
 }
 
 
-/* entries that there is room for, beside the windows */
+/* zeroed memory behind what is used, NULL: there is no more */
 
-static ngx_uint_t
-ngx_http_webhook_zone_max(ngx_http_webhook_zone_sh_t *sh)
+static ngx_http_webhook_zone_entry_t *
+ngx_http_webhook_zone_new(ngx_http_webhook_zone_sh_t *sh, ngx_uint_t type,
+    size_t size)
 {
-    size_t  bottom;
+    size_t                          bottom, used;
+    ngx_http_webhook_zone_entry_t  *e;
 
-    bottom = offsetof(ngx_http_webhook_zone_sh_t, shelf) + sh->shelf.bottom;
+    used = ngx_http_webhook_zone_used(sh);
+    bottom = sh->shelf.bottom;
 
-    return (bottom - offsetof(ngx_http_webhook_zone_sh_t, entries))
-           / sizeof(ngx_http_webhook_zone_entry_t);
+    if (used > bottom || bottom - used < size) {
+        return NULL;
+    }
+
+    e = ngx_http_webhook_zone_entry(sh, sh->used + 1);
+
+    /* it may be that a process was killed when it filled this */
+
+    ngx_memzero(e, size);
+
+    e->size = size;
+    e->type = type;
+
+    return e;
 }
 
 
-/* octets of the shelf that entries have taken */
+static void
+ngx_http_webhook_zone_index(ngx_http_webhook_zone_sh_t *sh)
+{
+    ngx_uint_t                      n;
+    ngx_atomic_t                   *bucket;
+    ngx_http_webhook_zone_event_t  *event;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    while (sh->indexed < sh->used) {
+
+        n = sh->indexed + 1;
+        e = ngx_http_webhook_zone_entry(sh, n);
+
+        /* this may have been done, but for the last step */
+
+        bucket = ngx_http_webhook_zone_bucket(sh, e->hash);
+
+        if (e->type != NGX_HTTP_WEBHOOK_ZONE_PERMITS && *bucket != n) {
+            e->next = *bucket;
+
+            ngx_memory_barrier();
+
+            *bucket = n;
+        }
+
+        if (e->type == NGX_HTTP_WEBHOOK_ZONE_EVENT && sh->events != n) {
+            event = (ngx_http_webhook_zone_event_t *) e;
+            event->results.prev = sh->events;
+
+            ngx_memory_barrier();
+
+            sh->events = n;
+        }
+
+        ngx_memory_barrier();
+
+        sh->indexed += e->size;
+    }
+}
+
+
+/* octets of the shelf that are not for windows */
 
 static size_t
 ngx_http_webhook_zone_used(ngx_http_webhook_zone_sh_t *sh)
 {
-    return offsetof(ngx_http_webhook_zone_sh_t, entries)
-           - offsetof(ngx_http_webhook_zone_sh_t, shelf)
-           + sh->n * sizeof(ngx_http_webhook_zone_entry_t);
+    return (size_t) (ngx_http_webhook_zone_entries(sh) - (u_char *) &sh->shelf)
+           + sh->used;
 }
 
 
@@ -444,7 +610,9 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
         room = zone[z]->size - 4 * ngx_pagesize - zone[z]->size / 64;
 
         windows = ngx_http_webhook_zone_need(&zone[z]->policy.limit);
-        need = sizeof(ngx_http_webhook_zone_sh_t);
+        need = sizeof(ngx_http_webhook_zone_sh_t)
+               + ngx_http_webhook_zone_buckets(zone[z]->size)
+                 * sizeof(ngx_atomic_t);
 
         for (i = 0; i < wmcf->endpoints.nelts; i++) {
 
@@ -452,7 +620,7 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
                 continue;
             }
 
-            need += sizeof(ngx_http_webhook_zone_entry_t);
+            need += ngx_http_webhook_zone_endpoint_size(ep[i]);
 
             for (k = 0; k < ep[i]->policy.nlimits; k++) {
                 windows += ngx_http_webhook_zone_need(&ep[i]->policy.limits[k]);
@@ -495,18 +663,23 @@ ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep)
 void
 ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid)
 {
-    ngx_uint_t                   i, n;
-    ngx_http_webhook_zone_sh_t  *sh;
+    ngx_uint_t                         i, used;
+    ngx_http_webhook_zone_sh_t        *sh;
+    ngx_http_webhook_zone_entry_t     *e;
+    ngx_http_webhook_zone_endpoint_t  *endpoint;
 
     sh = zone->sh;
-    n = sh->n;
+    used = sh->used;
 
     ngx_memory_barrier();
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < used; i += e->size) {
 
-        if (sh->entries[i].len) {
-            (void) wh_permit_void(&sh->entries[i].u.counters.permits, pid);
+        e = ngx_http_webhook_zone_entry(sh, i + 1);
+
+        if (e->type == NGX_HTTP_WEBHOOK_ZONE_ENDPOINT) {
+            endpoint = (ngx_http_webhook_zone_endpoint_t *) e;
+            (void) wh_permit_void(&endpoint->counters.permits, pid);
         }
     }
 }
@@ -523,16 +696,30 @@ void
 ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_main_conf_t *wmcf)
 {
+    uint32_t                       n;
     ngx_uint_t                     i, pass;
+    wh_shelf_index_t               index, *ix;
     ngx_http_webhook_endpoint_t  **ep;
 
     ep = wmcf->endpoints.elts;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
+    /* without memory it takes longer */
+
+    n = wh_shelf_count(&zone->sh->shelf);
+    index.refs = n ? ngx_alloc(n * sizeof(wh_shelf_ref_t), ngx_cycle->log)
+                   : NULL;
+    ix = NULL;
+
+    if (n == 0 || index.refs) {
+        wh_shelf_index(&zone->sh->shelf, &index);
+        ix = &index;
+    }
+
     for (pass = 0; pass < 3; pass++) {
 
-        ngx_http_webhook_zone_place(zone, 0, &zone->policy.limit,
+        ngx_http_webhook_zone_place(zone, ix, 0, &zone->policy.limit,
                                     zone->policy.limit.n ? 1 : 0, pass);
 
         for (i = 0; i < wmcf->endpoints.nelts; i++) {
@@ -540,8 +727,9 @@ ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
             /* an endpoint that has found no room is each worker's own */
 
             if (ep[i]->zone == zone && ep[i]->counters) {
-                ngx_http_webhook_zone_place(zone, (u_char *) ep[i]->counters
-                                                  - (u_char *) zone->sh,
+                ngx_http_webhook_zone_place(zone, ix,
+                                            (u_char *) ep[i]->counters
+                                            - (u_char *) zone->sh,
                                             ep[i]->policy.limits,
                                             ep[i]->policy.nlimits,
                                             pass);
@@ -550,14 +738,19 @@ ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (index.refs) {
+        ngx_free(index.refs);
+    }
 }
 
 
 /* what is there is kept, what is too small moves, then comes what is new */
 
 static void
-ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone, uint64_t owner,
-    wh_limit_t *limits, ngx_uint_t n, ngx_uint_t pass)
+ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone,
+    wh_shelf_index_t *index, uint64_t owner, wh_limit_t *limits, ngx_uint_t n,
+    ngx_uint_t pass)
 {
     wh_line_t    lines[WH_LIMITS];
     wh_shelf_t  *shelf;
@@ -572,10 +765,10 @@ ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone, uint64_t owner,
     ngx_http_webhook_zone_lines(limits, n, lines);
 
     if (pass == 0) {
-        wh_shelf_keep(shelf, owner, lines, (uint32_t) n);
+        wh_shelf_keep(shelf, index, owner, lines, (uint32_t) n);
 
     } else {
-        wh_shelf_add(shelf, owner, lines, (uint32_t) n, pass == 1,
+        wh_shelf_add(shelf, index, owner, lines, (uint32_t) n, pass == 1,
                      ngx_http_webhook_zone_used(zone->sh));
     }
 
@@ -671,24 +864,40 @@ ngx_http_webhook_zone_changed(ngx_http_webhook_zone_t *zone)
 }
 
 
-static ngx_http_webhook_counters_t *
-ngx_http_webhook_zone_lookup(ngx_http_webhook_zone_sh_t *sh,
-    ngx_str_t *endpoint)
+static ngx_http_webhook_zone_entry_t *
+ngx_http_webhook_zone_lookup(ngx_http_webhook_zone_sh_t *sh, ngx_uint_t type,
+    ngx_str_t *name)
 {
-    ngx_uint_t                      i, n;
-    ngx_http_webhook_zone_entry_t  *e;
+    size_t                             len;
+    u_char                            *data;
+    ngx_uint_t                         n, hash;
+    ngx_http_webhook_zone_entry_t     *e;
+    ngx_http_webhook_zone_event_t     *event;
+    ngx_http_webhook_zone_endpoint_t  *endpoint;
 
-    n = sh->n;
+    hash = ngx_crc32_short(name->data, name->len);
 
-    ngx_memory_barrier();
+    for (n = *ngx_http_webhook_zone_bucket(sh, hash); n; n = e->next) {
 
-    for (i = 0; i < n; i++) {
-        e = &sh->entries[i];
+        e = ngx_http_webhook_zone_entry(sh, n);
 
-        if (e->len == endpoint->len
-            && ngx_memcmp(e->name, endpoint->data, e->len) == 0)
-        {
-            return &e->u.counters;
+        if (e->hash != hash || e->type != type) {
+            continue;
+        }
+
+        if (type == NGX_HTTP_WEBHOOK_ZONE_ENDPOINT) {
+            endpoint = (ngx_http_webhook_zone_endpoint_t *) e;
+            len = endpoint->len;
+            data = endpoint->name;
+
+        } else {
+            event = (ngx_http_webhook_zone_event_t *) e;
+            len = event->results.len;
+            data = event->results.name;
+        }
+
+        if (len == name->len && ngx_memcmp(data, name->data, len) == 0) {
+            return e;
         }
     }
 
@@ -699,43 +908,42 @@ ngx_http_webhook_zone_lookup(ngx_http_webhook_zone_sh_t *sh,
 ngx_http_webhook_results_t *
 ngx_http_webhook_zone_results(ngx_http_webhook_zone_t *zone, ngx_str_t *event)
 {
-    ngx_http_webhook_results_t  *rs;
-    ngx_http_webhook_zone_sh_t  *sh;
+    ngx_http_webhook_zone_sh_t     *sh;
+    ngx_http_webhook_zone_event_t  *e;
 
     sh = zone->sh;
 
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    for (rs = ngx_http_webhook_zone_next(zone, NULL);
-         rs != &sh->others;
-         rs = ngx_http_webhook_zone_next(zone, rs))
-    {
-        if (rs->len == event->len
-            && ngx_memcmp(rs->name, event->data, event->len) == 0)
-        {
-            break;
-        }
+    if (event->len > NGX_HTTP_WEBHOOK_EVENT_NAME) {
+        return &sh->others;
     }
 
-    if (rs == &sh->others
-        && event->len <= NGX_HTTP_WEBHOOK_EVENT_NAME
-        && sh->n < ngx_http_webhook_zone_max(sh))
-    {
-        rs = &sh->entries[sh->n].u.results;
+    ngx_shmtx_lock(&zone->shpool->mutex);
 
-        rs->prev = sh->events;
-        rs->len = event->len;
-        ngx_memcpy(rs->name, event->data, event->len);
+    ngx_http_webhook_zone_index(sh);
 
-        ngx_memory_barrier();
+    e = (ngx_http_webhook_zone_event_t *)
+            ngx_http_webhook_zone_lookup(sh, NGX_HTTP_WEBHOOK_ZONE_EVENT,
+                                         event);
+    if (e == NULL) {
+        e = (ngx_http_webhook_zone_event_t *)
+                ngx_http_webhook_zone_new(sh, NGX_HTTP_WEBHOOK_ZONE_EVENT,
+                                        sizeof(ngx_http_webhook_zone_event_t));
+        if (e) {
+            e->entry.hash = ngx_crc32_short(event->data, event->len);
+            e->results.len = event->len;
+            ngx_memcpy(e->results.name, event->data, event->len);
 
-        sh->n++;
-        sh->events = sh->n;
+            ngx_memory_barrier();
+
+            sh->used += e->entry.size;
+
+            ngx_http_webhook_zone_index(sh);
+        }
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    return rs;
+    return e ? &e->results : &sh->others;
 }
 
 
@@ -743,8 +951,9 @@ ngx_http_webhook_results_t *
 ngx_http_webhook_zone_next(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_results_t *results)
 {
-    ngx_uint_t                   n;
-    ngx_http_webhook_zone_sh_t  *sh;
+    ngx_uint_t                      n;
+    ngx_http_webhook_zone_sh_t     *sh;
+    ngx_http_webhook_zone_event_t  *e;
 
     sh = zone->sh;
 
@@ -754,7 +963,13 @@ ngx_http_webhook_zone_next(ngx_http_webhook_zone_t *zone,
 
     n = results ? results->prev : sh->events;
 
-    return n ? &sh->entries[n - 1].u.results : &sh->others;
+    if (n == 0) {
+        return &sh->others;
+    }
+
+    e = (ngx_http_webhook_zone_event_t *) ngx_http_webhook_zone_entry(sh, n);
+
+    return &e->results;
 }
 
 
@@ -776,10 +991,8 @@ ngx_http_webhook_zone_bytes(ngx_http_webhook_zone_t *zone, size_t *used,
 {
     size_t  bottom, entries;
 
-    bottom = offsetof(ngx_http_webhook_zone_sh_t, shelf)
-             + zone->sh->shelf.bottom;
-    entries = offsetof(ngx_http_webhook_zone_sh_t, entries)
-              + zone->sh->n * sizeof(ngx_http_webhook_zone_entry_t);
+    bottom = zone->sh->shelf.bottom;
+    entries = ngx_http_webhook_zone_used(zone->sh);
 
     *unused = bottom > entries ? bottom - entries : 0;
     *used = zone->size - *unused;

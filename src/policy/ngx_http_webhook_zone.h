@@ -95,7 +95,8 @@ typedef struct {
 /* one event in shared memory, as it is configured; likewise */
 
 typedef struct {
-    ngx_uint_t                    prev;      /* entry, from 1; 0: none */
+    ngx_uint_t                    prev;      /* the one before, as the zone
+                                                counts; 0: none */
     ngx_uint_t                    len;
     u_char                        name[NGX_HTTP_WEBHOOK_EVENT_NAME];
     ngx_atomic_t                  results[NGX_HTTP_WEBHOOK_NRESULT];
@@ -124,11 +125,12 @@ char *ngx_http_webhook_zone_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf);
 
 /*
- * The endpoint's counters, made on first use.  NULL: the zone is full
- * (logged).  Takes the zone's lock: not for the hot path.
+ * The endpoint's counters, made on first use, with permits for its
+ * concurrency.  NULL: the zone is full (logged).  Takes the zone's lock: not
+ * for the hot path.
  */
 ngx_http_webhook_counters_t *ngx_http_webhook_zone_counters(
-    ngx_http_webhook_zone_t *zone, ngx_str_t *endpoint);
+    ngx_http_webhook_zone_t *zone, ngx_http_webhook_endpoint_t *ep);
 
 /* after endpoints are known: is there room for all their windows? */
 char *ngx_http_webhook_zone_check(ngx_conf_t *cf,

@@ -9,6 +9,7 @@
 
 
 static wh_permits_t  p;
+static uint64_t      more[WH_PERMITS_MORE];
 
 
 int
@@ -59,9 +60,39 @@ main(void)
 
     ok(wh_permit_take(&p, 3, 1) != -1, "which is given back by itself");
 
+    /* without an extension */
+
+    memset(&p, 0, sizeof(p));
+
+    for (i = 0, taken = 0; i < WH_PERMITS + 1; i++) {
+        taken += (wh_permit_take(&p, 4, 1000000) != -1);
+    }
+
+    is_int(taken, WH_PERMITS_FIRST, "no more than the first");
+    is_int(wh_permit_count(&p), WH_PERMITS_FIRST, "which are counted");
+    ok(!wh_permit_extended(&p), "there are no others");
+
+    /* another configuration has more, those in flight are still counted */
+
+    wh_permit_extend(&p, more);
+
+    ok(wh_permit_extended(&p), "there are others");
+    ok(wh_permit_take(&p, 5, WH_PERMITS_FIRST) == -1, "for a larger number");
+
+    one = wh_permit_take(&p, 5, WH_PERMITS_FIRST + 1);
+
+    ok(one != -1, "one more");
+    ok(wh_permit_take(&p, 5, WH_PERMITS_FIRST + 1) == -1, "and only one");
+    is_int(wh_permit_count(&p), WH_PERMITS_FIRST + 1, "all are counted");
+    ok(wh_permit_give(&p, 5, one) == 1, "it is given back");
+    is_int(wh_permit_count(&p), WH_PERMITS_FIRST, "and free");
+    is_int(wh_permit_void(&p, 4), WH_PERMITS_FIRST, "so are void ones");
+
     /* the most */
 
     memset(&p, 0, sizeof(p));
+    memset(more, 0, sizeof(more));
+    wh_permit_extend(&p, more);
 
     for (i = 0, taken = 0; i < WH_PERMITS + 1; i++) {
         taken += (wh_permit_take(&p, UINT32_MAX - 1, 1000000) != -1);

@@ -16,11 +16,23 @@ static uint64_t    memory[SIZE / 8];
 static wh_line_t   lines[4];
 static wh_shelf_t  *s = (wh_shelf_t *) memory;
 
+/* all is done with an index, and again without one */
+
+static wh_shelf_ref_t    refs[64];
+static wh_shelf_index_t  index_of, *ix;
+
 
 static void
 begin(void)
 {
     (void) wh_shelf_begin(s);
+
+    if (ix) {
+        index_of.refs = refs;
+        ok(wh_shelf_count(s) <= 64, "there is room for an index");
+        wh_shelf_index(s, &index_of);
+    }
+
     memset(lines, 0, sizeof(lines));
 }
 
@@ -36,9 +48,9 @@ line(int i, uint32_t n, uint64_t time)
 static void
 place(uint64_t owner, uint32_t n)
 {
-    wh_shelf_keep(s, owner, lines, n);
-    wh_shelf_add(s, owner, lines, n, 1, USED);
-    wh_shelf_add(s, owner, lines, n, 0, USED);
+    wh_shelf_keep(s, ix, owner, lines, n);
+    wh_shelf_add(s, ix, owner, lines, n, 1, USED);
+    wh_shelf_add(s, ix, owner, lines, n, 0, USED);
 }
 
 
@@ -205,14 +217,14 @@ full(void)
     line(0, 100, 60);
 
     for (i = 1; i <= 20; i++) {
-        wh_shelf_keep(s, (uint64_t) i, lines, 1);
+        wh_shelf_keep(s, ix, (uint64_t) i, lines, 1);
     }
 
     bad = 0;
 
     for (i = 1; i <= 20; i++) {
         lines[0].window = NULL;
-        wh_shelf_add(s, (uint64_t) i, lines, 1, 0, USED);
+        wh_shelf_add(s, ix, (uint64_t) i, lines, 1, 0, USED);
         bad += (lines[0].window == NULL);
     }
 
@@ -223,9 +235,17 @@ full(void)
 int
 main(void)
 {
-    configurations();
-    room();
-    full();
+    int  i;
+
+    for (i = 0; i < 2; i++) {
+        memset(memory, 0, sizeof(memory));
+
+        configurations();
+        room();
+        full();
+
+        ix = &index_of;
+    }
 
     return done_testing();
 }
