@@ -13,6 +13,10 @@
 #
 # Compare requests per second with caution: the second core is shared.
 #
+# At last, on an idle machine, the time from the end of a commit to the first
+# octets at the target, which has a connection: the sum of what nginx does in
+# the one turn of the event loop that t/same_turn.t asserts.
+#
 # Environment:
 #
 #     BENCH_ROUNDS   9 by default
@@ -20,7 +24,7 @@
 #     BENCH_RATE     requests per second of the open loop, 5000 by default
 #     BENCH_ONLY     names of variants ("off,strict"); "none" and "mirror" are
 #                    always there
-#     BENCH_PHASE    of "closed,open,targets", all by default
+#     BENCH_PHASE    of "closed,open,first,targets", all by default
 #     BENCH_TIME     seconds, no round begins that might end later; 175 by
 #                    default, or without a limit if BENCH_ROUNDS is set
 #     BENCH_CONF     lines to add to each "webhook_endpoint"
@@ -48,7 +52,7 @@ my $limit = $ENV{BENCH_TIME} || ($ENV{BENCH_ROUNDS} ? 1e9 : 175);
 my $connections = 32;
 
 my %phase = map { $_ => 1 } split /[\s,]+/,
-	$ENV{BENCH_PHASE} || 'closed,open,targets';
+	$ENV{BENCH_PHASE} || 'closed,open,first,targets';
 my %only = map { $_ => 1 } split /[\s,]+/, $ENV{BENCH_ONLY} || '';
 
 # name, in the table, options of front(), phases
@@ -90,6 +94,13 @@ my @variants = (
 	$_->[0] =~ /^(?:none|mirror)$/ || !%only || $only{$_->[0]}
 } @variants;
 
+# where each commit is timed, and what it leads to
+
+my %first = (
+	'sync=off' => 'first_off',
+	'sync=always' => 'first_always',
+);
+
 my @names = map { $_->[0] } @variants;
 my %title = map { $_->[0] => $_->[1] } @variants;
 my %options = map { $_->[0] => $_->[2] } @variants;
@@ -103,7 +114,11 @@ $| = 1;
 
 setup();
 
-peer(app => 'app', map { ("hook_$_" => $_ eq 'hanging' ? 'hang' : 'hook') }
+system("cc -O2 -shared -fPIC -o $Bench::dir/first.so " . dirname(__FILE__)
+	. '/first.c -ldl') == 0 or die "can't compile first.c\n"
+	if $phase{first};
+
+peer(app => 'app', (map { ("hook_$_" => 'hook') } values %first), map { ("hook_$_" => $_ eq 'hanging' ? 'hang' : 'hook') }
 	grep { $_ ne 'none' && $_ ne 'dead' } @names);
 
 my @loops = grep { $phase{$_} } qw/ closed open /;
@@ -119,6 +134,8 @@ if (@loops) {
 	report('open', "Open loop, $rate requests/s");
 	check();
 }
+
+first() if $phase{first};
 
 # these leave something to do, so they come at last
 
@@ -322,6 +339,63 @@ sub check {
 
 	print "\nAll $sum events were delivered, each of them once.\n"
 		unless @problems;
+}
+
+# one request after the other, so that nothing waits for another one
+
+sub first {
+	print "\nFrom a commit to the first octets at the target\n\n";
+	printf "%-24s %8s %8s %8s %8s\n", '', 'events', 'p50 us', 'p99 us',
+		'max us';
+
+	for my $sync (sort { $b cmp $a } keys %first) {
+		my $name = $first{$sync};
+		my $file = "$Bench::dir/$name.first";
+
+		progress("first octets, $sync");
+
+		save($file, "\0" x 80008);
+		chmod 0666, $file;
+
+		my $front = front($name, %{front_webhook(store => $sync)},
+			hook => "hook_$name", wrap => [command(0), 'env',
+			"LD_PRELOAD=$Bench::dir/first.so",
+			"FIRST_FILE=$file"]);
+
+		load($front, connections => 1, requests => 20);
+		sleep(0.2);
+		save($file, "\0" x 8, '+<');
+
+		load($front, connections => 1, rate => 200,
+			seconds => 4 * $slice);
+		sleep(0.2);
+
+		my $text = slurp($file);
+		my @us = sort { $a <=> $b } map { $_ / 1000 }
+			unpack 'x8L' . unpack('Q', $text), $text;
+
+		progress('');
+
+		if (@us == 0) {
+			push @problems, "$name: no first octets";
+
+		} else {
+			printf "%-24s %8d %8.1f %8.1f %8.1f\n", $sync,
+				scalar @us, $us[$#us / 2], $us[$#us * 0.99],
+				$us[-1];
+		}
+
+		stop_front($front, 'KILL');
+	}
+}
+
+sub save {
+	my ($path, $octets, $mode) = @_;
+
+	open my $fh, $mode || '>', $path or die "can't write $path: $!\n";
+	binmode $fh;
+	print $fh $octets;
+	close $fh;
 }
 
 sub progress {
