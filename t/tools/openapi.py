@@ -203,7 +203,12 @@ class Document:
 
         kind = headers.get("content-type", "").split(";")[0]
 
-        found, known = self.find(method, a["path"])
+        # as nginx reads it
+
+        path = urllib.parse.unquote(a["path"], encoding="latin-1")
+        path = re.sub("/+", "/", path)
+
+        found, known = self.find(method, path)
         operation = None
 
         if found:
