@@ -181,6 +181,10 @@ is(decode_json(ask('GET', '/endpoints/crm')->body())->{state}, $state,
 
 is(ask('POST', '/endpoints/crm/enable')->status(), 200, 'enabled');
 is(ask('POST', '/endpoints/crm/enable')->status(), 200, 'enabled again');
+is(ask('POST', '/endpoints/crm/pause')->status(), 200, 'paused');
+is(ask('POST', '/endpoints/crm/resume')->status(), 200, 'resumed');
+is(error(ask('POST', '/endpoints/held/pause')), '409 endpoint_disabled',
+	'what is disabled is not paused');
 is(ask('POST', '/endpoints/crm/test')->status(), 200, 'a test');
 is(ask('POST', '/endpoints/crm/render')->status(), 200, 'rendered');
 is(ask('POST', "/dead/$lost->{key}/replay")->status(), 409,
@@ -281,7 +285,7 @@ my @single = (
 	['GET', '/endpoints/none', 404, 'no_such_endpoint'],
 	['GET', '/endpoints/none/queue', 404, 'no_such_endpoint'],
 	(map { ['POST', "/endpoints/none/$_", 404, 'no_such_endpoint'] }
-		qw/ enable disable test render /),
+		qw/ enable disable pause resume test render /),
 	(map { ['POST', "/endpoints/body/$_", 409, 'cannot_render'] }
 		qw/ test render /),
 	['GET', "/dead/$unknown", 404, 'no_such_dead_letter'],

@@ -109,12 +109,12 @@ my %status = (BAD_REQUEST => 400, FORBIDDEN => 403, NOT_FOUND => 404,
 
 my (%errors, %told);
 
-while ($code =~ /_api_error\((?:\w+),\s*NGX_HTTP_(\w+),\s*"(\w+)"/g) {
+while ($code =~ /_api_error\([\w>-]+,\s*NGX_HTTP_(\w+),\s*"(\w+)"/g) {
 	$errors{($status{$1} || $1) . " $2"} = 1;
 }
 
 is(scalar(() = $code =~ /_api_error\(/g) - 2,
-	scalar(() = $code =~ /_api_error\(\w+,\s*NGX_HTTP_\w+,\s*"\w+"/g),
+	scalar(() = $code =~ /_api_error\([\w>-]+,\s*NGX_HTTP_\w+,\s*"\w+"/g),
 	'each error has its code where it is answered');
 
 for my $item (values %{$doc->{paths}}) {
