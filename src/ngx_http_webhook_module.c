@@ -318,6 +318,8 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&wmcf->triggers, cf->pool, 4, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&wmcf->scopes, cf->pool, 4, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&wmcf->references, cf->pool, 4,
                           sizeof(ngx_http_webhook_reference_t))
            != NGX_OK)

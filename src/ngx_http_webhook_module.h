@@ -35,6 +35,7 @@ typedef struct ngx_http_webhook_random_s    ngx_http_webhook_random_t;
 typedef struct ngx_http_webhook_meter_s     ngx_http_webhook_meter_t;
 typedef struct ngx_http_webhook_sign_s      ngx_http_webhook_sign_t;
 typedef struct ngx_http_webhook_notify_s    ngx_http_webhook_notify_t;
+typedef struct ngx_http_webhook_lacks_s     ngx_http_webhook_lacks_t;
 typedef struct ngx_http_webhook_mailbox_s   ngx_http_webhook_mailbox_t;
 typedef struct ngx_http_webhook_store_conf_s  ngx_http_webhook_store_conf_t;
 
@@ -90,6 +91,8 @@ typedef struct {
     ngx_uint_t                      enters;     /* some location does */
     ngx_uint_t                      reads;      /* and wants its body */
     ngx_array_t                     triggers;   /* ..._trigger_t * */
+    ngx_array_t                     scopes;     /* ngx_http_core_loc_conf_t *,
+                                                   with triggers */
     void                           *routes;     /* see ..._route.h */
     ngx_array_t                     references;  /* ..._reference_t */
 
@@ -150,6 +153,7 @@ typedef struct {
     ngx_http_webhook_raw_t         *raw[2];     /* NULL: not to be had */
     ngx_uint_t                      large;      /* bits, why it is not */
     wh_holes_t                      holes;      /* of what is rendered */
+    ngx_http_webhook_lacks_t       *lacks;      /* NULL: it is no dry run */
 } ngx_http_webhook_event_t;
 
 

@@ -327,6 +327,7 @@ ngx_http_webhook_text_capture(ngx_http_webhook_text_ctx_t *ctx,
 
     part->kind = NGX_HTTP_WEBHOOK_PART_CAPTURE;
     part->index = w->name.data[0] - '0';
+    part->text = w->name;
 
     return NGX_OK;
 

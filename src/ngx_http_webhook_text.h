@@ -47,7 +47,7 @@ typedef struct {
     ngx_http_webhook_part_e       kind;
     ngx_http_webhook_escape_e     escape;
     ngx_int_t                     index;     /* variable, capture, wh_hole_e */
-    ngx_str_t                     text;      /* literal, or variable's name */
+    ngx_str_t                     text;      /* literal, or the name */
 } ngx_http_webhook_part_t;
 
 

@@ -7,8 +7,10 @@
 
 
 #include "ngx_http_webhook_text.h"
+#include "ngx_http_webhook_lacks.h"
 #include "wh_escape.h"
 #include "wh_id.h"
+#include "wh_json.h"
 
 
 static ngx_int_t ngx_http_webhook_part_put(ngx_http_request_t *r,
@@ -46,7 +48,14 @@ ngx_http_webhook_text_get(ngx_http_request_t *r,
     }
 
     if (t->nparts == 1) {
-        return ngx_http_webhook_part_get(r, evt, t->parts, text);
+        rc = ngx_http_webhook_part_get(r, evt, t->parts, text);
+
+        if (rc == NGX_DECLINED) {
+            ngx_http_webhook_lacks_variable(evt, &t->parts->text,
+                                            WH_JSON_STRING);
+        }
+
+        return rc;
     }
 
     words = ngx_palloc(r->pool, t->nparts * sizeof(ngx_str_t));
@@ -65,6 +74,8 @@ ngx_http_webhook_text_get(ngx_http_request_t *r,
         }
 
         if (rc == NGX_DECLINED) {
+            ngx_http_webhook_lacks_variable(evt, &t->parts[i].text,
+                                            WH_JSON_STRING);
             missing = 1;
         }
 
@@ -172,6 +183,10 @@ ngx_http_webhook_part_put(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED) {
+
+        ngx_http_webhook_lacks_variable(evt, &part->text,
+                                        escape == NGX_HTTP_WEBHOOK_ESCAPE_JSON
+                                        ? WH_JSON_NULL : WH_JSON_STRING);
 
         if (escape == NGX_HTTP_WEBHOOK_ESCAPE_JSON) {
             (void) wh_buf_put(out, "null", sizeof("null") - 1);

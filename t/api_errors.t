@@ -189,7 +189,6 @@ my @writes = (
 	['POST', '/endpoints/crm/pause'],
 	['POST', '/endpoints/crm/resume'],
 	['POST', '/endpoints/crm/test'],
-	['POST', '/endpoints/crm/render'],
 	['POST', '/dead/replay'],
 	['POST', "/dead/$dead/replay"],
 	['DELETE', '/dead?all=1'],

@@ -11,7 +11,7 @@
 #include "wh_escape.h"
 
 
-#define NGX_HTTP_WEBHOOK_API_BODY     65536  /* of a request, which is unread */
+#define NGX_HTTP_WEBHOOK_API_MOST     65536  /* octets of a request's body */
 #define NGX_HTTP_WEBHOOK_API_MESSAGE  512
 
 #define NGX_HTTP_WEBHOOK_API_PAGE     (NGX_HTTP_WEBHOOK_API_FILTERS           \
@@ -22,6 +22,10 @@
 static ngx_int_t ngx_http_webhook_api_handler(ngx_http_request_t *r);
 static ngx_http_webhook_api_t *ngx_http_webhook_api_create(
     ngx_http_request_t *r);
+static void ngx_http_webhook_api_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_api_body(ngx_http_webhook_api_t *api);
+static ngx_int_t ngx_http_webhook_api_run(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_route_t *route);
 static void ngx_http_webhook_api_cleanup(void *data);
 static void ngx_http_webhook_api_free(void *data);
 static ngx_http_webhook_api_route_t *ngx_http_webhook_api_find(
@@ -31,7 +35,7 @@ static ngx_uint_t ngx_http_webhook_api_matches(char *pattern,
 static ngx_int_t ngx_http_webhook_api_allow(ngx_http_webhook_api_t *api,
     ngx_uint_t methods);
 static ngx_int_t ngx_http_webhook_api_may(ngx_http_webhook_api_t *api,
-    ngx_int_t *rc);
+    ngx_http_webhook_api_route_t *route, ngx_int_t *rc);
 static ngx_uint_t ngx_http_webhook_api_same_site(ngx_http_request_t *r);
 
 
@@ -61,7 +65,8 @@ static ngx_http_webhook_api_route_t  ngx_http_webhook_api_routes[] = {
     { "endpoints/*/test", NGX_HTTP_POST, 0, 0, 0,
       ngx_http_webhook_api_test },
 
-    { "endpoints/*/render", NGX_HTTP_POST, 0, 0, 0,
+    { "endpoints/*/render", NGX_HTTP_POST,
+      NGX_HTTP_WEBHOOK_API_READS|NGX_HTTP_WEBHOOK_API_BODY, 0, 0,
       ngx_http_webhook_api_render },
 
     { "endpoints/*/queue", NGX_HTTP_GET,
@@ -179,19 +184,13 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (r->headers_in.content_length_n > NGX_HTTP_WEBHOOK_API_BODY) {
+    if (r->headers_in.content_length_n > NGX_HTTP_WEBHOOK_API_MOST) {
         r->keepalive = 0;
         r->lingering_close = 1;
         return ngx_http_webhook_api_error(api,
                    NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "body_too_large",
                    "The body is larger than %d octets.",
-                   NGX_HTTP_WEBHOOK_API_BODY);
-    }
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
+                   NGX_HTTP_WEBHOOK_API_MOST);
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -208,6 +207,22 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
 
     route = ngx_http_webhook_api_find(api, &path, &methods);
 
+    if (route && (route->args & NGX_HTTP_WEBHOOK_API_BODY)) {
+
+        api->route = route;
+
+        rc = ngx_http_read_client_request_body(r,
+                                           ngx_http_webhook_api_body_handler);
+
+        return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (route == NULL && methods) {
         return ngx_http_webhook_api_allow(api, methods);
     }
@@ -218,8 +233,119 @@ ngx_http_webhook_api_handler(ngx_http_request_t *r)
                                           "There is nothing of this path.");
     }
 
+    return ngx_http_webhook_api_run(api, route);
+}
+
+
+/* the module's context is that of what is captured */
+
+static void
+ngx_http_webhook_api_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_webhook_api_t  *api;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_webhook_api_cleanup) {
+            break;
+        }
+    }
+
+    if (cln == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    api = cln->data;
+
+    rc = ngx_http_webhook_api_body(api);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_api_run(api, api->route);
+
+    } else if (rc == NGX_DECLINED) {
+        rc = ngx_http_webhook_api_error(api,
+                   NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "body_too_large",
+                   "The body is larger than %d octets.",
+                   NGX_HTTP_WEBHOOK_API_MOST);
+
+    } else {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* whole, wherever it is */
+
+static ngx_int_t
+ngx_http_webhook_api_body(ngx_http_webhook_api_t *api)
+{
+    u_char       *p;
+    size_t        n;
+    ssize_t       size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *in;
+
+    in = api->request->request_body ? api->request->request_body->bufs : NULL;
+
+    n = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        if (ngx_buf_size(cl->buf) > (off_t) (NGX_HTTP_WEBHOOK_API_MOST - n)) {
+            return NGX_DECLINED;
+        }
+
+        n += ngx_buf_size(cl->buf);
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(api->pool, n);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    api->body.data = p;
+    api->body.len = n;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+        n = ngx_buf_size(b);
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, n);
+            continue;
+        }
+
+        /* what nginx has written just now, and is in memory still */
+
+        size = ngx_read_file(b->file, p, n, b->file_pos);
+
+        if (size != (ssize_t) n) {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_run(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_route_t *route)
+{
+    ngx_int_t  rc;
+
     if (route->method != NGX_HTTP_GET
-        && ngx_http_webhook_api_may(api, &rc) != NGX_OK)
+        && ngx_http_webhook_api_may(api, route, &rc) != NGX_OK)
     {
         return rc;
     }
@@ -433,7 +559,8 @@ ngx_http_webhook_api_allow(ngx_http_webhook_api_t *api, ngx_uint_t methods)
  */
 
 static ngx_int_t
-ngx_http_webhook_api_may(ngx_http_webhook_api_t *api, ngx_int_t *rc)
+ngx_http_webhook_api_may(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_route_t *route, ngx_int_t *rc)
 {
     ngx_str_t                     *type;
     ngx_http_request_t            *r;
@@ -443,7 +570,7 @@ ngx_http_webhook_api_may(ngx_http_webhook_api_t *api, ngx_int_t *rc)
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
-    if (!wlcf->api_write) {
+    if (!wlcf->api_write && !(route->args & NGX_HTTP_WEBHOOK_API_READS)) {
         *rc = ngx_http_webhook_api_error(api, NGX_HTTP_FORBIDDEN,
                   "read_only", "This location can only be read, it has no "
                   "\"write=on\".");

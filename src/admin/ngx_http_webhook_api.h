@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_module.h"
+#include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_job.h"
 
 
@@ -36,7 +37,15 @@ char *ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 #define NGX_HTTP_WEBHOOK_API_ALL       0x0400
 #define NGX_HTTP_WEBHOOK_API_TO        0x0800
 
+/* no arguments: it writes nothing, though it is no GET; it takes a body */
+
+#define NGX_HTTP_WEBHOOK_API_READS     0x1000
+#define NGX_HTTP_WEBHOOK_API_BODY      0x2000
+
 #define NGX_HTTP_WEBHOOK_API_FILTERS   0x007f
+
+
+typedef struct ngx_http_webhook_api_route_s  ngx_http_webhook_api_route_t;
 
 
 typedef struct {
@@ -52,6 +61,8 @@ typedef struct {
     ngx_uint_t                     limit;
     wh_str_t                       cursor;
     wh_str_t                       to;
+    ngx_http_webhook_api_route_t  *route;      /* that takes a body */
+    ngx_str_t                      body;
 
     wh_buf_t                       out;        /* JSON, by malloc() */
     void                          *data;       /* the route's */
@@ -61,14 +72,14 @@ typedef struct {
 /* of a route: as an nginx handler, NGX_DONE when it is answered later */
 typedef ngx_int_t (*ngx_http_webhook_api_pt)(ngx_http_webhook_api_t *api);
 
-typedef struct {
+struct ngx_http_webhook_api_route_s {
     char                          *path;       /* a "*" is a name */
     ngx_uint_t                     method;     /* NGX_HTTP_GET, ... */
     ngx_uint_t                     args;       /* that it knows */
     ngx_uint_t                     limit;      /* default, and the largest */
     ngx_uint_t                     most;
     ngx_http_webhook_api_pt        handler;
-} ngx_http_webhook_api_route_t;
+};
 
 
 /* sends api->out */
@@ -115,6 +126,17 @@ void ngx_http_webhook_api_put_octets(wh_buf_t *b, char *name,
 void ngx_http_webhook_api_put_headers(wh_buf_t *b, char *name,
     wh_str_t *head);
 
+
+/*
+ * An attempt of a test, which was not started: *attempt is NULL when it is
+ * answered, or the code of an error returned.
+ */
+ngx_int_t ngx_http_webhook_api_test_make(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_attempt_t **attempt);
+
+/* the request of its record; as ngx_http_webhook_payload_finish() */
+ngx_int_t ngx_http_webhook_api_test_finish(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_attempt_t *a);
 
 /* the endpoint of the path; NULL: *rc is what to return */
 ngx_http_webhook_endpoint_t *ngx_http_webhook_api_named(

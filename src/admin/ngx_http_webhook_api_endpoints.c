@@ -211,15 +211,17 @@ ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
 {
     uint64_t                      now;
     ngx_int_t                     rc;
+    ngx_http_webhook_api_t       *api;
     ngx_http_webhook_endpoint_t  *ep;
 
+    api = cmd->api;
     ep = cmd->endpoint;
     now = ngx_http_webhook_store_now();
 
     rc = cmd->run(ep, now);
 
     if (rc == NGX_ABORT) {
-        return ngx_http_webhook_api_error(cmd->api, NGX_HTTP_CONFLICT,
+        return ngx_http_webhook_api_error(api, NGX_HTTP_CONFLICT,
                    "endpoint_disabled", "\"%V\" is disabled, only an endpoint "
                    "that is not can be paused.", &ep->name);
     }
@@ -230,18 +232,18 @@ ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
         ngx_http_webhook_delivery_changed(ep->main);
     }
 
-    rc = ngx_http_webhook_states_wait(ep, cmd->api->request->pool,
+    rc = ngx_http_webhook_states_wait(ep, api->request->pool,
                                       ngx_http_webhook_api_done, cmd);
 
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    if (ngx_http_webhook_api_put(cmd->api, ep) != NGX_OK) {
+    if (ngx_http_webhook_api_put(api, ep) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_webhook_api_answer(cmd->api, NGX_HTTP_OK);
+    return ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
 }
 
 

@@ -18,13 +18,9 @@
 #include "wh_id.h"
 
 
-static ngx_int_t ngx_http_webhook_api_test_make(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_attempt_t **attempt);
 static ngx_int_t ngx_http_webhook_api_test_render(
     ngx_http_webhook_api_t *api, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_attempt_t *a);
-static ngx_int_t ngx_http_webhook_api_test_finish(
-    ngx_http_webhook_api_t *api, ngx_http_webhook_attempt_t *a);
 static void ngx_http_webhook_api_test_done(ngx_http_webhook_attempt_t *a);
 
 
@@ -58,48 +54,7 @@ ngx_http_webhook_api_test(ngx_http_webhook_api_t *api)
 }
 
 
-/* a dry run: what a test would send */
-
 ngx_int_t
-ngx_http_webhook_api_render(ngx_http_webhook_api_t *api)
-{
-    wh_buf_t                    *b;
-    ngx_int_t                    rc;
-    ngx_http_webhook_record_t    rec;
-    ngx_http_webhook_attempt_t  *a;
-
-    rc = ngx_http_webhook_api_test_make(api, &a);
-
-    if (a == NULL) {
-        return rc;
-    }
-
-    if (ngx_http_webhook_record_make(a, &rec) != NGX_OK) {
-        ngx_http_webhook_attempt_discard(a);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    b = &api->out;
-
-    (void) wh_buf_putc(b, '{');
-    ngx_http_webhook_api_put_text(b, "endpoint", &rec.row.endpoint);
-    ngx_http_webhook_api_put_text(b, "event", &rec.row.event);
-    ngx_http_webhook_api_put_text(b, "id", &rec.row.id);
-    ngx_http_webhook_api_put_text(b, "method", &rec.row.method);
-    ngx_http_webhook_api_put_text(b, "url", &rec.row.url);
-    ngx_http_webhook_api_put_headers(b, "headers", &rec.more.request);
-    ngx_http_webhook_api_put_octets(b, "body", &rec.body);
-    (void) wh_buf_putc(b, '}');
-
-    ngx_http_webhook_attempt_discard(a);
-
-    return ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
-}
-
-
-/* *attempt is NULL: it is answered, or the code of an error */
-
-static ngx_int_t
 ngx_http_webhook_api_test_make(ngx_http_webhook_api_t *api,
     ngx_http_webhook_attempt_t **attempt)
 {
@@ -196,7 +151,7 @@ ngx_http_webhook_api_test_render(ngx_http_webhook_api_t *api,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_api_test_finish(ngx_http_webhook_api_t *api,
     ngx_http_webhook_attempt_t *a)
 {

@@ -11,12 +11,6 @@
 #include "wh_escape.h"
 
 
-/* the values of an element that are ahead of the location's own */
-
-#define NGX_HTTP_WEBHOOK_ACCEPT_TYPE  0
-#define NGX_HTTP_WEBHOOK_ACCEPT_ID    1
-#define NGX_HTTP_WEBHOOK_ACCEPT_DATA  2
-
 /* elements of an array */
 #define NGX_HTTP_WEBHOOK_ACCEPT_MAX   1024
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_ctx.h"
+#include "ngx_http_webhook_dry.h"
 
 
 static void ngx_http_webhook_ctx_cleanup(void *data);
@@ -541,6 +542,12 @@ ngx_http_webhook_capture_merge(ngx_conf_t *cf,
                       "\"webhook_accept\" must come with \"webhook\" in its "
                       "location or around it in %s:%ui",
                       conf->accept_file, conf->accept_line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->triggers && conf->triggers->nelts && !clcf->noname
+        && ngx_http_webhook_dry_scope(cf, clcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -106,6 +106,9 @@ char *ngx_http_webhook_capture_merge(ngx_conf_t *cf,
 /* $webhook_id, $webhook_event, $webhook_result, ...; preconfiguration */
 ngx_int_t ngx_http_webhook_variables_add(ngx_conf_t *cf);
 
+/* NGX_HTTP_GET and the like, NGX_HTTP_UNKNOWN */
+ngx_uint_t ngx_http_webhook_method_find(ngx_str_t *name);
+
 /* labels joined by "."; in a pattern "*" is one, too */
 ngx_int_t ngx_http_webhook_event_ok(ngx_str_t *event, ngx_uint_t pattern);
 

@@ -30,6 +30,9 @@
 #define NGX_HTTP_WEBHOOK_OVERHEAD    512
 
 /* pointers of "webhook_accept", ahead of others: type, id, data */
+#define NGX_HTTP_WEBHOOK_ACCEPT_TYPE  0
+#define NGX_HTTP_WEBHOOK_ACCEPT_ID   1
+#define NGX_HTTP_WEBHOOK_ACCEPT_DATA  2
 #define NGX_HTTP_WEBHOOK_NACCEPTED   3
 
 /* longest id that "id=" may give */

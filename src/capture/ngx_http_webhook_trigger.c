@@ -662,6 +662,24 @@ ngx_http_webhook_trigger_init_module(ngx_http_webhook_main_conf_t *wmcf)
 }
 
 
+ngx_uint_t
+ngx_http_webhook_method_find(ngx_str_t *name)
+{
+    ngx_conf_bitmask_t  *m;
+
+    for (m = ngx_http_webhook_methods; m->name.len; m++) {
+
+        if (m->name.len == name->len
+            && ngx_memcmp(m->name.data, name->data, name->len) == 0)
+        {
+            return m->mask;
+        }
+    }
+
+    return NGX_HTTP_UNKNOWN;
+}
+
+
 char *
 ngx_http_webhook_trigger_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf)

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_keys.h"
+#include "ngx_http_webhook_lacks.h"
 #include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_zone.h"
@@ -55,6 +56,9 @@ static ngx_int_t ngx_http_webhook_field_holes(
 static ngx_int_t ngx_http_webhook_field_typed(
     ngx_http_webhook_fields_ctx_t *ctx, ngx_http_webhook_field_t *field,
     ngx_str_t *text, ngx_http_webhook_typed_t *v);
+
+
+static ngx_str_t  ngx_http_webhook_fields_nothing = ngx_string("");
 
 
 ngx_http_webhook_field_t *
@@ -414,11 +418,16 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
     ngx_http_webhook_field_t *field, ngx_http_webhook_typed_t *buf,
     ngx_http_webhook_typed_t **v)
 {
-    wh_buf_t   *out;
-    ngx_int_t   rc;
-    ngx_str_t   text;
+    wh_buf_t    *out;
+    ngx_int_t    rc;
+    ngx_str_t    text;
+    ngx_uint_t   n;
 
     out = ctx->out;
+
+    ngx_http_webhook_lacks_at(ctx->event, "field", &field->name);
+
+    n = ngx_http_webhook_lacks_count(ctx->event);
 
     if (field->constant) {
         *v = &field->fixed;
@@ -445,6 +454,10 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
     /* what is missing in a longer text is empty, there is the rest of it */
 
     if (rc == NGX_DECLINED && field->value.nparts > 1) {
+        ngx_http_webhook_lacks_field(ctx->event, n, &field->name,
+                                     WH_JSON_STRING,
+                                     &ngx_http_webhook_fields_nothing);
+        n = ngx_http_webhook_lacks_count(ctx->event);
         rc = NGX_OK;
     }
 
@@ -461,6 +474,8 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
     }
 
     if (rc == NGX_DECLINED && field->omit_empty && !field->has_default) {
+        ngx_http_webhook_lacks_field(ctx->event, n, &field->name, WH_JSON_NONE,
+                                     &ngx_http_webhook_fields_nothing);
         return NGX_DECLINED;
     }
 
@@ -490,6 +505,9 @@ ngx_http_webhook_field_value(ngx_http_webhook_fields_ctx_t *ctx,
 
     *v = &field->fallback;
 
+    ngx_http_webhook_lacks_field(ctx->event, n, &field->name, (*v)->kind,
+                                 &(*v)->text);
+
     return NGX_OK;
 }
 
@@ -500,7 +518,12 @@ static ngx_int_t
 ngx_http_webhook_field_holes(ngx_http_webhook_fields_ctx_t *ctx,
     ngx_http_webhook_field_t *field)
 {
-    ngx_int_t  rc;
+    ngx_int_t   rc;
+    ngx_uint_t  n;
+
+    ngx_http_webhook_lacks_at(ctx->event, "field", &field->name);
+
+    n = ngx_http_webhook_lacks_count(ctx->event);
 
     if (field->quoted) {
         (void) wh_buf_putc(ctx->out, '"');
@@ -508,6 +531,9 @@ ngx_http_webhook_field_holes(ngx_http_webhook_fields_ctx_t *ctx,
 
     rc = ngx_http_webhook_text_escaped(ctx->request, ctx->event,
                                        &field->value, field->escape, ctx->out);
+
+    ngx_http_webhook_lacks_field(ctx->event, n, &field->name, WH_JSON_STRING,
+                                 &ngx_http_webhook_fields_nothing);
 
     if (field->quoted) {
         (void) wh_buf_putc(ctx->out, '"');
@@ -559,6 +585,10 @@ ngx_http_webhook_field_mistyped(ngx_http_request_t *r,
 {
     ngx_uint_t                    n;
     ngx_http_webhook_counters_t  *c;
+
+    if (ngx_http_webhook_lacks_type(evt, name)) {
+        return;
+    }
 
     n = 0;
     c = ep->counters;

@@ -8,6 +8,7 @@
 
 #include "ngx_http_webhook_head.h"
 #include "ngx_http_webhook_keys.h"
+#include "ngx_http_webhook_lacks.h"
 #include "ngx_http_webhook_payload_conf.h"
 #include "ngx_http_webhook_url.h"
 #include "wh_delivery.h"
@@ -83,6 +84,8 @@ ngx_http_webhook_payload_render(ngx_http_request_t *r,
     target = ep->target.len;
 
     if (ep->texts) {
+        ngx_http_webhook_lacks_at(evt, "url", NULL);
+
         rc = ngx_http_webhook_url_put(r, payload, ep, evt, out, &target);
         if (rc != NGX_OK) {
             return rc;
@@ -157,6 +160,8 @@ ngx_http_webhook_render_headers(ngx_http_request_t *r,
         if (h[i].text == NULL) {
             continue;
         }
+
+        ngx_http_webhook_lacks_at(evt, "header", &h[i].name);
 
         (void) wh_delivery_open(out, WH_FIELD_HEADER, &pos);
         (void) wh_buf_put(out, (char *) h[i].name.data, h[i].name.len);
@@ -370,6 +375,8 @@ ngx_http_webhook_render_body(ngx_http_request_t *r,
     (void) wh_delivery_open(out, WH_FIELD_BODY, &pos);
 
     start = out->len;
+
+    ngx_http_webhook_lacks_at(evt, "body", NULL);
 
     wh_holes_begin(&evt->holes, out);
 
