@@ -99,6 +99,7 @@ http {
     webhook_store %%TESTDIR%%/store size=16m journal=4m;
     webhook_zone "Köln & Zürich, mit einem langen Namen für den Betreff" 256k
                  disable=2/1h;
+    webhook_log %%TESTDIR%%/attempts.log;
 
     @lines
 
@@ -127,6 +128,11 @@ EOC
 ###############################################################################
 
 get('/a') for 1 .. 3;
+
+# a line for each attempt, also of a mail, which has neither method nor URL
+
+ok(wait_for(sub { lines() =~ m!^\S+ mail\S* .* "- -"$!m }, 10),
+	'a mail is logged') or diag(lines());
 
 # in the clear, and what a mail is
 
@@ -259,7 +265,7 @@ like(($mx{plain}->mails())[0]{subject}, qr/endpoint "a" is enabled$/,
 
 $t->stop();
 
-for my $path ('error.log', grep { -f } glob $t->testdir() . '/store/*') {
+for my $path ('error.log', 'attempts.log', grep { -f } glob $t->testdir() . '/store/*') {
 	my $octets = $t->read_file($path);
 	my ($file) = $path =~ m!([^/]+)$!;
 
@@ -273,6 +279,8 @@ for my $path ('error.log', grep { -f } glob $t->testdir() . '/store/*') {
 done_testing();
 
 ###############################################################################
+
+sub lines { return join '', $t->read_file('attempts.log') }
 
 sub server {
 	my ($name, %o) = @_;

@@ -224,6 +224,12 @@ ngx_http_webhook_log_text_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_WEBHOOK_LOG_METHOD:
+
+        if (a->request == NULL) {
+            v->not_found = 1;
+            return NGX_OK;
+        }
+
         s = &a->endpoint->method;
         break;
 
@@ -367,7 +373,10 @@ ngx_http_webhook_log_url_variable(ngx_http_request_t *r,
 
     a = ngx_http_webhook_attempt_get(r);
 
+    /* a mail has no request */
+
     if (a == NULL
+        || a->request == NULL
         || ngx_http_webhook_log_head(a->request, &target, &host) != NGX_OK)
     {
         v->not_found = 1;
