@@ -53,7 +53,6 @@ struct ngx_http_webhook_attempt_s {
     ngx_str_t                     id;        /* event id, for log lines */
     ngx_str_t                     event;
     ngx_str_t                     url;       /* empty: the endpoint's host */
-    size_t                        keys;      /* where they begin in it */
     ngx_uint_t                    number;    /* from 1 */
     uint64_t                      time;      /* of the event, ms; 0: unknown */
     uint64_t                      started;   /* ms since the epoch */

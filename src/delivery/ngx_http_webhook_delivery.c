@@ -514,7 +514,6 @@ ngx_http_webhook_delivery_attempt(ngx_http_webhook_store_t *st,
 
     a->record = record;
     a->number = v.number;
-    a->keys = v.keys;
     a->time = wh_delivery_time(record);
     a->started = v.time;
     a->handler = ngx_http_webhook_delivery_handler;

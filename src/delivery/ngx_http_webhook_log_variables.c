@@ -7,8 +7,8 @@
 
 
 #include "ngx_http_webhook_log.h"
+#include "ngx_http_webhook_record.h"
 #include "wh_id.h"
-#include "wh_mask.h"
 
 
 static ngx_int_t ngx_http_webhook_log_set(ngx_http_variable_value_t *v,
@@ -25,10 +25,6 @@ static ngx_int_t ngx_http_webhook_log_seconds(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uint64_t ms);
 static ngx_int_t ngx_http_webhook_log_url_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_log_head(ngx_chain_t *request,
-    wh_str_t *target, wh_str_t *host);
-static void *ngx_http_webhook_log_grow(void *ctx, void *old, size_t old_size,
-    size_t size);
 
 
 typedef enum {
@@ -356,127 +352,25 @@ ngx_http_webhook_log_seconds(ngx_http_request_t *r,
 }
 
 
-/*
- * What was sent, as it begins: a method, path and query, and the first header,
- * which is Host.  API keys in the query are no matter of logs.
- */
+/* a mail has none */
 
 static ngx_int_t
 ngx_http_webhook_log_url_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    wh_buf_t                     b;
-    wh_str_t                    *prefixes, target, host;
-    ngx_uint_t                   i, n;
-    ngx_http_webhook_key_t      *key;
+    wh_str_t                     url;
     ngx_http_webhook_attempt_t  *a;
 
     a = ngx_http_webhook_attempt_get(r);
 
-    /* a mail has no request */
-
-    if (a == NULL
-        || a->request == NULL
-        || ngx_http_webhook_log_head(a->request, &target, &host) != NGX_OK)
-    {
+    if (a == NULL || a->request == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    n = a->endpoint->keys.nelts;
-    key = a->endpoint->keys.elts;
-
-    prefixes = ngx_palloc(r->pool, (n + 1) * sizeof(wh_str_t));
-    if (prefixes == NULL) {
+    if (ngx_http_webhook_record_url(a, &url) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < n; i++) {
-        prefixes[i].len = key[i].form.len;
-        prefixes[i].data = (char *) key[i].form.data;
-    }
-
-    ngx_memzero(&b, sizeof(wh_buf_t));
-
-    b.max = SIZE_MAX;
-    b.grow = ngx_http_webhook_log_grow;
-    b.ctx = r->pool;
-
-    (void) wh_buf_put(&b, a->ssl ? "https://" : "http://",
-                      a->ssl ? 8 : 7);
-    (void) wh_buf_put(&b, host.data, host.len);
-
-    /* as counted from the beginning of the method */
-
-    wh_mask_query(&b, target,
-                  a->keys - (target.data - (char *) a->request->buf->start),
-                  prefixes, n);
-
-    if (b.err) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_webhook_log_set(v, (u_char *) b.data, b.len);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_log_head(ngx_chain_t *request, wh_str_t *target,
-    wh_str_t *host)
-{
-    u_char     *p, *last, *end;
-    ngx_buf_t  *b;
-
-    /* "pos" is moved when it is sent */
-
-    b = request->buf;
-    last = b->end;
-
-    p = ngx_strlchr(b->start, last, ' ');
-
-    if (p == NULL) {
-        return NGX_DECLINED;
-    }
-
-    end = ngx_strlchr(++p, last, ' ');
-
-    if (end == NULL) {
-        return NGX_DECLINED;
-    }
-
-    target->data = (char *) p;
-    target->len = end - p;
-
-    p = ngx_strnstr(end, "Host: ", last - end);
-
-    if (p == NULL) {
-        return NGX_DECLINED;
-    }
-
-    p += sizeof("Host: ") - 1;
-    end = ngx_strlchr(p, last, CR);
-
-    if (end == NULL) {
-        return NGX_DECLINED;
-    }
-
-    host->data = (char *) p;
-    host->len = end - p;
-
-    return NGX_OK;
-}
-
-
-static void *
-ngx_http_webhook_log_grow(void *ctx, void *old, size_t old_size, size_t size)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(ctx, size);
-
-    if (p && old_size) {
-        ngx_memcpy(p, old, old_size);
-    }
-
-    return p;
+    return ngx_http_webhook_log_set(v, (u_char *) url.data, url.len);
 }

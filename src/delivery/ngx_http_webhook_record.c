@@ -12,6 +12,7 @@
 
 #include "wh_delivery.h"
 #include "wh_escape.h"
+#include "wh_mask.h"
 
 
 typedef struct {
@@ -109,32 +110,71 @@ static ngx_int_t
 ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     ngx_http_webhook_record_t *rec)
 {
-    u_char                          *p, *end, *last, *host;
-    wh_buf_t                         url, head;
+    u_char                          *p, *last;
+    wh_buf_t                         head;
     wh_str_t                         text;
-    ngx_uint_t                       ssl;
-    ngx_http_webhook_endpoint_t     *ep;
     ngx_http_webhook_record_mask_t   mask;
 
-    ep = a->endpoint;
+    if (ngx_http_webhook_record_url(a, &rec->row.url) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
-    mask.endpoint = ep;
+    mask.endpoint = a->endpoint;
     mask.record = a->record;
 
-    ngx_memzero(&url, sizeof(wh_buf_t));
+    ngx_memzero(&head, sizeof(wh_buf_t));
 
-    url.max = NGX_MAX_SIZE_T_VALUE;
-    url.grow = ngx_http_webhook_payload_grow;
-    url.ctx = a->pool;
+    head.max = NGX_MAX_SIZE_T_VALUE;
+    head.grow = ngx_http_webhook_payload_grow;
+    head.ctx = a->pool;
 
-    head = url;
+    last = a->request->buf->end;
+    p = ngx_strlchr(a->request->buf->start, last, LF);
+
+    /* without the empty line at the end */
+
+    text.data = p ? (char *) p + 1 : (char *) last;
+    text.len = p && last - p > 3 ? last - p - 3 : 0;
+
+    if (wh_mask_head(&head, text, ngx_http_webhook_record_header, &mask)
+        != WH_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rec->row.method.data = (char *) a->endpoint->method.data;
+    rec->row.method.len = a->endpoint->method.len;
+    rec->more.request.data = head.data;
+    rec->more.request.len = head.len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_record_url(ngx_http_webhook_attempt_t *a, wh_str_t *url)
+{
+    u_char                          *p, *end, *last, *host;
+    wh_buf_t                         b;
+    wh_str_t                         text;
+    ngx_uint_t                       ssl;
+    ngx_http_webhook_record_mask_t   mask;
+
+    mask.endpoint = a->endpoint;
+    mask.record = a->record;
+
+    ngx_memzero(&b, sizeof(wh_buf_t));
+
+    b.max = NGX_MAX_SIZE_T_VALUE;
+    b.grow = ngx_http_webhook_payload_grow;
+    b.ctx = a->pool;
 
     /* nginx moves "pos" */
 
     p = a->request->buf->start;
     last = a->request->buf->end;
 
-    p += ep->method.len + 1;
+    p += a->endpoint->method.len + 1;
     end = ngx_strlchr(p, last, ' ');
 
     if (end == NULL) {
@@ -149,48 +189,31 @@ ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
     ssl = a->url.len ? a->url.len > 8
                        && ngx_strncasecmp(a->url.data, (u_char *) "https://",
                                           8) == 0
-                     : ep->ssl;
+                     : a->endpoint->ssl;
 
     if (ssl) {
-        (void) wh_buf_put_literal(&url, "https://");
+        (void) wh_buf_put_literal(&b, "https://");
 
     } else {
-        (void) wh_buf_put_literal(&url, "http://");
+        (void) wh_buf_put_literal(&b, "http://");
     }
 
     host = (u_char *) ngx_strnstr(end, CRLF "Host: ", last - end);
 
     if (host) {
         host += 8;
-        (void) wh_buf_put(&url, (char *) host,
+        (void) wh_buf_put(&b, (char *) host,
                           ngx_http_webhook_record_line(host, last));
     }
 
-    if (wh_mask_target(&url, text, ngx_http_webhook_record_query, &mask)
+    if (wh_mask_target(&b, text, ngx_http_webhook_record_query, &mask)
         != WH_OK)
     {
         return NGX_ERROR;
     }
 
-    p = ngx_strlchr(end, last, LF);
-
-    /* without the empty line at the end */
-
-    text.data = p ? (char *) p + 1 : (char *) last;
-    text.len = p && last - p > 3 ? last - p - 3 : 0;
-
-    if (wh_mask_head(&head, text, ngx_http_webhook_record_header, &mask)
-        != WH_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    rec->row.method.data = (char *) ep->method.data;
-    rec->row.method.len = ep->method.len;
-    rec->row.url.data = url.data;
-    rec->row.url.len = url.len;
-    rec->more.request.data = head.data;
-    rec->more.request.len = head.len;
+    url->data = b.data;
+    url->len = b.len;
 
     return NGX_OK;
 }

@@ -31,6 +31,13 @@ ngx_int_t ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
     ngx_http_webhook_record_t *rec);
 
 /*
+ * Where a request was sent, with secrets of its query masked; memory is from
+ * the attempt's pool.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_webhook_record_url(ngx_http_webhook_attempt_t *a,
+    wh_str_t *url);
+
+/*
  * Keeps it, if that is configured.  "seq" and "index" tell deliveries apart;
  * "flags" are WH_ROW_PROBE and the like.  Without memory it is not kept.
  */

@@ -366,8 +366,6 @@ ngx_http_webhook_finish_head(ngx_http_webhook_finish_ctx_t *ctx,
         ctx->query = 1;
     }
 
-    v->keys = b->len;
-
     if (ngx_http_webhook_finish_keys(ctx, v) == NGX_ERROR) {
         return NGX_ERROR;
     }

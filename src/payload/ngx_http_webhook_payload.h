@@ -24,7 +24,6 @@ typedef struct {
     ngx_uint_t                   number;     /* from 1 */
     uint64_t                     time;       /* ms since the epoch */
     u_char                       span[8];    /* random: parent of traceparent */
-    size_t                       keys;       /* out: octets before API keys */
 } ngx_http_webhook_attempt_values_t;
 
 
