@@ -55,6 +55,11 @@ http {
         payload body;
     }
 
+    webhook_endpoint value {
+        url http://127.0.0.1:%%PORT_rx%%/$arg_id;
+        allow_http on;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_http%%;
 
@@ -145,6 +150,7 @@ my @errors = (
 	['POST', '/orphans/crm/move?to=crm', 409, 'endpoint_configured'],
 	['POST', '/endpoints/body/test', 409, 'cannot_render'],
 	['POST', '/endpoints/body/render', 409, 'cannot_render'],
+	['POST', '/endpoints/value/render', 409, 'cannot_render'],
 );
 
 for (@errors) {
@@ -157,6 +163,17 @@ for (@errors) {
 	is($r->status(), $status, "$name: status");
 	is(error($r), $code, "$name: code");
 	is($r->header('Allow'), $allow, "$name: Allow") if $allow;
+}
+
+for (
+	['body', 'the payload is a body, and it has none'],
+	['value', 'its values make no valid URL, see the error log'],
+) {
+	my ($endpoint, $reason) = @$_;
+
+	like(post("/api/endpoints/$endpoint/render", '', @json)->body(),
+		qr/No request can be made of a test event: $reason\./,
+		"the reason, $endpoint");
 }
 
 # what is empty, or begins behind everything, is no error

@@ -104,6 +104,8 @@ ngx_http_webhook_api_test_make(ngx_http_webhook_api_t *api,
                "cannot_render", "No request can be made of a test event: %s.",
                rc == NGX_ABORT ? "the payload is a body, and it has none"
                : rc == NGX_BUSY ? "the URL would be too long"
+               : rc == NGX_AGAIN
+                 ? "its values make no valid URL, see the error log"
                : api->data ? (char *) api->data : "it is too large");
 }
 
