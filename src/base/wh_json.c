@@ -807,6 +807,12 @@ wh_json_scan_text(wh_json_t *j, wh_json_piece_t *s, size_t i)
         return WH_OK;
     }
 
+    /* for yajl these are white space */
+
+    if (c == '\v' || c == '\f') {
+        return wh_json_reject(j, s, i);
+    }
+
     if (c == '-' && prev != 'e' && prev != 'E') {
         j->units = 1;
         return WH_OK;
@@ -1093,13 +1099,13 @@ wh_json_is_digit(char c)
 }
 
 
-/* what a string begins with, or a number has in it */
+/* what a string begins with, or a number has in it, or a text never has */
 
 static int
 wh_json_is_scanned(char c)
 {
     return c == '"' || wh_json_is_digit(c) || c == '.' || c == '-'
-           || c == '+' || c == 'e' || c == 'E';
+           || c == '+' || c == 'e' || c == 'E' || c == '\v' || c == '\f';
 }
 
 

@@ -16,6 +16,9 @@
 /* a worker's buffer is not kept when it grew beyond that many events */
 #define NGX_HTTP_WEBHOOK_KEEP_EVENTS  4
 
+/* octets of an endpoint's name that are logged */
+#define NGX_HTTP_WEBHOOK_DROP_NAME    64
+
 
 /* one event for one endpoint */
 
@@ -744,7 +747,7 @@ void
 ngx_http_webhook_drop_log(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
     ngx_str_t *endpoint, ngx_http_webhook_drop_e why)
 {
-    ngx_str_t                      all;
+    u_char                        *p, name[NGX_HTTP_WEBHOOK_DROP_NAME * 6];
     ngx_uint_t                     skipped;
     ngx_http_webhook_quiet_t      *quiet;
     ngx_http_webhook_capturer_t   *cap;
@@ -775,14 +778,22 @@ ngx_http_webhook_drop_log(ngx_http_request_t *r, ngx_http_webhook_fired_t *f,
         quiet->skipped = 0;
     }
 
-    if (endpoint == NULL) {
-        ngx_str_set(&all, "*");
-        endpoint = &all;
+    /* a variable may have given it */
+
+    if (endpoint) {
+        p = (u_char *) ngx_escape_json(name, endpoint->data,
+                                       ngx_min(endpoint->len,
+                                               NGX_HTTP_WEBHOOK_DROP_NAME));
+
+    } else {
+        name[0] = '*';
+        p = name + 1;
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "webhook: %s: event \"%V\" %V, endpoint \"%V\" "
+                  "webhook: %s: event \"%V\" %V, endpoint \"%*s\" "
                   "(and %ui more before)",
                   ngx_http_webhook_drop_text[why], &f->type,
-                  ngx_http_webhook_event_id(r, f, 1), endpoint, skipped);
+                  ngx_http_webhook_event_id(r, f, 1), (size_t) (p - name),
+                  name, skipped);
 }

@@ -42,6 +42,9 @@ static void ngx_http_webhook_delivery_timer(ngx_http_webhook_lane_t *lane,
 static ngx_int_t ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item,
     uint64_t now);
+static void ngx_http_webhook_delivery_begin_log(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item,
+    ngx_http_webhook_attempt_t *a, uint64_t now);
 static ngx_http_webhook_attempt_t *ngx_http_webhook_delivery_attempt(
     ngx_http_webhook_store_t *st, ngx_http_webhook_item_t *item,
     ngx_int_t *rc);
@@ -424,15 +427,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_begin(st, item, ngx_current_msec + ep->timeout
                                           + NGX_HTTP_WEBHOOK_MARGIN);
 
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "webhook attempt begin: slot %ui fence %uD lane \"%V\" "
-                  "key \"%V\" seq %uL.%uD id %V attempt %ui probe %ui "
-                  "commit %uL first %uL planned %uL time %uL",
-                  (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
-                  &lane->name, &lane->key, item->core.seq, item->core.index,
-                  &a->id, a->number, (ngx_uint_t) (a->probe != 0),
-                  item->core.progress.time, item->core.progress.first,
-                  item->core.progress.planned, now);
+    ngx_http_webhook_delivery_begin_log(st, lane, item, a, now);
 
     d = wmcf->worker->delivery;
     ngx_queue_insert_tail(&d->attempts, &a->queue);
@@ -440,6 +435,33 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_attempt_start(a);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_delivery_begin_log(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_item_t *item,
+    ngx_http_webhook_attempt_t *a, uint64_t now)
+{
+    u_char  *p, key[WH_KEY_MAX * 6];
+
+    if (ngx_cycle->log->log_level < NGX_LOG_INFO) {
+        return;
+    }
+
+    /* a client may have chosen it */
+
+    p = (u_char *) ngx_escape_json(key, lane->key.data, lane->key.len);
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "webhook attempt begin: slot %ui fence %uD lane \"%V\" "
+                  "key \"%*s\" seq %uL.%uD id %V attempt %ui probe %ui "
+                  "commit %uL first %uL planned %uL time %uL",
+                  (ngx_uint_t) ngx_http_webhook_store_slot(st), item->fence,
+                  &lane->name, (size_t) (p - key), key, item->core.seq,
+                  item->core.index, &a->id, a->number,
+                  (ngx_uint_t) (a->probe != 0), item->core.progress.time,
+                  item->core.progress.first, item->core.progress.planned, now);
 }
 
 

@@ -608,6 +608,9 @@ grammar(void)
     text_state(T("\0"), WH_ERROR, 1);
     text_state(T("/* */1"), WH_ERROR, 0);
     text_state(T("1//"), WH_ERROR, 1);
+    text_state(T("\f1"), WH_ERROR, 0);
+    text_state(T("[1,\v2]"), WH_ERROR, 3);
+    text_state(T("{}\f"), WH_ERROR, 2);
 
     /* errors of grammar: after the token */
 
