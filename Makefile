@@ -28,6 +28,9 @@ UNIT_LIBS = -lyajl -lz -lcrypto -lpthread \
 	$(if $(filter no,$(ICU)),,-licui18n -licuuc -licudata)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
+FUZZ_BASE = $(patsubst src/base/%.c,$(OBJS)/fuzz/base/%.o,$(BASE))
+FUZZ_CFLAGS = -g -O1 -Isrc/base $(SANITIZE)
+
 TESTS ?= t/*.t
 T ?= 60
 SCHEDULES ?= 200
@@ -117,25 +120,35 @@ asan: deps-test				## integration tests, AddressSanitizer, UBSan
 	TEST_NGINX_PRELOAD="`$(CC) -print-file-name=libasan.so` `$(CC) -print-file-name=libubsan.so`" \
 	prove -j$(NPROC) -It/lib $(TESTS)
 
-fuzz: deps-test				## fuzz every parser for T seconds each
-	@for f in $(FUZZERS); do \
-		mkdir -p $(OBJS)/fuzz/$$f; \
-		clang -g -O1 -Isrc/base -fsanitize=fuzzer,address,undefined \
-			-fno-sanitize-recover=undefined \
-			-o $(OBJS)/fuzz/$${f}_fuzz t/fuzz/$${f}_fuzz.c $(BASE) \
-			$(UNIT_LIBS) || exit 1; \
-		$(OBJS)/fuzz/$${f}_fuzz -max_total_time=$(T) -verbosity=0 \
-			$(OBJS)/fuzz/$$f t/fuzz/corpus/$${f}_fuzz || exit 1; \
-	done
+fuzz: deps-test				## fuzz every parser and renderer for T seconds each
+	@$(MAKE) --no-print-directory -j$(NPROC) $(FUZZERS:%=$(OBJS)/fuzz/%_fuzz)
+	@$(MAKE) --no-print-directory -j$(NPROC) -O $(FUZZERS:%=run-%_fuzz)
+
+run-%_fuzz: $(OBJS)/fuzz/%_fuzz
+	@mkdir -p $(OBJS)/fuzz/$*
+	@echo $*_fuzz
+	@$< -max_total_time=$(T) -verbosity=0 -artifact_prefix=$(OBJS)/fuzz/ \
+		$(OBJS)/fuzz/$* t/fuzz/corpus/$*_fuzz
+
+$(OBJS)/fuzz/base/%.o: src/base/%.c $(wildcard src/base/*.h)
+	@mkdir -p $(OBJS)/fuzz/base
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(OBJS)/fuzz/%_fuzz: t/fuzz/%_fuzz.c $(FUZZ_BASE)
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_BASE) \
+		$(UNIT_LIBS)
 
 replay: deps-test			## run the fuzzers' corpora
-	@for f in $(FUZZERS); do \
-		mkdir -p $(OBJS)/fuzz; \
-		$(CC) -g -Isrc/base $(SANITIZE) -o $(OBJS)/fuzz/$${f}_replay \
-			t/fuzz/$${f}_fuzz.c t/fuzz/replay.c $(BASE) \
-			$(UNIT_LIBS) || exit 1; \
-		$(OBJS)/fuzz/$${f}_replay t/fuzz/corpus/$${f}_fuzz/* || exit 1; \
-	done
+	@$(MAKE) --no-print-directory -j$(NPROC) -O $(FUZZERS:%=replay-%_fuzz)
+
+replay-%_fuzz: $(OBJS)/fuzz/%_replay
+	@echo $*_fuzz
+	@$< t/fuzz/corpus/$*_fuzz/*
+
+$(OBJS)/fuzz/%_replay: t/fuzz/%_fuzz.c t/fuzz/replay.c $(UNIT_BASE)
+	@mkdir -p $(OBJS)/fuzz
+	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ $< t/fuzz/replay.c \
+		$(UNIT_BASE) $(UNIT_LIBS)
 
 $(NGINX_TESTS):
 	git clone -q https://github.com/nginx/nginx-tests $@

@@ -116,7 +116,7 @@ wh_catalogue_parse(wh_catalogue_reader_t *r, wh_str_t file, wh_json_t *j)
     const char  *p, *last, *lf;
 
     p = file.data;
-    last = file.data + file.len;
+    last = file.len ? file.data + file.len : p;
 
     for (r->line = 1; p < last; r->line++) {
         lf = memchr(p, '\n', (size_t) (last - p));

@@ -171,10 +171,17 @@ wh_holes_fill(wh_buf_t *out, wh_str_t text, wh_str_t holes,
             return WH_ERROR;
         }
 
-        (void) wh_buf_put(out, text.data + pos, hole.pos - pos);
+        if (hole.pos > pos) {
+            (void) wh_buf_put(out, text.data + pos, hole.pos - pos);
+        }
+
         (void) wh_hole_value(out, hole.kind, v);
 
         pos = hole.pos + hole.len;
+    }
+
+    if (pos == text.len) {
+        return out->err;
     }
 
     return wh_buf_put(out, text.data + pos, text.len - pos);

@@ -48,8 +48,12 @@ wh_mask_target(wh_buf_t *out, wh_str_t target, wh_mask_pt query, void *ctx)
     wh_str_t     name;
     const char  *p, *end, *eq, *last;
 
+    if (target.len == 0) {
+        return out->err;
+    }
+
     last = target.data + target.len;
-    p = target.len ? memchr(target.data, '?', target.len) : NULL;
+    p = memchr(target.data, '?', target.len);
 
     if (p == NULL) {
         return wh_buf_put(out, target.data, target.len);

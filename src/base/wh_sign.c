@@ -77,12 +77,13 @@ wh_sign_next(wh_str_t text, size_t *pos, wh_str_t *value)
     wh_str_t     name;
     const char  *p;
 
-    p = text.data + *pos;
     left = text.len - *pos;
 
     if (left == 0) {
         return WH_AGAIN;
     }
+
+    p = text.data + *pos;
 
     value->data = p;
 

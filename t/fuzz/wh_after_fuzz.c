@@ -36,12 +36,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t   ms, later;
     wh_str_t   s;
 
-    /* a block of its own, for the sanitizer */
+    /* a block of its own, for the sanitizer, or nothing at all */
 
-    p = malloc(size ? size : 1);
-    CHECK(p != NULL);
+    p = NULL;
 
     if (size) {
+        p = malloc(size);
+        CHECK(p != NULL);
+
         memcpy(p, data, size);
     }
 

@@ -55,10 +55,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char  *p;
 
-    p = malloc(size ? size : 1);
-    CHECK(p != NULL);
+    p = NULL;
 
     if (size) {
+        p = malloc(size);
+        CHECK(p != NULL);
+
         memcpy(p, data, size);
     }
 

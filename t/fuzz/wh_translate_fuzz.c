@@ -61,12 +61,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char  *p;
 
-    /* a block of its own, for the sanitizer */
+    /* a block of its own, for the sanitizer, or nothing at all */
 
-    p = malloc(size ? size : 1);
-    CHECK(p != NULL);
+    p = NULL;
 
     if (size) {
+        p = malloc(size);
+        CHECK(p != NULL);
+
         memcpy(p, data, size);
     }
 
