@@ -46,7 +46,7 @@ NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 .SECONDARY:
 
 .PHONY: all help deps deps-test module stop-module unit test test-all npm \
-	asan model model-pure fuzz replay nginx-tests bench fairness instructions stalls \
+	random asan model model-pure fuzz replay nginx-tests bench fairness instructions stalls \
 	demo clean
 
 
@@ -99,7 +99,7 @@ test: deps-test module stop-module $(UNITS) $(MODEL)	## unit and integration tes
 	prove -e '' $(UNITS) $(MODEL)
 	prove -j$(NPROC) --state=save -It/lib $(TESTS)
 
-test-all: test npm model model-pure replay asan fuzz	## tests, sanitizers, fuzzing
+test-all: test random npm model model-pure replay asan fuzz	## tests, sanitizers, fuzzing
 
 $(NPM)/installed: Makefile
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps DEPS=npm
@@ -112,6 +112,9 @@ npm: deps-test module $(NPM)/installed	## what others' libraries say to what is 
 
 model: deps-test module			## compare random schedules with what is promised
 	WEBHOOK_MODEL=$(SCHEDULES) prove -It/lib t/model.t
+
+random: deps-test module			## random values in every position
+	WEBHOOK_RANDOM=300 prove -v -It/lib t/injection_random.t
 
 asan: deps-test				## integration tests, AddressSanitizer, UBSan
 	$(MAKE) module OBJS=$(CURDIR)/objs-asan \

@@ -48,15 +48,15 @@ sub is_json { my ($v) = @_; return eval { $json->decode($v); 1 } }
 
 sub quoted { return $json->encode(text($_[0])) }
 
-# as a header: it is sent, without the spaces that no header has
+# as a header: a tab is sent, spaces around it are not part of it
 
 sub field {
 	my ($v) = @_;
 
 	return undef if $v =~ /[\x00-\x08\x0a-\x1f\x7f]/;
 
-	$v =~ s/^ +//;
-	$v =~ s/ +$//;
+	$v =~ s/^[ \t]+//;
+	$v =~ s/[ \t]+$//;
 
 	return length $v ? $v : undef;
 }

@@ -6,7 +6,9 @@ package Test::Webhook::Positions;
 #	my $p = Test::Webhook::Positions->new($t, $rx);
 #	$p->payloads(), $p->endpoints(), $p->locations()	for the configuration
 #	$p->send('name', $value);	by a form, and by JSON if it is UTF-8
-#	$p->wrong();			position => list of sentences, of all sent
+#	$p->count();			deliveries that have to arrive
+#	$p->wrong();			position => list of sentences, of what was
+#					sent since the last call
 #	$p->check('path', $request, $value);
 #
 # The server's port is that of PORT_http, and it has a "location = /ok".
@@ -87,9 +89,14 @@ my @positions = (
 	},
 	json => {
 		payload => 'structured { field s $v json; field a 1 number; }',
-		check => sub { equal($_[0]{body}, '{"s":'
-			. (is_json($_[1]) ? $_[1] : 'null') . ',"a":1}',
-			'body') },
+		check => sub {
+			my $v = is_json($_[1]) ? $_[1] : 'null';
+
+			# as written
+
+			return if $_[0]{body} eq "{\"s\":$v,\"a\":1}";
+			return same($_[0]{body}, { s => $json->decode($v), a => 1 });
+		},
 	},
 	members => {
 		json => 1,
@@ -269,7 +276,10 @@ my @positions = (
 		json => 1,
 		url => '/place_name/x__o__',
 		payload => 'structured { field o $o json; }',
-		drops => sub { leads("x{\"$_[0]\":{\"k\":\"$_[0]\"}}") },
+		drops => sub {
+			my $q = quoted($_[0]);
+			leads("x{$q:{\"k\":$q}}");
+		},
 		check => sub {
 			my ($r, $v) = @_;
 			my ($got) = $r->{target} =~ m!^/place_name/x([\w.~%-]*)$!
@@ -612,8 +622,6 @@ sub drops {
 	return $position{$name}{drops} && $position{$name}{drops}->($v);
 }
 
-# deliveries that have to arrive
-
 sub count { scalar keys %{$_[0]->{want}} }
 
 sub check {
@@ -655,6 +663,12 @@ sub wrong {
 		push @{$wrong{$name}}, "$row: has arrived"
 			if !$self->{want}{$_};
 	}
+
+	# anew
+
+	$self->{sent} = {};
+	$self->{want} = {};
+	$rx->forget();
 
 	return \%wrong;
 }
