@@ -31,9 +31,8 @@ ngx_http_webhook_store_history(ngx_http_webhook_store_t *st,
         return;
     }
 
-    ngx_http_webhook_put_be(keep->key, time, 8);
-    ngx_http_webhook_put_be(keep->key + 8, st->slot, 2);
-    ngx_http_webhook_put_be(keep->key + 10, st->rows_number++, 4);
+    keep->keyed = 0;
+    keep->time = time;
 
     keep->next = NULL;
     *st->rows_last = keep;

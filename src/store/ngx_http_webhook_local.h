@@ -171,7 +171,6 @@ struct ngx_http_webhook_store_s {
     struct ngx_http_webhook_keep_s **rows_last;
     size_t                           rows_size;
     ngx_uint_t                       rows_lost;
-    uint32_t                         rows_number;
     pthread_mutex_t                  remap;     /* see ..._warehouse_t */
 
     ngx_queue_t                      tickets;   /* to be flushed next */

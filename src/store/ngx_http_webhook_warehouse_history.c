@@ -13,8 +13,8 @@
 #define NGX_HTTP_WEBHOOK_HISTORY_FILL   70    /* percent: nothing more */
 #define NGX_HTTP_WEBHOOK_HISTORY_FREE   75    /* percent: room is made */
 #define NGX_HTTP_WEBHOOK_HISTORY_TRIM   64    /* rows a visit, and twice ... */
-#define NGX_HTTP_WEBHOOK_HISTORY_SLICE  2048  /* rows looked at */
 #define NGX_HTTP_WEBHOOK_HISTORY_FORGET 512   /* rows of a transaction */
+#define NGX_HTTP_WEBHOOK_HISTORY_LATE   10000 /* ms from its time to its key */
 
 
 /* one attempt, and the keys that belong to it */
@@ -35,11 +35,14 @@ typedef struct {
     MDB_dbi                          dbi;
     uint64_t                         n;
     uint64_t                         size;
+    uint64_t                         last;      /* time of the last key */
 } ngx_http_webhook_history_t;
 
 
 static void ngx_http_webhook_history_keys(ngx_http_webhook_history_keys_t *k,
     u_char *key, u_char *name, size_t len, uint64_t seq, uint32_t index);
+static int ngx_http_webhook_history_add(ngx_http_webhook_warehouse_t *w,
+    ngx_http_webhook_history_t *h, ngx_http_webhook_visit_t *v);
 static int ngx_http_webhook_history_put(ngx_http_webhook_history_t *h,
     ngx_http_webhook_keep_t *keep);
 static int ngx_http_webhook_history_body(ngx_http_webhook_history_t *h,
@@ -52,14 +55,10 @@ static int ngx_http_webhook_history_del(ngx_http_webhook_history_t *h,
     u_char *key, size_t len);
 static int ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
     ngx_http_webhook_history_t *h, ngx_uint_t full, ngx_uint_t most);
-static int ngx_http_webhook_history_get(MDB_txn *txn, MDB_dbi dbi,
-    u_char *key, wh_row_t *row);
 static int ngx_http_webhook_history_one(ngx_http_webhook_page_t *page,
     ngx_http_webhook_inside_t *in);
 static int ngx_http_webhook_history_walk(ngx_http_webhook_page_t *page,
     ngx_http_webhook_inside_t *in, MDB_cursor *cur);
-static ngx_uint_t ngx_http_webhook_history_match(wh_filter_t *f,
-    wh_row_t *row);
 
 
 int
@@ -69,13 +68,13 @@ ngx_http_webhook_history_inside(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     int                          rc;
     uint64_t                     n, size;
     ngx_uint_t                   trim;
-    ngx_http_webhook_keep_t     *keep;
     ngx_http_webhook_history_t   h;
 
     h.txn = txn;
     h.dbi = w->dbi;
     h.n = 0;
     h.size = 0;
+    h.last = 0;
     v->nrows = 0;
 
     rc = ngx_http_webhook_warehouse_get_number(txn, w->dbi, "mhistory", &h.n);
@@ -89,13 +88,11 @@ ngx_http_webhook_history_inside(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     size = h.size;
     trim = NGX_HTTP_WEBHOOK_HISTORY_TRIM;
 
-    if (fill < NGX_HTTP_WEBHOOK_HISTORY_FILL && !v->full) {
-
-        for (keep = v->rows; keep && rc == 0; keep = keep->next) {
-            rc = ngx_http_webhook_history_put(&h, keep);
-            v->nrows++;
-            trim += 2;
-        }
+    if (rc == 0 && v->rows && fill < NGX_HTTP_WEBHOOK_HISTORY_FILL
+        && !v->full)
+    {
+        rc = ngx_http_webhook_history_add(w, &h, v);
+        trim += 2 * v->nrows;
     }
 
     if (rc == 0 && h.n) {
@@ -115,6 +112,59 @@ ngx_http_webhook_history_inside(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     }
 
     return rc;
+}
+
+
+static int
+ngx_http_webhook_history_add(ngx_http_webhook_warehouse_t *w,
+    ngx_http_webhook_history_t *h, ngx_http_webhook_visit_t *v)
+{
+    int                       rc;
+    uint64_t                  time;
+    wh_row_t                  row;
+    ngx_http_webhook_keep_t  *keep;
+
+    rc = ngx_http_webhook_warehouse_get_number(h->txn, h->dbi, "mhlast",
+                                               &h->last);
+
+    time = h->last + 1;
+
+    for (keep = v->rows; keep && rc == 0; keep = keep->next) {
+
+        v->nrows++;
+
+        if (keep->keyed) {
+
+            /* it may have been committed, and what followed have failed */
+
+            rc = ngx_http_webhook_history_get(h->txn, h->dbi, keep->key,
+                                              &row);
+            if (rc == 0) {
+                continue;
+            }
+
+            if (rc != MDB_NOTFOUND) {
+                break;
+            }
+        }
+
+        time = ngx_max(time, keep->time);
+        h->last = time;
+
+        ngx_http_webhook_put_be(keep->key, time, 8);
+        ngx_http_webhook_put_be(keep->key + 8, w->slot, 2);
+        ngx_http_webhook_put_be(keep->key + 10, v->nrows, 4);
+        keep->keyed = 1;
+
+        rc = ngx_http_webhook_history_put(h, keep);
+    }
+
+    if (rc) {
+        return rc;
+    }
+
+    return ngx_http_webhook_warehouse_put_number(h->txn, h->dbi, "mhlast",
+                                                 h->last);
 }
 
 
@@ -164,14 +214,7 @@ ngx_http_webhook_history_put(ngx_http_webhook_history_t *h,
     value.mv_data = (char *) keep->row.data;
     value.mv_size = keep->row.len;
 
-    rc = mdb_put(h->txn, h->dbi, &key, &value, MDB_NOOVERWRITE);
-
-    if (rc == MDB_KEYEXIST) {
-
-        /* it had been committed, and what followed had failed */
-
-        return 0;
-    }
+    rc = mdb_put(h->txn, h->dbi, &key, &value, 0);
 
     if (rc) {
         return rc;
@@ -358,7 +401,7 @@ ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
     ngx_http_webhook_history_t *h, ngx_uint_t full, ngx_uint_t most)
 {
     int          rc;
-    u_char       first[1 + NGX_HTTP_WEBHOOK_ATTEMPT_KEY];
+    u_char       first[1 + NGX_HTTP_WEBHOOK_ATTEMPT_KEY], *p;
     MDB_val      key, value;
     uint64_t     oldest;
     wh_row_t     row;
@@ -397,15 +440,17 @@ ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
             break;
         }
 
-        ngx_memcpy(first, key.mv_data, sizeof(first));
+        p = key.mv_data;
 
         if (!full
             && (w->history_count == 0 || h->n <= w->history_count)
             && (w->history_size == 0 || h->size <= w->history_size)
-            && ngx_http_webhook_get_be(first + 1, 8) >= oldest)
+            && ngx_http_webhook_get_be(p + 1, 8) >= oldest)
         {
             break;
         }
+
+        ngx_memcpy(first, p, sizeof(first));
 
         text.data = value.mv_data;
         text.len = value.mv_size;
@@ -422,13 +467,23 @@ ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
 
     mdb_cursor_close(cur);
 
+    if (rc == 0 && i) {
+
+        /* streams that have not come so far have missed some */
+
+        key.mv_data = "mhgone";
+        key.mv_size = 6;
+        value.mv_data = first + 1;
+        value.mv_size = NGX_HTTP_WEBHOOK_ATTEMPT_KEY;
+
+        rc = mdb_put(h->txn, h->dbi, &key, &value, 0);
+    }
+
     return rc;
 }
 
 
-/* a row and its texts, as long as the transaction */
-
-static int
+int
 ngx_http_webhook_history_get(MDB_txn *txn, MDB_dbi dbi, u_char *key,
     wh_row_t *row)
 {
@@ -579,7 +634,8 @@ ngx_http_webhook_history_walk(ngx_http_webhook_page_t *page,
         len = prefix + NGX_HTTP_WEBHOOK_ATTEMPT_KEY;
 
     } else if (page->filter.until) {
-        ngx_http_webhook_put_be(below + prefix, page->filter.until, 8);
+        ngx_http_webhook_put_be(below + prefix, page->filter.until
+                                + NGX_HTTP_WEBHOOK_HISTORY_LATE, 8);
         len = prefix + 8;
 
     } else {
@@ -652,7 +708,7 @@ ngx_http_webhook_history_walk(ngx_http_webhook_page_t *page,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_history_match(wh_filter_t *f, wh_row_t *row)
 {
     wh_fact_t  fact;
