@@ -85,7 +85,7 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       NULL },
 
     { ngx_string("webhook_api"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
       ngx_http_webhook_api_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -425,6 +425,7 @@ ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
      *     wlcf->accept = 0;
      *     wlcf->enters = 0;
      *     wlcf->api_write = 0;
+     *     wlcf->api_streams = 0;
      */
 
     wlcf->capture = NGX_CONF_UNSET;

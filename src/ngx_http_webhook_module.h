@@ -52,6 +52,7 @@ typedef struct {
     void                       *capture;
     ngx_http_webhook_random_t  *random;       /* made at first use */
     void                       *mark;         /* likewise, ..._mark.h */
+    ngx_uint_t                  streams;      /* of webhook_api, open ones */
     ngx_log_t                  *log;
 } ngx_http_webhook_worker_t;
 
@@ -114,6 +115,7 @@ typedef struct {
     ngx_uint_t                      accept_line;
     ngx_uint_t                      enters;     /* requests get a context */
     ngx_flag_t                      api_write;  /* of webhook_api */
+    ngx_uint_t                      api_streams;  /* of a worker */
 } ngx_http_webhook_loc_conf_t;
 
 

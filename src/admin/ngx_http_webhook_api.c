@@ -13,6 +13,8 @@
 
 #define NGX_HTTP_WEBHOOK_API_MOST     65536  /* octets of a request's body */
 #define NGX_HTTP_WEBHOOK_API_MESSAGE  512
+#define NGX_HTTP_WEBHOOK_API_STREAMS  16     /* of a worker */
+#define NGX_HTTP_WEBHOOK_API_MANY     1000
 
 #define NGX_HTTP_WEBHOOK_API_PAGE     (NGX_HTTP_WEBHOOK_API_FILTERS           \
                                        |NGX_HTTP_WEBHOOK_API_LIMIT            \
@@ -111,6 +113,12 @@ static ngx_http_webhook_api_route_t  ngx_http_webhook_api_routes[] = {
       |NGX_HTTP_WEBHOOK_API_ALL, 0, 0,
       ngx_http_webhook_api_forget },
 
+    { "attempts/stream", NGX_HTTP_GET,
+      (NGX_HTTP_WEBHOOK_API_FILTERS & ~NGX_HTTP_WEBHOOK_API_UNTIL)
+      |NGX_HTTP_WEBHOOK_API_FAILED|NGX_HTTP_WEBHOOK_API_LIMIT
+      |NGX_HTTP_WEBHOOK_API_AFTER, 1000, 10000,
+      ngx_http_webhook_api_stream },
+
     { "attempts/*", NGX_HTTP_GET, 0, 0, 0,
       ngx_http_webhook_api_attempt },
 
@@ -126,7 +134,9 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_webhook_loc_conf_t *wlcf = conf;
 
+    ngx_int_t                  n;
     ngx_str_t                 *value;
+    ngx_uint_t                 i, bit, given;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -137,18 +147,40 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2) {
+    wlcf->api_streams = NGX_HTTP_WEBHOOK_API_STREAMS;
+    given = 0;
 
-        if (ngx_strcmp(value[1].data, "write=on") == 0) {
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        bit = value[i].data[0] == 'w' ? 1 : 2;
+
+        if (ngx_strcmp(value[i].data, "write=on") == 0) {
             wlcf->api_write = 1;
 
-        } else if (ngx_strcmp(value[1].data, "write=off") != 0) {
+        } else if (ngx_strncmp(value[i].data, "streams=", 8) == 0
+                   && (n = ngx_atoi(value[i].data + 8, value[i].len - 8))
+                      != NGX_ERROR
+                   && n <= NGX_HTTP_WEBHOOK_API_MANY)
+        {
+            wlcf->api_streams = n;
+
+        } else if (ngx_strcmp(value[i].data, "write=off") != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" in \"%V\", it must "
-                               "be \"write=on\" or \"write=off\"",
-                               &value[1], &cmd->name);
+                               "be \"write=on\" or \"write=off\", or "
+                               "\"streams=\" and a number of 0 to %d",
+                               &value[i], &cmd->name,
+                               NGX_HTTP_WEBHOOK_API_MANY);
             return NGX_CONF_ERROR;
         }
+
+        if (given & bit) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        given |= bit;
     }
 
     if (clcf->noname || clcf->named

@@ -15,7 +15,7 @@
 #include "ngx_http_webhook_job.h"
 
 
-/* "webhook_api [write=on];" */
+/* "webhook_api [write=on] [streams=NUMBER];" */
 char *ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -36,11 +36,12 @@ char *ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 #define NGX_HTTP_WEBHOOK_API_CURSOR    0x0200
 #define NGX_HTTP_WEBHOOK_API_ALL       0x0400
 #define NGX_HTTP_WEBHOOK_API_TO        0x0800
+#define NGX_HTTP_WEBHOOK_API_AFTER     0x1000
 
 /* no arguments: it writes nothing, though it is no GET; it takes a body */
 
-#define NGX_HTTP_WEBHOOK_API_READS     0x1000
-#define NGX_HTTP_WEBHOOK_API_BODY      0x2000
+#define NGX_HTTP_WEBHOOK_API_READS     0x2000
+#define NGX_HTTP_WEBHOOK_API_BODY      0x4000
 
 #define NGX_HTTP_WEBHOOK_API_FILTERS   0x007f
 
@@ -61,6 +62,7 @@ typedef struct {
     ngx_uint_t                     limit;
     wh_str_t                       cursor;
     wh_str_t                       to;
+    wh_str_t                       after;
     ngx_http_webhook_api_route_t  *route;      /* that takes a body */
     ngx_str_t                      body;
 
@@ -167,6 +169,7 @@ ngx_int_t ngx_http_webhook_api_orphans_purge(ngx_http_webhook_api_t *api);
 
 ngx_int_t ngx_http_webhook_api_attempts(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_attempt(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_stream(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_forget(ngx_http_webhook_api_t *api);
 
 /* an attempt as an object without its end, by which all ways show it */

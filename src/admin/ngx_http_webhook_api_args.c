@@ -32,6 +32,7 @@ static wh_str_t  ngx_http_webhook_api_names[] = {
     { 6, "cursor" },
     { 3, "all" },
     { 2, "to" },
+    { 5, "after" },
     { 0, NULL }
 };
 
@@ -48,7 +49,8 @@ static char  *ngx_http_webhook_api_allowed[] = {
     "a number above 0 that is not above the largest of this list",
     "what was \"next\" in the answer before",
     "1",
-    "a name"
+    "a name",
+    "the key of an attempt"
 };
 
 
@@ -205,8 +207,12 @@ ngx_http_webhook_api_arg(ngx_http_webhook_api_t *api,
         return wh_query_number(*value, 1, 1, &n) == WH_OK ? NGX_OK
                                                           : NGX_DECLINED;
 
-    default: /* NGX_HTTP_WEBHOOK_API_TO */
+    case NGX_HTTP_WEBHOOK_API_TO:
         api->to = *value;
+        return NGX_OK;
+
+    default: /* NGX_HTTP_WEBHOOK_API_AFTER */
+        api->after = *value;
         return NGX_OK;
     }
 }

@@ -130,6 +130,49 @@ int ngx_http_webhook_history_page(ngx_http_webhook_job_t *job,
     ngx_http_webhook_inside_t *in);
 
 
+/*
+ * Attempts in the order in which they were written, behind one of them: what
+ * follows the history.
+ */
+
+typedef struct ngx_http_webhook_tail_s  ngx_http_webhook_tail_t;
+
+struct ngx_http_webhook_tail_s {
+    ngx_http_webhook_job_t           job;       /* must be first */
+    wh_filter_t                      filter;
+
+    /* in and out: the last one that was looked at */
+    u_char                           from[NGX_HTTP_WEBHOOK_ATTEMPT_KEY];
+
+    ngx_uint_t                       limit;     /* to open: from the end */
+    ngx_uint_t                       found;     /* out: of these, or more */
+    unsigned                         resumes:1; /* to open: "from" is given */
+    unsigned                         strict:1;  /* ... all behind it, or gap */
+    unsigned                         gap:1;     /* out: some were missed */
+    unsigned                         looks:1;   /* private: back from "to" */
+    u_char                           to[NGX_HTTP_WEBHOOK_ATTEMPT_KEY];
+
+    /*
+     * In the thread, for each; "row" is NULL for some that are gone before
+     * they were read.  NGX_OK; NGX_DONE: no more for now; NGX_ERROR: no memory.
+     */
+    ngx_int_t                      (*row)(ngx_http_webhook_tail_t *tail,
+                                          u_char *key, wh_row_t *row);
+    void                            *data;
+};
+
+/*
+ * "run": where to begin, at the end or, should that be later, before the last
+ * "limit" ones that match.  After it with job.more it is to be run again.
+ */
+int ngx_http_webhook_tail_open(ngx_http_webhook_job_t *job,
+    ngx_http_webhook_inside_t *in);
+
+/* "run": those that follow; the same with job.more */
+int ngx_http_webhook_tail_read(ngx_http_webhook_job_t *job,
+    ngx_http_webhook_inside_t *in);
+
+
 /* names of deliveries that wait, and belong to no endpoint */
 
 typedef struct {
