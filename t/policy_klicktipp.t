@@ -2,7 +2,7 @@
 
 # The intervals of KlickTipp's webhooks, as in
 # conf-examples/klicktipp-interval.conf with a shorter time: by a tag once in
-# it for a contact, by a campaign always.
+# it for a contact, or for the webhook, by a campaign always.
 
 ###############################################################################
 
@@ -67,6 +67,11 @@ http {
 
         location = /long {
             webhook tag.long every=6h per=$email;
+            proxy_pass http://127.0.0.1:%%PORT_app%%;
+        }
+
+        location = /all {
+            webhook tag.all every=6h;
             proxy_pass http://127.0.0.1:%%PORT_app%%;
         }
 
@@ -151,6 +156,14 @@ apply('tags', 'ed@example.com');
 is(sent(3), 'campaign.action ed tag.long ed tag.applied ed',
 	'each event has intervals of its own');
 
+# of the webhook, whoever the contact is
+
+apply('all', 'ed@example.com');
+apply('all', 'flo@example.com');
+apply('campaigns', 'flo@example.com');
+is(sent(2), 'tag.all ed campaign.action flo',
+	'without per= there is one interval for all contacts');
+
 # over a reload
 
 ok($t->reload(), 'reload');
@@ -162,6 +175,7 @@ $t->stop();
 $t->start_again();
 
 apply('long', 'ed@example.com');
+apply('all', 'gus@example.com');
 apply('campaigns', 'ed@example.com');
 is(sent(1), 'campaign.action ed', 'nor does a restart');
 

@@ -97,10 +97,11 @@ my $contact = '"contact":{"id":"Y29ubmVjdA","salutation":"Herr",'
 	. '"furtherSources":["https://webhook.io/contacts"],'
 	. '"companyId":"ZWNob2JvdA","companyPhone":"+49 721 123456"}';
 
-my %r = map { $_->{target} => $_ } $example->deliveries(2,
+my %r = map { $_->{target} => $_ } $example->deliveries(3,
 	POST => '/sync/company', encode('UTF-8', "{$firm}"));
 
 is($r{'/structured'}{method}, 'POST', 'method');
+is($r{'/structured'}{header}{'webhook-event'}, 'company.synced', 'event');
 is($r{'/structured'}{header}{'content-type'},
 	'application/json; charset=utf-8', 'content type');
 is($r{'/structured'}{header}{'x-api-key'}, 'key-1', 'key');
@@ -109,6 +110,11 @@ is($r{'/flat'}{body}, '{"company_id":"ZWNob2JvdA",'
 	. '"company_name":"WebhookTest GmbH",'
 	. '"company_domains":"webhooktest.io, webhooktest.de"}',
 	'flat company, which is ours');
+is($r{'/flat'}{header}{'x-api-key'}, 'key-1', 'its key');
+is("$r{'/legacy'}{method} $r{'/legacy'}{body}", 'POST {"type":"company",'
+	. '"id":"ZWNob2JvdA","name":"WebhookTest GmbH","founded":"1970"}',
+	'legacy company, by a template, which is ours');
+is($r{'/legacy'}{header}{'x-api-key'}, 'key-1', 'its key');
 
 %r = map { $_->{target} => $_ } $example->deliveries(2,
 	POST => '/sync/contact', encode('UTF-8', "{$person,$firm}"));
@@ -125,6 +131,15 @@ is($r{'/flat'}{body}, '{"company_id":"ZWNob2JvdA",'
 	. '"contact_email":"max.mustermann@webhook.de",'
 	. '"contact_xing":"https://www.xing.com/profile/Max_Mustermann"}',
 	'flat contact, which is ours');
+
+my ($lead) = $example->deliveries(1,
+	POST => '/sync/lead', encode('UTF-8', "{$person,$firm}"));
+
+is("$lead->{method} $lead->{target}", 'POST /leads?api_key=key-1',
+	'a lead has its own URL');
+is($lead->{header}{'webhook-event'}, 'lead.synced', 'and event');
+is(decode('UTF-8', $lead->{body}), "{$contact,$company}",
+	'its body is that of a contact, which is ours');
 
 $example->done();
 

@@ -95,6 +95,15 @@ for (
 		'Basic of the automation');
 }
 
+# the condition of the automation: here the stage stays
+
+my %r = map { $_->{target} => $_ }
+	$example->deliveries(2, PUT => '/deals/19', '{"title":"Other"}');
+
+is(join(' ', sort keys %r), '/v1 /v2', 'no automation without its condition');
+like($r{'/v2'}{body}, qr/"data":\{"id":19,"title":"Other","stage_id":3\},"previous":\{"title":"Deal"\}\}$/,
+	'what has changed');
+
 # the body of the second attempt, three seconds later
 
 $example->receiver()->set(rules => { '*' => [500, 500, 200] });
