@@ -46,7 +46,8 @@ NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 .SECONDARY:
 
 .PHONY: all help deps deps-test module stop-module unit test test-all npm \
-	random asan model model-pure fuzz replay nginx-tests bench fairness instructions stalls \
+	random asan model model-pure fuzz replay nginx-tests bench fairness \
+	instructions stalls large \
 	demo clean
 
 
@@ -175,6 +176,9 @@ demo: module				## see a webhook delivered
 instructions: module			## count the instructions of an event
 	@$(MAKE) --no-print-directory deps DEPS=bench
 	perl -It/lib t/bench/instructions.pl
+
+large: deps-test module		## what 10,000 endpoints cost
+	perl -It/lib t/bench/large.pl
 
 stalls: module				## how long bodies of 1 MB hold the event loop
 	@$(MAKE) --no-print-directory deps DEPS=test

@@ -129,10 +129,16 @@ sub port { return $ports{$_[0]} ||= Test::Webhook::reserve_port() }
 
 ###############################################################################
 
-# the application and the receivers, of names with their kinds
+# the application and the receivers, of names with their kinds, instead of those
+# before
 
 sub peer {
 	my (%kinds) = @_;
+
+	if ($peer) {
+		kill 'KILL', $peer;
+		waitpid $peer, 0;
+	}
 
 	my @args = map { port($_) . "=$kinds{$_}" } sort keys %kinds;
 
