@@ -33,6 +33,20 @@ $t->write_file('template', "one\ntwo \${name}\n");
 $t->write_file('long', 't' x 1048577);
 $t->write_file('not.pem', "not a certificate\n");
 $t->write_file('timeout.conf', "timeout never;\n");
+$t->write_file("$_->[0].conf", "\n$_->[1]\n") for (
+	['payload_none', 'payload none;'],
+	['zone_none', 'zone none;'],
+	['language_none', 'language "";'],
+	['url_port', 'url https://hosts:444/;'],
+	['url_field', 'url https://127.0.0.1/__none__;'],
+	['url_host', 'url https://$arg_a/;'],
+	['sign_short', 'sign standard whsec_MTIz;'],
+	['sign_none', 'sign standard file:none;'],
+	['key_none', 'api_key header X file:none;'],
+	['escape_none', 'template "${uri|html}";'],
+	['field_none', 'field a $no_such;'],
+	['type_none', 'field a b sometimes;'],
+);
 $t->write_file('closed.conf', "\$uri = a;\n}\n\$uri = b;\n");
 $t->write_file('unclosed.conf', "any {\n\$uri = a;\n\n");
 $t->write_file('quote.conf', "any {\n\$uri = 'a;\n}");
@@ -531,6 +545,23 @@ map({ my $v = $_; ['http', "webhook_endpoint $v { #!\nurl https://127.0.0.1/;\n}
 ['endpoint', 'URL https://127.0.0.1/; #!', qr/unknown directive "URL"/],
 ['endpoint', 'include timeout.conf;', qr/invalid value "never" in "timeout"/,
 	place => qr/timeout\.conf:1$/m],
+map({ my ($where, $file, $message) = @$_;
+	[$where, "include $file.conf;", $message,
+		place => qr/ in \Q$dir\E\/\Q$file\E\.conf:2$/m] }
+	['endpoint', 'payload_none', qr/unknown webhook_payload "none" in webhook_endpoint "e"/],
+	['endpoint', 'zone_none', qr/unknown webhook_zone "none" in webhook_endpoint "e"/],
+	['endpoint', 'language_none', qr/invalid value "" in "language"/],
+	['urlless', 'url_field', qr/"__none__" in "url" of webhook_endpoint "\w+" needs a "payload"/],
+	['urlless', 'url_host', qr/the host of "https:\/\/\$arg_a\/" .* needs a "resolver"/],
+	['endpoint', 'sign_short', qr/invalid key 1.* in "sign"/],
+	['endpoint', 'sign_none', qr/open\(\) ".*\/none" failed/],
+	['endpoint', 'key_none', qr/open\(\) ".*\/none" failed/],
+	['text', 'escape_none', qr/"\$\{uri\|html\}" has an unknown escape/],
+	['structured', 'field_none', qr/unknown variable "\$no_such"/],
+	['structured', 'type_none', qr/"sometimes"/]),
+['urlless', "include url_port.conf;\n}\nupstream hosts {\nserver 127.0.0.1;",
+	qr/upstream "hosts" may not have port 444/,
+	place => qr/url_port\.conf:2$/m],
 ['endpoint', 'include none.conf; #!', qr/none\.conf" failed/],
 map({ my $v = $_; ['endpoint', "$v; #!",
 	qr/invalid number of arguments in "\w+" directive/] }

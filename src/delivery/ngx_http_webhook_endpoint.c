@@ -32,8 +32,10 @@
 typedef struct {
     ngx_http_webhook_endpoint_t       endpoint;   /* must be first */
     ngx_str_t                         payload;
+    ngx_str_t                         payload_file;
     ngx_uint_t                        payload_line;
     ngx_str_t                         zone;
+    ngx_str_t                         zone_file;
     ngx_uint_t                        zone_line;
     ngx_url_t                         address;   /* of the url's host */
     int                               host_type;  /* WH_URL_... */
@@ -693,6 +695,7 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
 #endif
 
     ep->url = value[1];
+    ep->url_file = cf->conf_file->file.name;
     ep->url_line = cf->conf_file->line;
     ep->ssl = url.https;
 
@@ -772,6 +775,7 @@ ngx_http_webhook_endpoint_payload(ngx_conf_t *cf,
     }
 
     ec->payload = value[1];
+    ec->payload_file = cf->conf_file->file.name;
     ec->payload_line = cf->conf_file->line;
 
     return NGX_CONF_OK;
@@ -814,6 +818,7 @@ ngx_http_webhook_endpoint_zone(ngx_conf_t *cf,
     }
 
     ec->zone = value[1];
+    ec->zone_file = cf->conf_file->file.name;
     ec->zone_line = cf->conf_file->line;
 
     return NGX_CONF_OK;
@@ -1486,12 +1491,13 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
                 ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                               "unknown webhook_payload \"%V\" in "
                               "webhook_endpoint \"%V\" in %V:%ui",
-                              &ec->payload, &ep->name, &ep->file,
+                              &ec->payload, &ep->name, &ec->payload_file,
                               ec->payload_line);
                 return NGX_CONF_ERROR;
             }
 
-            if (ngx_http_webhook_keys_check(cf, ep, ep->payload, ep->file.data,
+            if (ngx_http_webhook_keys_check(cf, ep, ep->payload,
+                                            ec->payload_file.data,
                                             ec->payload_line)
                 != NGX_OK)
             {
@@ -1517,7 +1523,8 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "unknown webhook_zone \"%V\" in "
                           "webhook_endpoint \"%V\" in %V:%ui",
-                          &ec->zone, &ep->name, &ep->file, ec->zone_line);
+                          &ec->zone, &ep->name, &ec->zone_file,
+                          ec->zone_line);
             return NGX_CONF_ERROR;
         }
 
@@ -1558,7 +1565,8 @@ ngx_http_webhook_endpoint_unsent(ngx_conf_t *cf,
                   "payload \"%V\" of webhook_endpoint \"%V\" in %V:%ui is not "
                   "sent: with \"method GET\" there is no body, it must be of "
                   "the kind \"form\", or \"cloudevents binary\"",
-                  &ec->payload, &ep->name, &ep->file, ec->payload_line);
+                  &ec->payload, &ep->name, &ec->payload_file,
+                  ec->payload_line);
 }
 
 
@@ -1653,7 +1661,7 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
                       "the host of \"%V\" in \"url\" of webhook_endpoint "
                       "\"%V\" comes from variables, which needs a "
                       "\"resolver\" on the \"http\" level in %V:%ui",
-                      &ep->url, &ep->name, &ep->file, ep->url_line);
+                      &ep->url, &ep->name, &ep->url_file, ep->url_line);
         return NGX_CONF_ERROR;
     }
 
@@ -1674,7 +1682,7 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
         if (!u->no_port) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "upstream \"%V\" may not have port %d in %V:%ui",
-                          &u->host, (int) u->port, &ep->file, ep->url_line);
+                          &u->host, (int) u->port, &ep->url_file, ep->url_line);
             return NGX_CONF_ERROR;
         }
 
@@ -1703,7 +1711,7 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
     uscf->host = u->host;
     uscf->port = u->port;
     uscf->no_port = u->no_port;
-    uscf->file_name = ep->file.data;
+    uscf->file_name = ep->url_file.data;
     uscf->line = ep->url_line;
 
     if (u->naddrs == 1) {

@@ -68,6 +68,7 @@ struct ngx_http_webhook_endpoint_s {
     ngx_uint_t                    line;
 
     ngx_str_t                     url;        /* as configured */
+    ngx_str_t                     url_file;   /* it may be an included one */
     ngx_uint_t                    url_line;
     ngx_http_webhook_url_t       *texts;      /* NULL: it has no values */
     ngx_str_t                     host;       /* value of Host, if literal */

@@ -450,7 +450,8 @@ ngx_http_webhook_url_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"__%V__\" in \"url\" of webhook_endpoint \"%V\" "
                           "needs a \"payload\" with that field in %V:%ui",
-                          &part[i].field, &ep->name, &ep->file, ep->url_line);
+                          &part[i].field, &ep->name, &ep->url_file,
+                          ep->url_line);
             return NGX_ERROR;
         }
 
@@ -461,7 +462,7 @@ ngx_http_webhook_url_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
                           "\"__%V__\" in \"url\" of webhook_endpoint \"%V\" "
                           "is no \"field\" of webhook_payload \"%V\" in "
                           "%V:%ui", &part[i].field, &ep->name, &payload->name,
-                          &ep->file, ep->url_line);
+                          &ep->url_file, ep->url_line);
             return NGX_ERROR;
         }
     }
