@@ -49,6 +49,8 @@ my %endpoints = (
 		qw/ nested types omit times escapes events fixed nothing file /),
 	default => '',
 	put => 'method PUT; payload fixed;',
+	patch => 'method PATCH; payload fixed;',
+	deletebody => 'method DELETE; payload fixed;',
 	get => 'method GET; payload fixed;',
 	delete => 'method DELETE; payload nothing;',
 	off => 'event_headers off;',
@@ -188,7 +190,10 @@ http {
         }
 
         location /default/ { webhook some.event to=default; return 200; }
-        location /methods/ { webhook some.event to=put,get,delete; return 200; }
+        location /methods/ {
+            webhook some.event to=put,patch,get,delete,deletebody;
+            return 200;
+        }
         location /off/ { webhook some.event to=off; return 200; }
         location /retried/ { webhook some.event to=retried; return 200; }
         location /headers/ { webhook some.event to=headers; return 200; }
@@ -376,8 +381,12 @@ my ($up) = values %r;
 is($up->{header}{host}, 'named', 'Host of an upstream');
 is($up->{target}, '/upstream?a=b&c=%20d', 'query of the URL');
 
-%r = send_to('/methods/', 3);
+%r = send_to('/methods/', 5);
 is($r{put}{method} . ' ' . $r{put}{body}, 'PUT fixed text', 'method PUT');
+is($r{patch}{method} . ' ' . $r{patch}{body}, 'PATCH fixed text',
+	'method PATCH');
+is($r{deletebody}{method} . ' ' . $r{deletebody}{body}, 'DELETE fixed text',
+	'method DELETE');
 is($r{get}{method} . ' ' . $r{get}{body}, 'GET ', 'method GET has no body');
 is(names($r{get}), 'Host User-Agent webhook-id webhook-timestamp '
 	. 'webhook-event webhook-hops', 'headers of GET');

@@ -39,7 +39,7 @@ for (
 	my ($method, $uri, $action, $old, $id, $data, $changed, $was) = @$_;
 
 	my %r = map { $_->{target} => $_ }
-		$example->deliveries($action eq 'change' ? 3 : 2,
+		$example->deliveries($action eq 'create' ? 2 : 3,
 			$method => $uri, '{"stage":3}');
 
 	for (qw! /v2 /v1 !) {
@@ -83,9 +83,16 @@ for (
 
 	is(int($us / 1000000), $unix, 'the times are one');
 
-	next if $action ne 'change';
+	next if $action eq 'create';
 
 	my ($automation) = grep { !m!^/v! } keys %r;
+
+	if ($action eq 'delete') {
+		is($automation, '/automation/deals/17', 'its path');
+		is($r{$automation}{method}, 'DELETE', 'its method');
+		is($r{$automation}{body}, '{"title":"Deal"}', 'its body');
+		next;
+	}
 
 	is($automation, '/automation/deals/17/stages/3', 'a path appended');
 	is($r{$automation}{method}, 'PUT', 'method of the automation');
