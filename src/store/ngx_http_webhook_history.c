@@ -39,7 +39,7 @@ ngx_http_webhook_store_history(ngx_http_webhook_store_t *st,
     st->rows_last = &keep->next;
     st->rows_size += ngx_http_webhook_history_octets(keep);
 
-    if (st->leaving) {
+    if (st->leaving || st->rows_size > NGX_HTTP_WEBHOOK_HISTORY_VISIT) {
         ngx_http_webhook_turn_start(st);
 
     } else {
@@ -86,6 +86,12 @@ ngx_http_webhook_history_take(ngx_http_webhook_store_t *st,
 
     if (st->rows == NULL) {
         st->rows_last = &st->rows;
+
+    } else {
+
+        /* they have been gathered, and would be given up at this pace */
+
+        st->urgent = 1;
     }
 
     st->rows_size -= size;

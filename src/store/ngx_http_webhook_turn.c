@@ -640,10 +640,14 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         return;
     }
 
+    if (v->behind && !st->leaving) {
+        st->relieve = 1;
+    }
+
     if (st->urgent) {
         ngx_http_webhook_turn_start(st);
 
-    } else if (st->ops || st->rows) {
+    } else if (st->ops || st->rows || st->relieve) {
         ngx_http_webhook_turn_gather(st);
     }
 

@@ -154,6 +154,7 @@ struct ngx_http_webhook_visit_s {
     ngx_uint_t                       nrows;     /* out: that were written */
     unsigned                         committed:1;  /* out */
     unsigned                         full:1;    /* out: only deleting was */
+    unsigned                         behind:1;  /* out: more to be trimmed */
 
     /* between writing and reading, when not NULL */
     void                           (*inside)(ngx_http_webhook_visit_t *v);

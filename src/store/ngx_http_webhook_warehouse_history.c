@@ -12,7 +12,7 @@
 
 #define NGX_HTTP_WEBHOOK_HISTORY_FILL   70    /* percent: nothing more */
 #define NGX_HTTP_WEBHOOK_HISTORY_FREE   75    /* percent: room is made */
-#define NGX_HTTP_WEBHOOK_HISTORY_TRIM   64    /* rows a visit, and twice ... */
+#define NGX_HTTP_WEBHOOK_HISTORY_TRIM   256   /* rows a visit, and twice ... */
 #define NGX_HTTP_WEBHOOK_HISTORY_FORGET 512   /* rows of a transaction */
 #define NGX_HTTP_WEBHOOK_HISTORY_LATE   10000 /* ms from its time to its key */
 
@@ -54,7 +54,10 @@ static int ngx_http_webhook_history_delete(ngx_http_webhook_history_t *h,
 static int ngx_http_webhook_history_del(ngx_http_webhook_history_t *h,
     u_char *key, size_t len);
 static int ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
-    ngx_http_webhook_history_t *h, ngx_uint_t full, ngx_uint_t most);
+    ngx_http_webhook_visit_t *v, ngx_http_webhook_history_t *h,
+    ngx_uint_t full, ngx_uint_t most);
+static int ngx_http_webhook_history_get(MDB_txn *txn, MDB_dbi dbi,
+    u_char *key, wh_row_t *row);
 static int ngx_http_webhook_history_one(ngx_http_webhook_page_t *page,
     ngx_http_webhook_inside_t *in);
 static int ngx_http_webhook_history_walk(ngx_http_webhook_page_t *page,
@@ -76,6 +79,7 @@ ngx_http_webhook_history_inside(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     h.size = 0;
     h.last = 0;
     v->nrows = 0;
+    v->behind = 0;
 
     rc = ngx_http_webhook_warehouse_get_number(txn, w->dbi, "mhistory", &h.n);
 
@@ -96,7 +100,7 @@ ngx_http_webhook_history_inside(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     }
 
     if (rc == 0 && h.n) {
-        rc = ngx_http_webhook_history_trim(w, &h,
+        rc = ngx_http_webhook_history_trim(w, v, &h,
                                     fill >= NGX_HTTP_WEBHOOK_HISTORY_FREE,
                                     trim);
     }
@@ -398,7 +402,8 @@ ngx_http_webhook_history_del(ngx_http_webhook_history_t *h, u_char *key,
 
 static int
 ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
-    ngx_http_webhook_history_t *h, ngx_uint_t full, ngx_uint_t most)
+    ngx_http_webhook_visit_t *v, ngx_http_webhook_history_t *h,
+    ngx_uint_t full, ngx_uint_t most)
 {
     int          rc;
     u_char       first[1 + NGX_HTTP_WEBHOOK_ATTEMPT_KEY], *p;
@@ -420,7 +425,7 @@ ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
         return rc;
     }
 
-    for (i = 0; i < most; i++) {
+    for (i = 0; /* void */ ; i++) {
 
         key.mv_data = "h";
         key.mv_size = 1;
@@ -432,6 +437,7 @@ ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
                             || ((u_char *) key.mv_data)[0] != 'h')))
         {
             h->n = 0;
+            h->size = 0;
             rc = 0;
             break;
         }
@@ -447,6 +453,11 @@ ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
             && (w->history_size == 0 || h->size <= w->history_size)
             && ngx_http_webhook_get_be(p + 1, 8) >= oldest)
         {
+            break;
+        }
+
+        if (i == most) {
+            v->behind = 1;
             break;
         }
 
@@ -745,6 +756,11 @@ ngx_http_webhook_forget_run(ngx_http_webhook_job_t *job,
     f->tolen = f->fromlen;
     ngx_memcpy(f->to, f->from, f->fromlen);
 
+    if (f->fromlen == 0 && f->filter.since) {
+        ngx_http_webhook_put_be(f->to, f->filter.since, 8);
+        f->tolen = 8;
+    }
+
     cur = NULL;
 
     h.txn = in->txn;
@@ -789,6 +805,13 @@ ngx_http_webhook_forget_run(ngx_http_webhook_job_t *job,
         p = key.mv_data;
 
         if (key.mv_size != 1 + NGX_HTTP_WEBHOOK_ATTEMPT_KEY || p[0] != 'h') {
+            break;
+        }
+
+        if (f->filter.until
+            && ngx_http_webhook_get_be(p + 1, 8)
+               >= f->filter.until + NGX_HTTP_WEBHOOK_HISTORY_LATE)
+        {
             break;
         }
 

@@ -499,12 +499,19 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
     (void) wh_journal_reclaim(&st->journal, st->slot);
 
     if (!st->leaving) {
+        if (st->journal.head->full) {
+            st->relieve = 1;
+        }
+
         if (++st->ticks % NGX_HTTP_WEBHOOK_SWEEP == NGX_HTTP_WEBHOOK_NAMES) {
             st->sweep = 1;
             st->names = (ngx_worker == 0);
+
+            /* what is too old goes, also when nothing is written */
+
+            st->relieve = 1;
         }
 
-        st->relieve = (st->journal.head->full != 0);
         ngx_http_webhook_turn_room(st);
         st->slice = 1;
 
