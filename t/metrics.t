@@ -365,6 +365,17 @@ ok($text =~ /\r\n0\r\n\r\n\z/, 'all for a client that reads later');
 is(() = $text =~ /^nginx_webhook_inflight\{/mg, $many + 4,
 	'all of the endpoints');
 
+# the list of them
+
+is(join(' ', map { $_->{name} }
+	@{decode_json(get('/api/endpoints')->body())->{endpoints}}),
+	join(' ', qw/ ok failing slow free /, map { "many$_" } 1 .. $many),
+	'the list of many endpoints');
+
+$s = connect_port('http');
+print $s "GET /api/endpoints HTTP/1.1\r\nHost: a\r\n\r\n";
+close $s;
+
 # one that goes away
 
 $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', Proto => 'tcp',

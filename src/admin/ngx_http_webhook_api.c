@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_meter.h"
 
 #include "wh_escape.h"
 
@@ -204,6 +205,7 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_webhook_api_handler(ngx_http_request_t *r)
 {
+    uint64_t                       since;
     ngx_int_t                      rc;
     ngx_str_t                      path;
     ngx_uint_t                     methods;
@@ -391,7 +393,13 @@ ngx_http_webhook_api_run(ngx_http_webhook_api_t *api,
     switch (ngx_http_webhook_api_args(api, route, &rc)) {
 
     case NGX_OK:
-        return route->handler(api);
+        since = ngx_http_webhook_meter_now();
+
+        rc = route->handler(api);
+
+        ngx_http_webhook_meter_held(api->main, since);
+
+        return rc;
 
     case NGX_DECLINED:
         return rc;

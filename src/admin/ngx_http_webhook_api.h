@@ -144,6 +144,10 @@ ngx_int_t ngx_http_webhook_api_test_finish(ngx_http_webhook_api_t *api,
 ngx_http_webhook_endpoint_t *ngx_http_webhook_api_named(
     ngx_http_webhook_api_t *api, ngx_int_t *rc);
 
+/* appends an endpoint; NGX_ERROR: no memory */
+ngx_int_t ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_endpoint_t *ep);
+
 
 /* the routes */
 

@@ -42,8 +42,6 @@ static ngx_int_t ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd);
 static void ngx_http_webhook_api_done(void *data, ngx_int_t rc);
 static ngx_uint_t ngx_http_webhook_api_obeyed(
     ngx_http_webhook_api_command_t *cmd, wh_state_t *s);
-static ngx_int_t ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_endpoint_t *ep);
 static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_state(u_char *p,
     ngx_http_webhook_endpoint_t *ep);
@@ -54,33 +52,6 @@ static u_char *ngx_http_webhook_api_quota(u_char *p, char *name,
 static int ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
     ngx_http_webhook_letter_t *letter);
 static void ngx_http_webhook_api_queue_done(ngx_http_webhook_job_t *job);
-
-
-ngx_int_t
-ngx_http_webhook_api_endpoints(ngx_http_webhook_api_t *api)
-{
-    ngx_uint_t                     i;
-    ngx_http_webhook_endpoint_t  **ep;
-
-    ep = api->main->endpoints.elts;
-
-    (void) wh_buf_put_literal(&api->out, "{\"endpoints\":[");
-
-    for (i = 0; i < api->main->endpoints.nelts; i++) {
-
-        if (i) {
-            (void) wh_buf_putc(&api->out, ',');
-        }
-
-        if (ngx_http_webhook_api_put(api, ep[i]) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    (void) wh_buf_put_literal(&api->out, "]}");
-
-    return ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
-}
 
 
 ngx_int_t
@@ -120,7 +91,7 @@ ngx_http_webhook_api_named(ngx_http_webhook_api_t *api, ngx_int_t *rc)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
     ngx_http_webhook_endpoint_t *ep)
 {

@@ -8,6 +8,7 @@
 
 #include "ngx_http_webhook_history.h"
 #include "ngx_http_webhook_local.h"
+#include "ngx_http_webhook_meter.h"
 
 
 #define NGX_HTTP_WEBHOOK_JOB_SLICES   50     /* of a request */
@@ -107,12 +108,19 @@ ngx_http_webhook_job_thread(void *data, ngx_log_t *log)
 static void
 ngx_http_webhook_job_read_done(ngx_event_t *ev)
 {
-    ngx_http_webhook_job_t  *job;
+    uint64_t                       since;
+    ngx_http_webhook_job_t        *job;
+    ngx_http_webhook_main_conf_t  *wmcf;
 
     job = ev->data;
     ev->complete = 0;
+    wmcf = job->store->wmcf;
+
+    since = ngx_http_webhook_meter_now();
 
     job->done(job);
+
+    ngx_http_webhook_meter_held(wmcf, since);
 }
 
 
