@@ -47,8 +47,8 @@ NGINX_TESTS_COMMIT ?= e352954a26cf2a5c10286ec120b3f25d16c2c53e
 
 .PHONY: all help deps deps-test module stop-module unit test test-all npm \
 	random asan model model-pure fuzz replay nginx-tests bench fairness \
-	instructions stalls large \
-	demo clean
+	instructions stalls large api-load history-million dead-letters demo \
+	clean
 
 
 all: module				## build the module
@@ -100,7 +100,7 @@ test: deps-test module stop-module $(UNITS) $(MODEL)	## unit and integration tes
 	prove -e '' $(UNITS) $(MODEL)
 	prove -j$(NPROC) --state=save -It/lib $(TESTS)
 
-test-all: test random npm model model-pure replay asan fuzz	## tests, sanitizers, fuzzing
+test-all: test random npm model model-pure dead-letters replay asan fuzz	## tests, sanitizers, fuzzing
 
 $(NPM)/installed: Makefile
 	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps DEPS=npm
@@ -123,6 +123,9 @@ asan: deps-test				## integration tests, AddressSanitizer, UBSan
 	TEST_WEBHOOK_MODULE=$(CURDIR)/objs-asan/ngx_http_webhook_module.so \
 	TEST_NGINX_PRELOAD="`$(CC) -print-file-name=libasan.so` `$(CC) -print-file-name=libubsan.so`" \
 	prove -j$(NPROC) -It/lib $(TESTS)
+
+dead-letters: deps-test module		## send 10000 dead letters again, under traffic
+	WEBHOOK_REPLAY=10000 prove -It/lib t/replay.t
 
 fuzz: deps-test				## fuzz every parser and renderer for T seconds each
 	@$(MAKE) --no-print-directory -j$(NPROC) $(FUZZERS:%=$(OBJS)/fuzz/%_fuzz)
@@ -183,6 +186,14 @@ large: deps-test module		## what 10,000 endpoints cost
 stalls: module				## how long bodies of 1 MB hold the event loop
 	@$(MAKE) --no-print-directory deps DEPS=test
 	perl -It/lib t/bench/stalls.pl
+
+api-load: module			## count what readers of the API cost requests
+	@$(MAKE) --no-print-directory deps DEPS=bench
+	perl -It/lib t/bench/api.pl
+
+history-million: module			## read a history of a million attempts
+	@$(MAKE) --no-print-directory deps DEPS=test
+	perl -It/lib t/bench/history.pl
 
 clean:					## remove what was built
 	rm -rf objs objs-*
