@@ -18,8 +18,8 @@ use Time::HiRes qw/ time sleep /;
 
 use Test::Webhook ();
 
-our @EXPORT = qw/ setup command port peer counts front stop_front cpu
-	log_problems load
+our @EXPORT = qw/ setup command port peer counts front start_front stop_front
+	cpu log_problems load
 	front_mirror front_post_action front_webhook
 	wait_until slurp median quartiles /;
 
@@ -254,10 +254,20 @@ EOC
 	my @nginx = ($nginx, '-p', "$base/", '-c', "$base/nginx.conf",
 		'-e', "$base/error.log");
 
-	my $self = { name => $name, base => $base, port => $port };
+	return start_front({ name => $name, base => $base, port => $port,
+		workers => $o{single} ? 0 : $workers,
+		command => [$o{wrap} ? (@{$o{wrap}}, @nginx)
+			: command(0, @nginx)] });
+}
 
-	$self->{pid} = spawn("$base/start.log",
-		$o{wrap} ? (@{$o{wrap}}, @nginx) : command(0, @nginx));
+# also one that was stopped, with all that it has stored
+
+sub start_front {
+	my ($self) = @_;
+
+	my ($name, $base) = @$self{qw/ name base /};
+
+	$self->{pid} = spawn("$base/start.log", @{$self->{command}});
 
 	$masters{$self->{pid}} = 1;
 
@@ -267,9 +277,9 @@ EOC
 			if waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
 
 		my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-			PeerPort => $port) or return 0;
+			PeerPort => $self->{port}) or return 0;
 
-		return $o{single} || processes($self) > $workers;
+		return processes($self) > $self->{workers};
 	}) or die "can't start $name\n";
 
 	$self->{pids} = [processes($self)];

@@ -6,6 +6,8 @@
  *
  *     TURNS_FILE      a file of 16 octets or more: the number of turns, and
  *                     the longest one in ns; whoever reads it may zero it
+ *     TURNS_CLOCK     "cpu": CLOCK_MONOTONIC is the CPU time of a thread, too,
+ *                     so that what the module measures by it is CPU time
  */
 
 #define _GNU_SOURCE
@@ -14,6 +16,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -27,9 +30,11 @@ typedef struct {
 
 
 static int (*real_epoll_wait)(int, struct epoll_event *, int, int);
+static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
 static turns_t   *turns;
 static uint64_t   began;
+static int        cpu;
 
 
 __attribute__((constructor))
@@ -40,6 +45,10 @@ turns_init(void)
     const char  *path;
 
     *(void **) &real_epoll_wait = dlsym(RTLD_NEXT, "epoll_wait");
+    *(void **) &real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
+
+    path = getenv("TURNS_CLOCK");
+    cpu = (path && strcmp(path, "cpu") == 0);
 
     path = getenv("TURNS_FILE");
 
@@ -61,6 +70,21 @@ turns_init(void)
     }
 
     close(fd);
+}
+
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+    if (real_clock_gettime == NULL) {
+        *(void **) &real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
+    }
+
+    if (cpu && id == CLOCK_MONOTONIC) {
+        id = CLOCK_THREAD_CPUTIME_ID;
+    }
+
+    return real_clock_gettime(id, ts);
 }
 
 
