@@ -110,6 +110,11 @@ for my $path ('openapi.json', 'endpoints', 'endpoints/crm',
 	}
 }
 
+# a stream, for a second: without chunks it is complete whenever it ends
+
+like(ask('GET', '/attempts/stream?since=0', '--http1.0', '-m', 1)->body(),
+	qr/^event: attempt$/m, 'a stream');
+
 # filters
 
 for my $filter ('endpoint=crm', 'event=a.crm', 'class=status', 'status=500',
@@ -217,7 +222,8 @@ for my $op (@operations) {
 	my $write = $method ne 'GET';
 
 	for my $other (qw/ GET POST PUT DELETE PATCH OPTIONS FOO /) {
-		next if $doc->{paths}{$path}{lc $other} || $path eq '/dead/replay';
+		next if $doc->{paths}{$path}{lc $other} 
+			|| $path =~ m!^/(?:dead/replay|attempts/stream)$!;
 
 		is(error(ask($other, $uri, @json)), '405 method_not_allowed',
 			"$name by $other");
@@ -300,6 +306,8 @@ my @single = (
 	['POST', '/orphans/x/move?to=none', 400, 'no_such_endpoint'],
 	['GET', '/attempts/' . '0' x 28, 404, 'no_such_attempt'],
 	['DELETE', '/attempts/' . '0' x 28, 404, 'no_such_attempt'],
+	['GET', '/attempts/stream?after=x', 400, 'bad_key'],
+	['GET', '/attempts/stream?endpoint=quiet', 409, 'history_off'],
 );
 
 for (@single) {
@@ -310,6 +318,9 @@ for (@single) {
 is(ask('GET', '/openapi.json', '-H', 'If-None-Match: '
 	. ask('GET', '/openapi.json')->header('ETag'))->status(), 304,
 	'a document that is known');
+
+is(error(ask('GET', '/attempts/stream', -at => '/full')),
+	'503 too_many_streams', 'where there are no streams');
 
 # nothing of that was done
 
@@ -543,6 +554,12 @@ http {
         body request;
     }
 $endpoints
+    webhook_endpoint quiet {
+        url http://127.0.0.1:%%PORT_rx%%/;
+        allow_http on;
+        history off;
+    }
+
     webhook_endpoint body {
         url http://127.0.0.1:%%PORT_rx%%/;
         allow_http on;
@@ -556,6 +573,7 @@ $endpoints
 $locations
         location /api { webhook_api write=on; }
         location /view { webhook_api; }
+        location /full { webhook_api streams=0; }
 
         location /guarded {
             webhook_api write=on;

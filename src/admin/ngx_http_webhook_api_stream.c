@@ -65,8 +65,9 @@ ngx_http_webhook_api_stream(ngx_http_webhook_api_t *api)
     r = api->request;
 
     if (r != r->main) {
-        return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
-                   "subrequest", "A stream is no part of another answer.");
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "webhook_api: a stream is no part of another response");
+        return NGX_HTTP_BAD_REQUEST;
     }
 
     if (!ngx_http_webhook_stream_kept(api)) {
