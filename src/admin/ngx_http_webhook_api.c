@@ -205,7 +205,6 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_webhook_api_handler(ngx_http_request_t *r)
 {
-    uint64_t                       since;
     ngx_int_t                      rc;
     ngx_str_t                      path;
     ngx_uint_t                     methods;
@@ -376,6 +375,7 @@ static ngx_int_t
 ngx_http_webhook_api_run(ngx_http_webhook_api_t *api,
     ngx_http_webhook_api_route_t *route)
 {
+    uint64_t   since;
     ngx_int_t  rc;
 
     if (route->method != NGX_HTTP_GET

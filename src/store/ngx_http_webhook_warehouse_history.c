@@ -56,8 +56,6 @@ static int ngx_http_webhook_history_del(ngx_http_webhook_history_t *h,
 static int ngx_http_webhook_history_trim(ngx_http_webhook_warehouse_t *w,
     ngx_http_webhook_visit_t *v, ngx_http_webhook_history_t *h,
     ngx_uint_t full, ngx_uint_t most);
-static int ngx_http_webhook_history_get(MDB_txn *txn, MDB_dbi dbi,
-    u_char *key, wh_row_t *row);
 static int ngx_http_webhook_history_one(ngx_http_webhook_page_t *page,
     ngx_http_webhook_inside_t *in);
 static int ngx_http_webhook_history_walk(ngx_http_webhook_page_t *page,
