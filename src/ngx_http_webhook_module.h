@@ -36,6 +36,7 @@ typedef struct ngx_http_webhook_meter_s     ngx_http_webhook_meter_t;
 typedef struct ngx_http_webhook_sign_s      ngx_http_webhook_sign_t;
 typedef struct ngx_http_webhook_notify_s    ngx_http_webhook_notify_t;
 typedef struct ngx_http_webhook_lacks_s     ngx_http_webhook_lacks_t;
+typedef struct ngx_http_webhook_line_s      ngx_http_webhook_line_t;
 typedef struct ngx_http_webhook_mailbox_s   ngx_http_webhook_mailbox_t;
 typedef struct ngx_http_webhook_store_conf_s  ngx_http_webhook_store_conf_t;
 
@@ -92,6 +93,7 @@ typedef struct {
     ngx_uint_t                      enters;     /* some location does */
     ngx_uint_t                      reads;      /* and wants its body */
     ngx_array_t                     triggers;   /* ..._trigger_t * */
+    ngx_array_t                    *lines;      /* ..._line_t *, or NULL */
     ngx_array_t                     scopes;     /* ngx_http_core_loc_conf_t *,
                                                    with triggers */
     void                           *routes;     /* see ..._route.h */

@@ -53,6 +53,13 @@ static ngx_http_webhook_api_route_t  ngx_http_webhook_api_routes[] = {
     { "endpoints/*", NGX_HTTP_GET, 0, 0, 0,
       ngx_http_webhook_api_endpoint },
 
+    { "endpoints/*/config", NGX_HTTP_GET, 0, 0, 0,
+      ngx_http_webhook_api_endpoint_config },
+
+    { "config", NGX_HTTP_GET,
+      NGX_HTTP_WEBHOOK_API_LIMIT|NGX_HTTP_WEBHOOK_API_CURSOR, 100, 100,
+      ngx_http_webhook_api_config },
+
     { "endpoints/*/enable", NGX_HTTP_POST, 0, 0, 0,
       ngx_http_webhook_api_enable },
 

@@ -163,6 +163,9 @@ ngx_int_t ngx_http_webhook_api_test(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_render(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_queue(ngx_http_webhook_api_t *api);
 
+ngx_int_t ngx_http_webhook_api_config(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_endpoint_config(ngx_http_webhook_api_t *api);
+
 ngx_int_t ngx_http_webhook_api_dead(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_dead_one(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_dead_replay(ngx_http_webhook_api_t *api);

@@ -51,6 +51,7 @@ struct ngx_http_webhook_trigger_s {
     ngx_str_t                     payload_name;
     ngx_http_webhook_payload_t   *payload;    /* NULL: the endpoint's */
     ngx_uint_t                    bodies;     /* that payloads are made of */
+    ngx_http_webhook_line_t      *conf;       /* as it is written */
     ngx_atomic_t                 *results;    /* where they are counted */
     u_char                       *file;
     ngx_uint_t                    line;

@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_route.h"
 #include "ngx_http_webhook_url.h"
 #include "ngx_http_webhook_zone.h"
+#include "ngx_http_webhook_lines.h"
 
 
 #define NGX_HTTP_WEBHOOK_EVENT_MAX  128
@@ -165,6 +166,11 @@ ngx_http_webhook_trigger_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     t->event = value[1];
     t->file = cf->conf_file->file.name.data;
     t->line = cf->conf_file->line;
+
+    t->conf = ngx_http_webhook_line_create(cf);
+    if (t->conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     t->pattern = (ngx_strlchr(t->event.data, t->event.data + t->event.len,
                               '*')

@@ -12,12 +12,14 @@
 #include "ngx_http_webhook_flow.h"
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_language.h"
+#include "ngx_http_webhook_lines.h"
 #include "ngx_http_webhook_peer.h"
 #include "ngx_http_webhook_record.h"
 #include "ngx_http_webhook_secret.h"
 #include "ngx_http_webhook_sign.h"
 #include "ngx_http_webhook_tls.h"
 #include "ngx_http_webhook_url.h"
+#include "ngx_http_webhook_zone.h"
 
 #include "wh_escape.h"
 #include "wh_url.h"
@@ -59,11 +61,22 @@ struct ngx_http_webhook_endpoint_cmd_s {
     ngx_http_webhook_endpoint_set_pt  set;
     size_t                            offset;
     unsigned                          repeat:1;
+    unsigned                          secret:2;   /* among the arguments */
+    char                             *preset;     /* NULL: see ..._preset() */
 };
+
+
+/* the last argument; those that are keys */
+
+#define NGX_HTTP_WEBHOOK_SECRET_LAST  1
+#define NGX_HTTP_WEBHOOK_SECRET_KEYS  2
 
 
 static char *ngx_http_webhook_endpoint_line(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static ngx_int_t ngx_http_webhook_endpoint_note(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec);
 static char *ngx_http_webhook_endpoint_check(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec);
 static ngx_int_t ngx_http_webhook_endpoint_name_ok(ngx_str_t *name);
@@ -184,136 +197,141 @@ static char *(*ngx_http_webhook_policies[])(ngx_conf_t *cf,
 static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
 
     { ngx_string("url"), 1, 1,
-      ngx_http_webhook_endpoint_url, 0, 0 },
+      ngx_http_webhook_endpoint_url, 0, 0, 0, NULL },
 
     { ngx_string("method"), 1, 1,
-      ngx_http_webhook_endpoint_method, 0, 0 },
+      ngx_http_webhook_endpoint_method, 0, 0, 0, "POST" },
 
     { ngx_string("payload"), 1, 1,
-      ngx_http_webhook_endpoint_payload, 0, 0 },
+      ngx_http_webhook_endpoint_payload, 0, 0, 0, NULL },
 
     { ngx_string("language"), 1, 1,
-      ngx_http_webhook_endpoint_language, 0, 0 },
+      ngx_http_webhook_endpoint_language, 0, 0, 0, NULL },
 
     { ngx_string("events"), 1, 0,
-      ngx_http_webhook_endpoint_events, 0, 1 },
+      ngx_http_webhook_endpoint_events, 0, 1, 0, NULL },
 
     { ngx_string("header"), 2, 2,
-      ngx_http_webhook_endpoint_header, 0, 1 },
+      ngx_http_webhook_endpoint_header, 0, 1,
+      NGX_HTTP_WEBHOOK_SECRET_LAST, NULL },
 
     { ngx_string("api_key"), 3, 3,
-      ngx_http_webhook_endpoint_api_key, 0, 1 },
+      ngx_http_webhook_endpoint_api_key, 0, 1,
+      NGX_HTTP_WEBHOOK_SECRET_LAST, NULL },
 
     { ngx_string("basic"), 2, 2,
-      ngx_http_webhook_endpoint_basic, 0, 0 },
+      ngx_http_webhook_endpoint_basic, 0, 0,
+      NGX_HTTP_WEBHOOK_SECRET_LAST, NULL },
 
     { ngx_string("bearer"), 1, 1,
-      ngx_http_webhook_endpoint_bearer, 0, 0 },
+      ngx_http_webhook_endpoint_bearer, 0, 0,
+      NGX_HTTP_WEBHOOK_SECRET_LAST, NULL },
 
     { ngx_string("sign"), 2, 0,
-      ngx_http_webhook_endpoint_sign, 0, 1 },
+      ngx_http_webhook_endpoint_sign, 0, 1,
+      NGX_HTTP_WEBHOOK_SECRET_KEYS, NULL },
 
     { ngx_string("timeout"), 1, 1,
-      ngx_http_webhook_endpoint_timeout, 0, 0 },
+      ngx_http_webhook_endpoint_timeout, 0, 0, 0, "10s" },
 
     { ngx_string("success"), 1, 1,
       ngx_http_webhook_endpoint_statuses,
-      ngx_http_webhook_endpoint_offset(success), 0 },
+      ngx_http_webhook_endpoint_offset(success), 0, 0, "2xx" },
 
     { ngx_string("retry"), 1, 0,
-      ngx_http_webhook_endpoint_retry, 0, 0 },
+      ngx_http_webhook_endpoint_retry, 0, 0, 0, "5s 30s 2m 15m 1h 4h 12h" },
 
     { ngx_string("expire"), 1, 2,
-      ngx_http_webhook_endpoint_expire, 0, 0 },
+      ngx_http_webhook_endpoint_expire, 0, 0, 0, "0" },
 
     { ngx_string("max_age"), 1, 1,
       ngx_http_webhook_endpoint_limit,
-      ngx_http_webhook_endpoint_offset(policy.retry.max_age), 0 },
+      ngx_http_webhook_endpoint_offset(policy.retry.max_age), 0, 0, "0" },
 
     { ngx_string("retry_after_max"), 1, 1,
       ngx_http_webhook_endpoint_limit,
-      ngx_http_webhook_endpoint_offset(policy.retry.after_max), 0 },
+      ngx_http_webhook_endpoint_offset(policy.retry.after_max), 0, 0, "1h" },
 
     { ngx_string("count_throttled"), 1, 1,
       ngx_http_webhook_endpoint_flag,
-      ngx_http_webhook_endpoint_offset(count_throttled), 0 },
+      ngx_http_webhook_endpoint_offset(count_throttled), 0, 0, "off" },
 
     { ngx_string("permanent"), 1, 1,
       ngx_http_webhook_endpoint_statuses,
-      ngx_http_webhook_endpoint_offset(permanent), 0 },
+      ngx_http_webhook_endpoint_offset(permanent), 0, 0, NULL },
 
     { ngx_string("order"), 1, 2,
-      ngx_http_webhook_endpoint_order, 0, 0 },
+      ngx_http_webhook_endpoint_order, 0, 0, 0, "strict" },
 
     { ngx_string("concurrency"), 1, 1,
-      ngx_http_webhook_endpoint_concurrency, 0, 0 },
+      ngx_http_webhook_endpoint_concurrency, 0, 0, 0, NULL },
 
     { ngx_string("disable"), 1, 3,
-      ngx_http_webhook_endpoint_policy, 0, 1 },
+      ngx_http_webhook_endpoint_policy, 0, 1, 0, NULL },
 
     { ngx_string("while_disabled"), 1, 1,
-      ngx_http_webhook_endpoint_policy, 1, 0 },
+      ngx_http_webhook_endpoint_policy, 1, 0, 0, "hold" },
 
     { ngx_string("probe"), 1, 1,
-      ngx_http_webhook_endpoint_policy, 2, 0 },
+      ngx_http_webhook_endpoint_policy, 2, 0, 0, NULL },
 
     { ngx_string("rate"), 1, 2,
-      ngx_http_webhook_endpoint_policy, 3, 0 },
+      ngx_http_webhook_endpoint_policy, 3, 0, 0, NULL },
 
     { ngx_string("quota"), 1, 1,
-      ngx_http_webhook_endpoint_policy, 4, 0 },
+      ngx_http_webhook_endpoint_policy, 4, 0, 0, NULL },
 
     { ngx_string("addresses"), 1, 0,
-      ngx_http_webhook_endpoint_policy, 5, 0 },
+      ngx_http_webhook_endpoint_policy, 5, 0, 0, NULL },
 
     { ngx_string("bind"), 1, 1,
-      ngx_http_webhook_endpoint_policy, 6, 0 },
+      ngx_http_webhook_endpoint_policy, 6, 0, 0, NULL },
 
     { ngx_string("history"), 1, 1,
-      ngx_http_webhook_endpoint_policy, 7, 0 },
+      ngx_http_webhook_endpoint_policy, 7, 0, 0, NULL },
 
     { ngx_string("zone"), 1, 1,
-      ngx_http_webhook_endpoint_zone, 0, 0 },
+      ngx_http_webhook_endpoint_zone, 0, 0, 0, NULL },
 
     { ngx_string("event_headers"), 1, 1,
       ngx_http_webhook_endpoint_flag,
-      ngx_http_webhook_endpoint_offset(event_headers), 0 },
+      ngx_http_webhook_endpoint_offset(event_headers), 0, 0, "on" },
 
     { ngx_string("allow_http"), 1, 1,
       ngx_http_webhook_endpoint_flag,
-      ngx_http_webhook_endpoint_offset(allow_http), 0 },
+      ngx_http_webhook_endpoint_offset(allow_http), 0, 0, "off" },
 
 #if (NGX_HTTP_SSL)
 
     { ngx_string("ssl_verify"), 1, 1,
       ngx_http_webhook_endpoint_flag,
-      ngx_http_webhook_tls_offset(verify), 0 },
+      ngx_http_webhook_tls_offset(verify), 0, 0, "on" },
 
     { ngx_string("ssl_trusted_certificate"), 1, 1,
       ngx_http_webhook_endpoint_str,
-      ngx_http_webhook_tls_offset(trusted), 0 },
+      ngx_http_webhook_tls_offset(trusted), 0, 0, NULL },
 
     { ngx_string("ssl_certificate"), 1, 1,
       ngx_http_webhook_endpoint_str,
-      ngx_http_webhook_tls_offset(certificate), 0 },
+      ngx_http_webhook_tls_offset(certificate), 0, 0, NULL },
 
     { ngx_string("ssl_certificate_key"), 1, 1,
       ngx_http_webhook_endpoint_str,
-      ngx_http_webhook_tls_offset(key), 0 },
+      ngx_http_webhook_tls_offset(key), 0, 0, NULL },
 
     { ngx_string("ssl_ciphers"), 1, 1,
       ngx_http_webhook_endpoint_str,
-      ngx_http_webhook_tls_offset(ciphers), 0 },
+      ngx_http_webhook_tls_offset(ciphers), 0, 0, "DEFAULT" },
 
     { ngx_string("ssl_name"), 1, 1,
-      ngx_http_webhook_endpoint_ssl_name, 0, 0 },
+      ngx_http_webhook_endpoint_ssl_name, 0, 0, 0, NULL },
 
     { ngx_string("ssl_protocols"), 1, 0,
-      ngx_http_webhook_endpoint_protocols, 0, 0 },
+      ngx_http_webhook_endpoint_protocols, 0, 0, 0, "TLSv1.2 TLSv1.3" },
 
 #endif
 
-    { ngx_null_string, 0, 0, NULL, 0, 0 }
+    { ngx_null_string, 0, 0, NULL, 0, 0, 0, NULL }
 };
 
 
@@ -527,6 +545,10 @@ ngx_http_webhook_endpoint_line(ngx_conf_t *cf, ngx_command_t *dummy,
 
         ec->seen |= (uint64_t) 1 << n;
 
+        if (ngx_http_webhook_endpoint_note(cf, cmd, ec) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         return cmd->set(cf, cmd, ec);
     }
 
@@ -535,6 +557,84 @@ ngx_http_webhook_endpoint_line(ngx_conf_t *cf, ngx_command_t *dummy,
                        &value[0], &ec->endpoint.name);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* the line for operators, without its secrets */
+
+static ngx_int_t
+ngx_http_webhook_endpoint_note(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_cmd_t *cmd,
+    ngx_http_webhook_endpoint_conf_t *ec)
+{
+    ngx_uint_t                i;
+    ngx_http_webhook_line_t  *line;
+
+    line = ngx_http_webhook_lines_add(cf, &ec->endpoint.lines);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (cmd->secret == NGX_HTTP_WEBHOOK_SECRET_LAST) {
+        return ngx_http_webhook_line_secret(cf, line, line->nwords - 1);
+    }
+
+    if (cmd->secret == 0) {
+        return NGX_OK;
+    }
+
+    for (i = 1; i < line->nwords; i++) {
+        if (ngx_http_webhook_sign_mask(cf, line, i) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_endpoint_preset(ngx_http_webhook_endpoint_t *ep,
+    ngx_uint_t i, ngx_str_t *name, ngx_str_t *preset)
+{
+    static char  *histories[] = { "off", "failures", "all" };
+
+    ngx_http_webhook_endpoint_cmd_t  *cmd;
+
+    cmd = &ngx_http_webhook_endpoint_cmds[i];
+
+    if (cmd->name.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    *name = cmd->name;
+    preset->data = (u_char *) cmd->preset;
+
+    /* those that depend on others, or on the level outside */
+
+    if (cmd->set == ngx_http_webhook_endpoint_zone) {
+        *preset = *ngx_http_webhook_zone_name(ep->zone);
+        return NGX_OK;
+    }
+
+    if (cmd->set == ngx_http_webhook_endpoint_concurrency) {
+        preset->data = (u_char *) (ep->policy.order == WH_ORDER_STRICT ? "1"
+                                                                       : "8");
+
+    } else if (ngx_strcmp(name->data, "history") == 0) {
+        preset->data = (u_char *) histories[ep->history];
+
+    } else if (ngx_strcmp(name->data, "addresses") == 0) {
+        preset->data = (u_char *) (ep->public ? "public" : "any");
+
+    } else if (ngx_strcmp(name->data, "ssl_name") == 0 && ep->ssl) {
+        *preset = ep->ssl_name;
+        return NGX_OK;
+    }
+
+    preset->len = preset->data ? ngx_strlen(preset->data) : 0;
+
+    return NGX_OK;
 }
 
 

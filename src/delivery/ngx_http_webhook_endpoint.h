@@ -67,6 +67,8 @@ struct ngx_http_webhook_endpoint_s {
     ngx_str_t                     file;       /* where it was configured */
     ngx_uint_t                    line;
 
+    ngx_array_t                  *lines;      /* ..._line_t *, as written */
+
     ngx_str_t                     url;        /* as configured */
     ngx_str_t                     url_file;   /* it may be an included one */
     ngx_uint_t                    url_line;
@@ -149,6 +151,13 @@ char *ngx_http_webhook_endpoint_block(ngx_conf_t *cf, ngx_command_t *cmd,
 /* after the whole http {}: payloads and zones by name, defaults, TLS */
 char *ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * Directive number "i" of those that there are, and what an endpoint has that
+ * is without it, which may be empty.  NGX_DECLINED: there are no more.
+ */
+ngx_int_t ngx_http_webhook_endpoint_preset(ngx_http_webhook_endpoint_t *ep,
+    ngx_uint_t i, ngx_str_t *name, ngx_str_t *preset);
 
 /* by name; NULL if there is none */
 ngx_http_webhook_endpoint_t *ngx_http_webhook_endpoint_find(

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_record.h"
+#include "ngx_http_webhook_lines.h"
 
 
 #define NGX_HTTP_WEBHOOK_HISTORY_COUNT  10000
@@ -40,6 +41,10 @@ ngx_http_webhook_history_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t                        *value;
     ngx_uint_t                        i, k;
     ngx_http_webhook_history_conf_t  *h;
+
+    if (ngx_http_webhook_lines_add(cf, &wmcf->lines) == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     h = &wmcf->history;
 

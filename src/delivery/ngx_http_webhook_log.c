@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_log.h"
+#include "ngx_http_webhook_lines.h"
 
 
 /* what is made of a main configuration, see wmcf->log */
@@ -56,6 +57,10 @@ ngx_http_webhook_log_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_command_t           *access_log;
     ngx_http_module_t       *module;
     ngx_http_webhook_log_t  *log;
+
+    if (ngx_http_webhook_lines_add(cf, &wmcf->lines) == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     value = cf->args->elts;
 

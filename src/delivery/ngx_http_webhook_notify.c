@@ -10,6 +10,7 @@
 #include "ngx_http_webhook_tls.h"
 #include "ngx_http_webhook_zone.h"
 #include "wh_mail.h"
+#include "ngx_http_webhook_lines.h"
 
 #include <ngx_md5.h>
 
@@ -126,7 +127,22 @@ ngx_http_webhook_notify_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_str_t                       *value, *param, s;
     ngx_uint_t                       i, k, seen;
+    ngx_http_webhook_line_t         *line;
     ngx_http_webhook_notify_line_t  *l;
+
+    line = ngx_http_webhook_lines_add(cf, &wmcf->lines);
+    if (line == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < line->nwords; i++) {
+
+        if (ngx_strncmp(line->words[i].data, "smtp_password=", 14) == 0
+            && ngx_http_webhook_line_mask(cf, line, i, 14) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
 
     if (wmcf->notify == NULL) {
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_webhook_local.h"
 #include "ngx_http_webhook_payload_conf.h"
+#include "ngx_http_webhook_lines.h"
 
 
 static ngx_http_webhook_language_t *ngx_http_webhook_language_get(
@@ -37,6 +38,10 @@ ngx_http_webhook_translations(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                    *value, name, text;
     ngx_conf_t                    temp;
     ngx_http_webhook_language_t  *lang;
+
+    if (ngx_http_webhook_lines_add(cf, &wmcf->lines) == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     value = cf->args->elts;
 

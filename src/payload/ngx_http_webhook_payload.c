@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_webhook_lines.h"
 #include "ngx_http_webhook_payload_conf.h"
 #include "wh_escape.h"
 #include "wh_utf8.h"
@@ -166,6 +167,10 @@ ngx_http_webhook_payload_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     payload->name = value[1];
+
+    if (ngx_http_webhook_lines_add(cf, &payload->lines) == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     if (ngx_http_webhook_payload_kind(cf, payload, value) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -402,6 +407,10 @@ ngx_http_webhook_payload_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid number of arguments in \"%V\"",
                                &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_http_webhook_lines_add(cf, &payload->lines) == NULL) {
             return NGX_CONF_ERROR;
         }
 

@@ -43,6 +43,7 @@ typedef struct {
 
 struct ngx_http_webhook_payload_s {
     ngx_str_t                     name;
+    ngx_array_t                  *lines;     /* ..._line_t *, as written */
     ngx_http_webhook_kind_e       kind;
     ngx_str_t                     content_type;  /* raw: may be empty */
     ngx_http_webhook_fields_t     fields;    /* structured, flat, form */

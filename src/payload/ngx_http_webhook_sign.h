@@ -76,6 +76,10 @@ char *ngx_http_webhook_sign_line(ngx_conf_t *cf,
 char *ngx_http_webhook_sign_check(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep);
 
+/* masks a word of a "sign" if it is a key; NGX_ERROR: no memory */
+ngx_int_t ngx_http_webhook_sign_mask(ngx_conf_t *cf,
+    ngx_http_webhook_line_t *line, ngx_uint_t word);
+
 /* true if a header is made by the signatures of an endpoint */
 ngx_uint_t ngx_http_webhook_sign_makes(ngx_http_webhook_endpoint_t *ep,
     wh_str_t *name);

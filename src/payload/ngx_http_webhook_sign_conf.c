@@ -7,6 +7,7 @@
  */
 
 
+#include "ngx_http_webhook_lines.h"
 #include "ngx_http_webhook_head.h"
 #include "ngx_http_webhook_sign_conf.h"
 #include "wh_escape.h"
@@ -701,3 +702,36 @@ ngx_http_webhook_sign_line(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep)
 }
 
 #endif
+
+
+ngx_int_t
+ngx_http_webhook_sign_mask(ngx_conf_t *cf, ngx_http_webhook_line_t *line,
+    ngx_uint_t word)
+{
+    ngx_str_t                      *w, name;
+    ngx_uint_t                      i;
+    ngx_http_webhook_sign_param_t  *param;
+
+    w = &line->words[word];
+    param = ngx_http_webhook_sign_params;
+
+    if (!ngx_http_webhook_sign_is_param(w, &name)) {
+
+        /* the first one is a name, or a parameter */
+
+        return word == 1 ? NGX_OK : ngx_http_webhook_line_mask(cf, line, word,
+                                                               0);
+    }
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_SIGN_PARAMS; i++) {
+
+        if (i != NGX_HTTP_WEBHOOK_SIGN_KEY
+            && param[i].name.len == name.len
+            && ngx_memcmp(param[i].name.data, name.data, name.len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_webhook_line_mask(cf, line, word, 0);
+}

@@ -7,6 +7,7 @@
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_flow.h"
+#include "ngx_http_webhook_lines.h"
 
 
 #define NGX_HTTP_WEBHOOK_ZONE_VERSION  6
@@ -149,6 +150,10 @@ ngx_http_webhook_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     wh_zone_t                 policy;
     ngx_uint_t                i;
     ngx_http_webhook_zone_t  *zone;
+
+    if (ngx_http_webhook_lines_add(cf, &wmcf->lines) == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     value = cf->args->elts;
     ngx_memzero(&policy, sizeof(wh_zone_t));

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_local.h"
+#include "ngx_http_webhook_lines.h"
 
 
 #define NGX_HTTP_WEBHOOK_STORE_SIZE_MIN  (16 * 1024 * 1024)
@@ -37,6 +38,10 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_uint_t                      i, k;
     ngx_pool_cleanup_t             *cln;
     ngx_http_webhook_store_conf_t  *sc;
+
+    if (ngx_http_webhook_lines_add(cf, &wmcf->lines) == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     if (wmcf->store) {
         return "is duplicate";
