@@ -94,7 +94,8 @@ my ($attempt) = map { $_->{key} } list('attempts');
 
 # whatever can be read, by HEAD as by GET, in HTTP/1.0, 1.1 and 2
 
-for my $path ('openapi.json', 'endpoints', 'endpoints/crm',
+for my $path ('openapi.json', 'config', 'endpoints', 'endpoints/crm',
+	'endpoints/crm/config',
 	'endpoints/held/queue', 'dead', "dead/$dead", 'orphans', 'attempts',
 	"attempts/$attempt")
 {
@@ -261,7 +262,9 @@ for my $op (@operations) {
 	}
 
 	if ($op->{args}{cursor}) {
-		is(error(ask($method, "$uri?event=x&cursor=$_")), '400 bad_cursor',
+		my $event = $op->{args}{event} ? 'event=x&' : '';
+
+		is(error(ask($method, "$uri?${event}cursor=$_")), '400 bad_cursor',
 			"$name?cursor=" . substr $_, 0, 8)
 			for 'x', '0', '12' x 500;
 	}
@@ -274,7 +277,7 @@ for my $op (@operations) {
 	next unless $write;
 
 	is(error(ask($method, $uri, -at => '/view')), '403 read_only',
-		"$name where it can only be read");
+		"$name where it can only be read") if $path !~ /render$/;
 
 	is(error(ask($method, $uri, '-H', $_)), '403 cross_site', "$name, $_")
 		for 'Origin: https://evil.example', 'Origin: null',
@@ -290,6 +293,7 @@ for my $op (@operations) {
 my @single = (
 	['GET', '/endpoints/none', 404, 'no_such_endpoint'],
 	['GET', '/endpoints/none/queue', 404, 'no_such_endpoint'],
+	['GET', '/endpoints/none/config', 404, 'no_such_endpoint'],
 	(map { ['POST', "/endpoints/none/$_", 404, 'no_such_endpoint'] }
 		qw/ enable disable pause resume test render /),
 	(map { ['POST', "/endpoints/body/$_", 409, 'cannot_render'] }
@@ -309,6 +313,12 @@ my @single = (
 	['GET', '/attempts/stream?after=x', 400, 'bad_key'],
 	['GET', '/attempts/stream?endpoint=quiet', 409, 'history_off'],
 );
+
+is(ask('POST', '/endpoints/crm/render', -at => '/view')->status(), 200,
+	'a dry run is a read');
+is(error(ask('POST', '/endpoints/crm/render', @json, '-d', $_->[0])), $_->[1],
+	"a dry run of $_->[0]") for ['{"event":', '400 bad_body'],
+	['{"event":"no.such"}', '404 no_such_event'];
 
 for (@single) {
 	my ($method, $uri, $status, $code) = @$_;

@@ -290,8 +290,8 @@ is_error(get('/api/endpoints/full/config?limit=1'), 400, 'unknown_argument',
 	'argument of one');
 is_error(post('/api/config', '{}', 'Content-Type' => 'application/json'), 405,
 	'method_not_allowed', 'method');
-is_error($t->request('GET', '/api/endpoints/full/config', 'x' x 70000), 413, 'body_too_large',
-	'oversized body');
+is_error($t->request('GET', '/api/endpoints/full/config', 'x' x 70000), 413,
+	'body_too_large', 'oversized body');
 is($t->request('HEAD', '/api/config')->status(), 200, 'HEAD');
 
 # a reload changes it
