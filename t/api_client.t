@@ -276,6 +276,8 @@ for my $op (@operations) {
 
 	next unless $write;
 
+	# a dry run writes nothing
+
 	is(error(ask($method, $uri, -at => '/view')), '403 read_only',
 		"$name where it can only be read") if $path !~ /render$/;
 
@@ -298,6 +300,10 @@ my @single = (
 		qw/ enable disable pause resume test render /),
 	(map { ['POST', "/endpoints/body/$_", 409, 'cannot_render'] }
 		qw/ test render /),
+	(map { ['POST', '/endpoints/crm/render', $_->[0], $_->[1],
+		@json, '-d', $_->[2]] } [400, 'bad_body', '{'],
+		[400, 'bad_body', '{"x":1}'],
+		[404, 'no_such_event', '{"event":"none"}']),
 	['GET', "/dead/$unknown", 404, 'no_such_dead_letter'],
 	['DELETE', "/dead/$unknown", 404, 'no_such_dead_letter'],
 	['POST', "/dead/$unknown/replay", 404, 'no_such_dead_letter'],
@@ -321,8 +327,9 @@ is(error(ask('POST', '/endpoints/crm/render', @json, '-d', $_->[0])), $_->[1],
 	['{"event":"no.such"}', '404 no_such_event'];
 
 for (@single) {
-	my ($method, $uri, $status, $code) = @$_;
-	is(error(ask($method, $uri)), "$status $code", "$method $uri");
+	my ($method, $uri, $status, $code, @args) = @$_;
+	is(error(ask($method, $uri, @args)), "$status $code",
+		"$method $uri: $code");
 }
 
 is(ask('GET', '/openapi.json', '-H', 'If-None-Match: '
