@@ -17,7 +17,7 @@ use lib "$FindBin::Bin/lib";
 
 use JSON::PP ();
 
-use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook qw/ :DEFAULT connect_port wait_for /;
 use Test::Webhook::Hostile;
 use Test::Webhook::Mail;
 use Test::Webhook::Metrics;
@@ -493,6 +493,32 @@ is(scalar(grep { !ref api("attempts/$attempts[$_]{key}") } @samples), 0,
 	'each of them is JSON');
 
 ok(ref api('dead?limit=1000'), 'dead letters are JSON');
+
+# HTTP/1.0, as there are no chunks
+
+my $s = connect_port('http');
+my $stream = '';
+
+print {$s} "GET /api/attempts/stream?limit=1000&since=0 HTTP/1.0\r\n\r\n";
+$s->blocking(0);
+
+ok(wait_for(sub {
+	sysread $s, $stream, 65536, length $stream;
+	return (() = $stream =~ /^data: .*\n\n/mg) >= 1000;
+}, 10), 'a stream of attempts');
+
+close $s;
+
+$stream =~ s/^.*?\r\n\r\n//s;
+$stream =~ s/[^\n]*\z//;
+
+my @streamed = $stream =~ /^data: (.*)/mg;
+
+is(join("\n", grep { !/^(?:|:.*|retry: \d+|id: [0-9a-f]+|event: \w+|data: \{.*\})$/
+	|| /[\x00-\x1f\x7f]/ } split /\n/, $stream), '', 'lines of a stream');
+is(scalar(grep { $_ % 20 == 0 && !is_json($streamed[$_]) } 0 .. $#streamed), 0,
+	'which are JSON');
+
 ok(ref api('endpoints'), 'endpoints are JSON');
 
 # mails and notices
