@@ -224,9 +224,12 @@ sub post_events {
 		. $r->body());
 }
 
-# JSON::PP takes a millisecond for each
+# JSON::PP takes a millisecond for each, and to compare them with the document
+# of the API takes longer: that is done with those of the small pages
 
 sub page {
+	local $t->{api} = $_[0] =~ m!limit=\d{3}! ? [] : $t->{api};
+
 	my $text = get("/api/attempts?$_[0]")->body();
 
 	my @attempts = map {

@@ -203,6 +203,10 @@ sub dead {
 	my ($name) = @_;
 	my ($found, $next) = (0, '');
 
+	# to compare large pages with the document of the API takes long
+
+	local $t->{api} = [];
+
 	do {
 		my $text = get("/api/dead?endpoint=$name&limit=1000$next")->body();
 		$found += () = $text =~ /"key":"/g;
