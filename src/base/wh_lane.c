@@ -224,6 +224,29 @@ wh_lane_tail(wh_lane_t *lane)
 
 
 wh_item_t *
+wh_lane_oldest(wh_lane_t *lane)
+{
+    wh_item_t   *item;
+    wh_queue_t  *q;
+
+    /* as many are in flight as may be at once */
+
+    for (q = wh_queue_head(&lane->items);
+         q != wh_queue_sentinel(&lane->items);
+         q = wh_queue_next(q))
+    {
+        item = wh_lane_item(q);
+
+        if (!item->inflight) {
+            return wh_lane_known(lane, item) ? item : NULL;
+        }
+    }
+
+    return NULL;
+}
+
+
+wh_item_t *
 wh_lane_next(wh_lane_t *lane, uint64_t now, uint64_t *when)
 {
     wh_item_t  *item;

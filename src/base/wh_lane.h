@@ -105,6 +105,9 @@ void wh_lane_cut(wh_lane_t *lane, const wh_item_t *item);
 wh_item_t *wh_lane_head(wh_lane_t *lane);
 wh_item_t *wh_lane_tail(wh_lane_t *lane);
 
+/* the first one not in flight; NULL: none, or not known */
+wh_item_t *wh_lane_oldest(wh_lane_t *lane);
+
 /*
  * The next one to be sent at "now", which is not in flight, or NULL: then
  * *when is when there will be one, or 0.  An ordered lane of which nothing is
