@@ -576,6 +576,7 @@ map({ my $v = $_; ['endpoint', "$v; #!",
 	'disable', 'disable 1/1m count=all for=1m more', 'while_disabled',
 	'while_disabled hold drop', 'probe', 'probe 1s 2s',
 	'rate', 'rate 1r/s burst=1 more', 'quota', 'quota 1/1s more',
+	'backlog', 'backlog 1 overflow=dead more',
 	'ssl_verify', 'ssl_name', 'ssl_protocols', 'ssl_ciphers',
 	'ssl_certificate', 'ssl_certificate_key', 'ssl_trusted_certificate'),
 map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
@@ -761,7 +762,7 @@ map({ my $v = $_; ['endpoint', "probe $v; #!",
 	'0', '-1s', 'off', '3651d', '99999999999999999999'),
 map({ my $v = $_; ['endpoint', "$v;\n$v; #!",
 	qr/"\w+" directive is duplicate/] } 'while_disabled hold', 'probe 1s',
-	'rate 1r/s', 'quota 1/1s'),
+	'rate 1r/s', 'quota 1/1s', 'backlog 1'),
 
 # rate, quota
 
@@ -813,6 +814,7 @@ map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
 ['location', "webhook_metrics;\nwebhook_metrics; #!",
 	qr/"webhook_metrics" directive is duplicate/],
 ['http', 'webhook_metrics; #!', qr/not allowed here/],
+
 # webhook_history
 
 ['http', 'webhook_history some; #!',
@@ -836,6 +838,17 @@ map({ my $v = $_; ['http', "webhook_zone one 1m $v; #!",
 ['server', 'webhook_history all; #!', qr/not allowed here/],
 ['endpoint', 'history some; #!',
 	qr/invalid value "some" in "history", it must be "failures", "all" or "off"/],
+
+# backlog
+
+map({ my $v = $_; ['endpoint', "backlog $v; #!",
+	qr/invalid value "\Q$v\E" in "backlog", it must be a number of deliveries of 1 to 4000000000, or a size such as "64k", "100m" or "2g"/] }
+	'0', '-1', '0k', '-1k', '4000000001', '1.5', '1kb', '10%', 'off',
+	'overflow=dead', '99999999999999999999', '99999999999999999999g',
+	'9223372036854775807k'),
+map({ my $v = $_; ['endpoint', "backlog 1 $v; #!",
+	qr/invalid value "\Q$v\E" in "backlog", it must be "overflow=dead", "overflow=drop_oldest", "overflow=drop_newest" or "overflow=reject"/] }
+	'dead', 'overflow', 'overflow=', 'overflow=drop', 'overflow=dead1', '2'),
 
 # webhook_api
 
@@ -1429,6 +1442,9 @@ my @allowed = (
 ['http', 'webhook_zone one 1m quota=4000000/3650d disable=1/1ms;'],
 ['endpoint', "rate 1000000r/s burst=1000000;\nquota 4000000/3650d;"],
 ['endpoint', "rate 1r/d;\nquota 1/1ms;"],
+map({ ['endpoint', "backlog $_;"] } '1', '4000000000', '1k', '1m', '100g',
+	'1 overflow=dead', '1 overflow=drop_oldest', '1m overflow=drop_newest',
+	'1 overflow=reject'),
 ['server', 'location = /api { webhook_api write=off; }'],
 ['server', 'location /api { webhook_api streams=0 write=on; }'],
 ['server', 'location /api { webhook_api write=off streams=1000; }'],

@@ -226,6 +226,26 @@ ok(counts('nginx_webhook_inflight{endpoint="slow"}', 1),
 ok(counts('nginx_webhook_inflight{endpoint="free"}', 2),
 	'as many as may be, without');
 
+# what has not ended
+
+ok(counts('nginx_webhook_backlog{endpoint="slow"}', 3), 'backlog');
+ok(counts('nginx_webhook_backlog{endpoint="ok"}', 0), 'no backlog');
+
+ok(wait_for(sub {
+	(parse()->value('nginx_webhook_backlog_oldest_seconds{endpoint="slow"}')
+		|| 0) > 0.1 }, 10), 'its age');
+
+$m = parse();
+
+cmp_ok($m->value('nginx_webhook_backlog_oldest_seconds{endpoint="slow"}'), '<',
+	60, 'in seconds');
+cmp_ok($m->value('nginx_webhook_backlog_oldest_seconds{endpoint="ok"}'), '==', 0,
+	'no age without it');
+cmp_ok($m->value('nginx_webhook_backlog_bytes{endpoint="slow"}'), '>', 300,
+	'its size');
+is($m->value('nginx_webhook_backlog_bytes{endpoint="ok"}'), 0,
+	'no size without it');
+
 is(get('/status')->body() =~ /requests\s+(\d+ \d+ \d+)/ ? 1 : 0, 1,
 	'stub_status');
 

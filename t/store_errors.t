@@ -51,6 +51,7 @@ http {
         allow_http on;
         payload n;
         timeout 1s;
+        backlog 64m;
         retry 100ms 100ms 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s;
     }
 

@@ -77,6 +77,7 @@ http {
         payload large;
         order key \$arg_k;
         retry 1h;
+        backlog 100m;
     }
 
     webhook_endpoint keyed {

@@ -12,7 +12,9 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Test::Webhook;
+use JSON::PP qw/ decode_json /;
+
+use Test::Webhook qw/ :DEFAULT wait_for /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -20,7 +22,7 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Webhook->new()->plan(4);
+my $t = Test::Webhook->new()->plan(7);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 
@@ -73,5 +75,38 @@ ok($t->find_in_log(qr/\[alert\].*no room for webhook endpoint "e30"/),
 
 $t->allow_alerts(qr/no room for webhook endpoint/,
 	qr/webhook zone "small" is full/);
+
+# so are the backlogs of many worker processes
+
+$t->stop();
+
+$endpoints = join('', map {
+	"    webhook_endpoint e$_ {\n"
+	. "        url http://127.0.0.1:%%PORT_rx%%/e$_;\n"
+	. "        allow_http on;\n        backlog 5;\n        retry 1h;\n    }\n" }
+	1 .. 10);
+
+$conf =~ s/(webhook_zone small 32k;\n).*?(    server)/$1$endpoints$2/s;
+$conf =~ s/worker_processes 2/worker_processes 12/;
+$conf =~ s/to=e1,e30; return 200; }/to=e1; return 200; }
+        location \/api { webhook_api; }/;
+
+$rx->set(500);
+$t->conf($conf)->run();
+
+get('/') for 1 .. 20;
+
+my $s;
+
+ok(wait_for(sub {
+	$s = decode_json(get('/api/endpoints/e1')->body());
+	$s->{backlog}{events} == 5 && $s->{ends}{dead} == 15
+}, 10), 'a backlog is limited without room for it')
+	or diag("$s->{backlog}{events} $s->{ends}{dead}");
+
+is($s->{backlog}{limit}{events}, 5, 'as configured');
+
+ok($t->find_in_log(qr/\[alert\].*no room for backlogs of so many worker/),
+	'that is an alert, too');
 
 ###############################################################################

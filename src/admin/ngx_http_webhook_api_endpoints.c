@@ -10,15 +10,17 @@
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_disable.h"
+#include "ngx_http_webhook_flow.h"
 #include "ngx_http_webhook_states.h"
 
 
 /* octets of an endpoint's JSON, without its name and its zone's */
-#define NGX_HTTP_WEBHOOK_API_STATE   1024
-#define NGX_HTTP_WEBHOOK_API_WINDOW  128  /* or a quota */
+#define NGX_HTTP_WEBHOOK_API_STATE    1024
+#define NGX_HTTP_WEBHOOK_API_WINDOW   128  /* or a quota */
+#define NGX_HTTP_WEBHOOK_API_BACKLOG  256
 
 /* times that a command is repeated over a newer state out of the store */
-#define NGX_HTTP_WEBHOOK_API_TRIES   3
+#define NGX_HTTP_WEBHOOK_API_TRIES    3
 
 
 /* NGX_DECLINED: it is so already; NGX_ABORT: it is disabled */
@@ -47,6 +49,8 @@ static u_char *ngx_http_webhook_api_state(u_char *p,
     ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit,
     uint64_t now);
+static u_char *ngx_http_webhook_api_backlog(u_char *p,
+    ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_quota(u_char *p, char *name,
     wh_quota_t *quota, uint64_t now);
 static int ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
@@ -409,6 +413,7 @@ ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep)
 {
     return NGX_HTTP_WEBHOOK_API_STATE
            + (ep->policy.nlimits + 3) * NGX_HTTP_WEBHOOK_API_WINDOW
+           + NGX_HTTP_WEBHOOK_API_BACKLOG
            + ep->name.len
            + ngx_http_webhook_zone_name(ep->zone)->len * 6;
 }
@@ -481,6 +486,8 @@ ngx_http_webhook_api_state(u_char *p, ngx_http_webhook_endpoint_t *ep)
     p = ngx_http_webhook_api_quota(p, "zone_quota", &ep->policy.zone->quota,
                                    now);
 
+    p = ngx_http_webhook_api_backlog(p, ep);
+
     p = ngx_sprintf(p, ",\"ends\":{");
 
     for (i = 0; i < WH_NEND; i++) {
@@ -499,6 +506,38 @@ ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit, uint64_t now)
                        limit->n, limit->time,
                        wh_window_count(limit->window, limit->n, limit->time,
                                        now));
+}
+
+
+static u_char *
+ngx_http_webhook_api_backlog(u_char *p, ngx_http_webhook_endpoint_t *ep)
+{
+    uint64_t                   oldest;
+    wh_amount_t                total, *most;
+    ngx_http_webhook_store_t  *st;
+
+    st = ep->main->worker->store;
+    most = &ep->backlog.most;
+
+    ngx_http_webhook_store_backlog(st, ep, &total);
+    oldest = ngx_http_webhook_store_oldest(st, ep);
+
+    p = ngx_sprintf(p, ",\"backlog\":{\"events\":%L,\"octets\":%L,"
+                    "\"oldest\":", total.events, total.octets);
+
+    /* workers tell it from time to time */
+
+    if (total.events && oldest) {
+        p = ngx_sprintf(p, "%uL", oldest);
+
+    } else {
+        p = ngx_cpymem(p, "null", 4);
+    }
+
+    return ngx_sprintf(p, ",\"limit\":{\"%s\":%L},\"overflow\":\"%s\"}",
+                       most->events ? "events" : "octets",
+                       most->events ? most->events : most->octets,
+                       ngx_http_webhook_flow_overflow(ep->backlog.overflow));
 }
 
 

@@ -68,6 +68,12 @@ static void ngx_http_webhook_metrics_latencies(const wh_metric_t *m,
     wh_buf_t *out, ngx_http_webhook_main_conf_t *wmcf, void *of);
 static void ngx_http_webhook_metrics_inflight(const wh_metric_t *m,
     wh_buf_t *out, ngx_http_webhook_main_conf_t *wmcf, void *of);
+static void ngx_http_webhook_metrics_backlog(const wh_metric_t *m,
+    wh_buf_t *out, ngx_http_webhook_main_conf_t *wmcf, void *of);
+static void ngx_http_webhook_metrics_backlog_bytes(const wh_metric_t *m,
+    wh_buf_t *out, ngx_http_webhook_main_conf_t *wmcf, void *of);
+static void ngx_http_webhook_metrics_oldest(const wh_metric_t *m,
+    wh_buf_t *out, ngx_http_webhook_main_conf_t *wmcf, void *of);
 static void ngx_http_webhook_metrics_state(const wh_metric_t *m,
     wh_buf_t *out, ngx_http_webhook_main_conf_t *wmcf, void *of);
 static void ngx_http_webhook_metrics_failures(const wh_metric_t *m,
@@ -129,6 +135,18 @@ static const ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
     { { "nginx_webhook_inflight", WH_METRIC_GAUGE, NULL,
         "Attempts in flight." },
       NGX_HTTP_WEBHOOK_OF_ENDPOINT, ngx_http_webhook_metrics_inflight },
+
+    { { "nginx_webhook_backlog", WH_METRIC_GAUGE, NULL,
+        "Deliveries that have not ended." },
+      NGX_HTTP_WEBHOOK_OF_ENDPOINT, ngx_http_webhook_metrics_backlog },
+
+    { { "nginx_webhook_backlog_bytes", WH_METRIC_GAUGE, "bytes",
+        "Size of deliveries that have not ended." },
+      NGX_HTTP_WEBHOOK_OF_ENDPOINT, ngx_http_webhook_metrics_backlog_bytes },
+
+    { { "nginx_webhook_backlog_oldest_seconds", WH_METRIC_GAUGE, "seconds",
+        "Age of the oldest delivery that has not ended, 0 without any." },
+      NGX_HTTP_WEBHOOK_OF_ENDPOINT, ngx_http_webhook_metrics_oldest },
 
     { { "nginx_webhook_endpoint_state", WH_METRIC_GAUGE, NULL,
         "1 for the state of the endpoint, 0 for the others." },
@@ -462,6 +480,62 @@ ngx_http_webhook_metrics_inflight(const wh_metric_t *m, wh_buf_t *out,
 
     ngx_http_webhook_metrics_name(&label, "endpoint", &ep->name);
     wh_metric_put(out, m, &label, 1, wh_permit_count(&c->permits));
+}
+
+
+static void
+ngx_http_webhook_metrics_backlog(const wh_metric_t *m, wh_buf_t *out,
+    ngx_http_webhook_main_conf_t *wmcf, void *of)
+{
+    ngx_http_webhook_endpoint_t *ep = of;
+
+    wh_amount_t        total;
+    wh_metric_label_t  label;
+
+    ngx_http_webhook_store_backlog(wmcf->worker->store, ep, &total);
+
+    ngx_http_webhook_metrics_name(&label, "endpoint", &ep->name);
+    wh_metric_put(out, m, &label, 1, (uint64_t) total.events);
+}
+
+
+static void
+ngx_http_webhook_metrics_backlog_bytes(const wh_metric_t *m, wh_buf_t *out,
+    ngx_http_webhook_main_conf_t *wmcf, void *of)
+{
+    ngx_http_webhook_endpoint_t *ep = of;
+
+    wh_amount_t        total;
+    wh_metric_label_t  label;
+
+    ngx_http_webhook_store_backlog(wmcf->worker->store, ep, &total);
+
+    ngx_http_webhook_metrics_name(&label, "endpoint", &ep->name);
+    wh_metric_put(out, m, &label, 1, (uint64_t) total.octets);
+}
+
+
+static void
+ngx_http_webhook_metrics_oldest(const wh_metric_t *m, wh_buf_t *out,
+    ngx_http_webhook_main_conf_t *wmcf, void *of)
+{
+    ngx_http_webhook_endpoint_t *ep = of;
+
+    uint64_t           now, oldest, age;
+    wh_amount_t        total;
+    wh_metric_label_t  label;
+
+    ngx_http_webhook_store_backlog(wmcf->worker->store, ep, &total);
+
+    oldest = ngx_http_webhook_store_oldest(wmcf->worker->store, ep);
+    now = ngx_http_webhook_store_now();
+
+    /* clocks may be set back */
+
+    age = (total.events && oldest && oldest < now) ? now - oldest : 0;
+
+    ngx_http_webhook_metrics_name(&label, "endpoint", &ep->name);
+    wh_metric_put_seconds(out, m, &label, 1, age, 1000);
 }
 
 

@@ -20,7 +20,9 @@
 #include "wh.h"
 
 
-#define WH_BACKLOG_PARTS  256    /* processes; part 0 is nobody's */
+#define WH_BACKLOG_PARTS   8     /* of processes 1 to 8 */
+#define WH_BACKLOG_BLOCK   31    /* ... of further ones, when there are such */
+#define WH_BACKLOG_BLOCKS  8
 
 
 typedef enum {
@@ -57,8 +59,14 @@ typedef struct {
 
 
 typedef struct {
+    wh_part_t      parts[WH_BACKLOG_BLOCK];
+} wh_block_t;
+
+
+typedef struct {
     uint64_t       events;       /* in the warehouse */
     uint64_t       octets;
+    int64_t        blocks[WH_BACKLOG_BLOCKS];   /* octets from here, 0: none */
     wh_part_t      parts[WH_BACKLOG_PARTS];
 } wh_backlog_t;
 
@@ -101,6 +109,16 @@ wh_amount_add(wh_amount_t *a, int64_t events, int64_t octets)
 
 
 /*
+ * The part of a process, numbered from 1; NULL: it is in a block that is not
+ * there.  wh_backlog_extend() adds that, all zeroes, once.
+ */
+wh_part_t *wh_backlog_part(const wh_backlog_t *b, unsigned n);
+void wh_backlog_extend(wh_backlog_t *b, unsigned n, wh_block_t *block);
+
+/* how many blocks so many processes need */
+unsigned wh_backlog_blocks(unsigned last);
+
+/*
  * All parts up to "last", and what is promised beside.  What moves from one
  * word to another at this very moment may be counted twice, or not at all:
  * who is about to end something looks twice.
@@ -113,29 +131,30 @@ void wh_backlog_promised(const wh_backlog_t *b, unsigned last,
 /* commit time of the oldest one of all parts; 0: none */
 uint64_t wh_backlog_oldest(const wh_backlog_t *b, unsigned last);
 
+/* what a single part adds to the total */
+void wh_part_add(const wh_part_t *part, wh_amount_t *total);
+
 /* a process: what it knows, and has promised */
 
 static inline void
-wh_backlog_take(wh_backlog_t *b, unsigned part, const wh_amount_t *a)
+wh_part_take(wh_part_t *part, const wh_amount_t *a)
 {
-    __atomic_store_n(&b->parts[part].taken, wh_amount_pack(a),
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&part->taken, wh_amount_pack(a), __ATOMIC_RELEASE);
 }
 
-void wh_backlog_promise(wh_backlog_t *b, unsigned part, const wh_amount_t *a);
-void wh_backlog_age(wh_backlog_t *b, unsigned part, uint64_t oldest);
+void wh_part_promise(wh_part_t *part, const wh_amount_t *a);
+void wh_part_age(wh_part_t *part, uint64_t oldest);
 
 /*
  * A thread of it, alone in the warehouse: this has changed there, and this is
  * there now.  When the process has taken note of it, it is settled.
  */
-void wh_backlog_land(wh_backlog_t *b, unsigned part,
-    const wh_amount_t *change);
+void wh_part_land(wh_part_t *part, const wh_amount_t *change);
 void wh_backlog_store(wh_backlog_t *b, const wh_amount_t *now);
-void wh_backlog_settle(wh_backlog_t *b, unsigned part, const wh_amount_t *a);
+void wh_part_settle(wh_part_t *part, const wh_amount_t *a);
 
 /* the process has ended, or does not begin with anything */
-void wh_backlog_void(wh_backlog_t *b, unsigned part);
+void wh_part_void(wh_part_t *part);
 
 
 /* true: more than may be */

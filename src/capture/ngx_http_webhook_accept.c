@@ -359,6 +359,13 @@ ngx_http_webhook_accept_commit(ngx_http_webhook_batch_t *b)
     size_t                     size;
     ngx_http_webhook_store_t  *st;
 
+    ngx_http_webhook_unpromise(b->stage->ctx);
+
+    if (!ngx_http_webhook_batch_room(b)) {
+        b->failed = NGX_HTTP_WEBHOOK_DROP_OVERFLOW;
+        return NGX_DECLINED;
+    }
+
     if (b->pending.nelts
         && ngx_http_webhook_store_rejects(b->main->store))
     {
@@ -761,6 +768,11 @@ ngx_http_webhook_accept_failed(ngx_http_webhook_ctx_t *ctx,
     case NGX_HTTP_WEBHOOK_DROP_FULL:
         why->status = NGX_HTTP_SERVICE_UNAVAILABLE;
         why->text = "the store is full";
+        break;
+
+    case NGX_HTTP_WEBHOOK_DROP_OVERFLOW:
+        why->status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        why->text = "the backlog of an endpoint is full";
         break;
 
     case NGX_HTTP_WEBHOOK_DROP_LARGE:

@@ -20,6 +20,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_DROP_NONE = 0,
     NGX_HTTP_WEBHOOK_DROP_FULL,
     NGX_HTTP_WEBHOOK_DROP_REJECTED,
+    NGX_HTTP_WEBHOOK_DROP_BACKLOG,
+    NGX_HTTP_WEBHOOK_DROP_OVERFLOW,
     NGX_HTTP_WEBHOOK_DROP_LARGE,
     NGX_HTTP_WEBHOOK_DROP_URL,
     NGX_HTTP_WEBHOOK_DROP_BAD_URL,
@@ -76,6 +78,9 @@ void ngx_http_webhook_batch_add(ngx_http_webhook_batch_t *b,
  * says why, nothing of it is counted.
  */
 ngx_int_t ngx_http_webhook_batch_commit(ngx_http_webhook_batch_t *b);
+
+/* overflow=reject: true if backlogs have a place for all that is pending */
+ngx_uint_t ngx_http_webhook_batch_room(ngx_http_webhook_batch_t *b);
 
 /* what fired, but has no delivery */
 void ngx_http_webhook_batch_decide(ngx_http_webhook_fired_t *f);

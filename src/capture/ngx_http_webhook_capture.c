@@ -152,6 +152,7 @@ ngx_http_webhook_ctx_cleanup(void *data)
 
     ngx_http_webhook_forget(ctx);
     ngx_http_webhook_unreserve(ctx);
+    ngx_http_webhook_unpromise(ctx);
     ngx_http_webhook_hold_drop(ctx);
 
     if (ctx->accept) {
@@ -254,12 +255,21 @@ ngx_http_webhook_precontent_handler(ngx_http_request_t *r)
      * before, there is a place for it.
      */
 
-    if (!ctx->reserved
-        && !r->error_page
-        && !(ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
-             && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided)
-        && ngx_http_webhook_reserve(r, ctx) != NGX_OK)
+    if (ctx->reserved
+        || ctx->npromised
+        || r->error_page
+        || (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
+            && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided))
     {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_webhook_promise(r, ctx) != NGX_OK) {
+        return ngx_http_webhook_reject(r, ctx);
+    }
+
+    if (ngx_http_webhook_reserve(r, ctx) != NGX_OK) {
+        ngx_http_webhook_unpromise(ctx);
         return ngx_http_webhook_reject(r, ctx);
     }
 
@@ -410,8 +420,9 @@ ngx_http_webhook_capture_init(ngx_conf_t *cf)
 
     *h = ngx_http_webhook_preaccess_handler;
 
-    if (ngx_http_webhook_store_rejects(wmcf->store)) {
-
+    if (ngx_http_webhook_store_rejects(wmcf->store)
+        || ngx_http_webhook_promise_rejects(wmcf))
+    {
         h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
         if (h == NULL) {
             return NGX_ERROR;

@@ -77,6 +77,7 @@ ngx_http_webhook_commit(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx,
         && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided)
     {
         ngx_http_webhook_unreserve(ctx);
+        ngx_http_webhook_unpromise(ctx);
     }
 
     if (rc == NGX_OK || rc == NGX_AGAIN) {

@@ -94,6 +94,8 @@ struct ngx_http_webhook_ctx_s {
     ngx_str_t                      encoding;     /* of it, before filters */
 
     size_t                         reserved;     /* in the store, octets */
+    ngx_http_webhook_endpoint_t  **promised;     /* a place in their backlogs */
+    ngx_uint_t                     npromised;
 
     ngx_chain_t                   *held;
     ngx_event_t                    event;        /* end of turn, while held */
@@ -219,6 +221,16 @@ void ngx_http_webhook_late(ngx_http_webhook_ctx_t *ctx);
 ngx_int_t ngx_http_webhook_reserve(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
 void ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx);
+
+/*
+ * overflow=reject: some endpoint has it; a place in backlogs for what the
+ * request may cause.  NGX_DECLINED: there is none, logged; NGX_ERROR.
+ */
+ngx_uint_t ngx_http_webhook_promise_rejects(
+    ngx_http_webhook_main_conf_t *wmcf);
+ngx_int_t ngx_http_webhook_promise(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx);
+void ngx_http_webhook_unpromise(ngx_http_webhook_ctx_t *ctx);
 
 /* ends the commit of a stage, data is the stage */
 void ngx_http_webhook_committed(void *data, ngx_int_t rc);

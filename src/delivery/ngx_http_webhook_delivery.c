@@ -10,6 +10,7 @@
 #include "ngx_http_webhook_mail.h"
 #include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_log.h"
+#include "ngx_http_webhook_overflow.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
 #include "ngx_http_webhook_record.h"
@@ -17,9 +18,6 @@
 #include "ngx_http_webhook_waiting.h"
 
 #include "wh_delivery.h"
-
-
-#define NGX_HTTP_WEBHOOK_DRIVE_ENDS  64    /* without an attempt, in a turn */
 
 
 #define NGX_HTTP_WEBHOOK_QUIET       1000  /* ms between lines on drops */
@@ -59,8 +57,6 @@ static void ngx_http_webhook_delivery_done(ngx_http_webhook_store_t *st,
     wh_outcome_t *o, uint64_t now, wh_report_t *r);
 static void ngx_http_webhook_delivery_log(ngx_http_webhook_attempt_t *a,
     char *what, ngx_msec_t ms);
-static char *ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, wh_end_e end);
 static ngx_int_t ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 static void ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep);
@@ -122,7 +118,7 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
 
         /* of a process that had our number, and that nobody has buried */
 
-        ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid);
+        ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid, 0);
     }
 
     ep = wmcf->endpoints.elts;
@@ -146,6 +142,13 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
             {
                 return NGX_ERROR;
             }
+        }
+
+        if (ep[i]->backlog.most.events == 0
+            && ep[i]->backlog.most.octets == 0)
+        {
+            ep[i]->backlog.most.octets = (int64_t)
+                              ngx_http_webhook_store_capacity(wmcf->store) / 10;
         }
     }
 
@@ -224,6 +227,10 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
     for ( ;; ) {
 
         if (!ngx_http_webhook_lane_usable(st, lane)) {
+            return;
+        }
+
+        if (lane->nfresh && ngx_http_webhook_overflow(st, lane) != NGX_OK) {
             return;
         }
 
@@ -771,9 +778,7 @@ ngx_http_webhook_delivery_log(ngx_http_webhook_attempt_t *a, char *what,
 }
 
 
-/* the name of the end; NULL: the delivery is not ours any more */
-
-static char *
+char *
 ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item, wh_end_e end)
 {
@@ -1021,7 +1026,7 @@ ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st, unsigned slot)
 
     for (i = 0; i < wmcf->zones.nelts; i++) {
         ngx_http_webhook_zone_void(zone[i],
-                                   ngx_http_webhook_store_pid(st, slot));
+                                   ngx_http_webhook_store_pid(st, slot), slot);
     }
 
     /* nor has it stored what it has counted, perhaps */

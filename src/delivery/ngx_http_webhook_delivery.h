@@ -23,6 +23,17 @@ void ngx_http_webhook_delivery_attach(ngx_http_webhook_endpoint_t *ep);
 void ngx_http_webhook_delivery_changed(ngx_http_webhook_main_conf_t *wmcf);
 
 
+/* without an attempt, in a turn */
+#define NGX_HTTP_WEBHOOK_DRIVE_ENDS  64
+
+/*
+ * The delivery ends, and is counted; the name of the end, or NULL: it was
+ * taken over, it may be that its lane is gone.
+ */
+char *ngx_http_webhook_delivery_end(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, wh_end_e end);
+
+
 /* for the store: how its lanes are driven */
 extern ngx_http_webhook_driver_t  ngx_http_webhook_delivery_driver;
 

@@ -188,6 +188,7 @@ static char *(*ngx_http_webhook_policies[])(ngx_conf_t *cf,
     ngx_http_webhook_disable_probe,
     ngx_http_webhook_flow_rate,
     ngx_http_webhook_flow_quota,
+    ngx_http_webhook_flow_backlog,
     ngx_http_webhook_addresses_line,
     ngx_http_webhook_bind_line,
     ngx_http_webhook_history_line
@@ -281,14 +282,17 @@ static ngx_http_webhook_endpoint_cmd_t  ngx_http_webhook_endpoint_cmds[] = {
     { ngx_string("quota"), 1, 1,
       ngx_http_webhook_endpoint_policy, 4, 0, 0, NULL },
 
-    { ngx_string("addresses"), 1, 0,
+    { ngx_string("backlog"), 1, 2,
       ngx_http_webhook_endpoint_policy, 5, 0, 0, NULL },
 
-    { ngx_string("bind"), 1, 1,
+    { ngx_string("addresses"), 1, 0,
       ngx_http_webhook_endpoint_policy, 6, 0, 0, NULL },
 
-    { ngx_string("history"), 1, 1,
+    { ngx_string("bind"), 1, 1,
       ngx_http_webhook_endpoint_policy, 7, 0, 0, NULL },
+
+    { ngx_string("history"), 1, 1,
+      ngx_http_webhook_endpoint_policy, 8, 0, 0, NULL },
 
     { ngx_string("zone"), 1, 1,
       ngx_http_webhook_endpoint_zone, 0, 0, 0, NULL },

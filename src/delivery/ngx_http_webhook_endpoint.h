@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_webhook_text.h"
+#include "wh_backlog.h"
 #include "wh_policy.h"
 
 
@@ -131,6 +132,20 @@ struct ngx_http_webhook_endpoint_s {
     ngx_uint_t                    changes;    /* that are being stored */
     unsigned                      storing:1;
     unsigned                      behind:1;   /* more of them, meanwhile */
+
+    wh_limits_t                   backlog;
+    wh_amount_t                   taken;      /* by this worker, see backlog */
+    wh_amount_t                   promised;   /* likewise */
+    wh_part_t                    *part;       /* where others see that */
+    wh_part_t                     own;        /* nobody does: no room */
+    ngx_http_webhook_endpoint_t  *unsettled;  /* the next one of those */
+    ngx_rbtree_t                  ages;       /* lanes in memory, see oldest */
+    ngx_rbtree_node_t             no_age;
+    ngx_queue_t                   aging;      /* among those with such lanes */
+    ngx_uint_t                    ages_told;  /* it is */
+    ngx_uint_t                    unsettling; /* in a list, also by a thread */
+    time_t                        full;       /* last line on an overflow */
+    ngx_uint_t                    overflows;  /* since then */
 
     ngx_http_webhook_zone_t      *zone;
     ngx_http_webhook_mailbox_t   *mailbox;    /* NULL: it is no mail */

@@ -9,6 +9,7 @@
 
 #define NGX_HTTP_WEBHOOK_RATE_MAX   1000000
 #define NGX_HTTP_WEBHOOK_BURST_MAX  1000000
+#define NGX_HTTP_WEBHOOK_BACKLOG    4000000000LL
 
 
 typedef struct {
@@ -23,6 +24,17 @@ static ngx_http_webhook_flow_unit_t  ngx_http_webhook_flow_units[] = {
     { ngx_string("r/h"), 3600 * 1000 },
     { ngx_string("r/d"), 86400 * 1000 },
     { ngx_null_string, 0 }
+};
+
+
+/* in the order of wh_overflow_e */
+
+static char  *ngx_http_webhook_flow_overflows[] = {
+    "dead",
+    "drop_oldest",
+    "drop_newest",
+    "reject",
+    NULL
 };
 
 
@@ -89,6 +101,66 @@ ngx_http_webhook_flow_quota(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
            == NGX_OK
            ? NULL : "\"N/TIME\" with a number of 1 to 4000000 and a time "
                     "above 0, at most 3650d";
+}
+
+
+char *
+ngx_http_webhook_flow_backlog(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
+    ngx_str_t **bad)
+{
+    off_t        n;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+    *bad = &value[1];
+
+    /* a number of deliveries, or with a unit the octets of them */
+
+    n = ngx_atoof(value[1].data, value[1].len);
+
+    if (n != NGX_ERROR) {
+        ep->backlog.most.events = n;
+
+    } else {
+        n = ngx_parse_offset(&value[1]);
+        ep->backlog.most.octets = n;
+    }
+
+    if (n < 1 || (ep->backlog.most.events > NGX_HTTP_WEBHOOK_BACKLOG)) {
+        return "a number of deliveries of 1 to 4000000000, or a size such as "
+               "\"64k\", \"100m\" or \"2g\"";
+    }
+
+    if (cf->args->nelts == 2) {
+        return NULL;
+    }
+
+    *bad = &value[2];
+
+    if (ngx_strncmp(value[2].data, "overflow=", 9) == 0) {
+
+        for (i = 0; ngx_http_webhook_flow_overflows[i]; i++) {
+
+            if (ngx_strcmp(value[2].data + 9,
+                           ngx_http_webhook_flow_overflows[i])
+                == 0)
+            {
+                ep->backlog.overflow = (wh_overflow_e) i;
+                return NULL;
+            }
+        }
+    }
+
+    return "\"overflow=dead\", \"overflow=drop_oldest\", "
+           "\"overflow=drop_newest\" or \"overflow=reject\"";
+}
+
+
+char *
+ngx_http_webhook_flow_overflow(wh_overflow_e overflow)
+{
+    return ngx_http_webhook_flow_overflows[overflow];
 }
 
 

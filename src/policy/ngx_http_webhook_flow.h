@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * How often: rates of endpoints, quotas of endpoints and zones.
+ * How often, and how much: rates and backlogs of endpoints, quotas of
+ * endpoints and zones.
  */
 
 
@@ -21,6 +22,11 @@ char *ngx_http_webhook_flow_rate(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
 char *ngx_http_webhook_flow_quota(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
+char *ngx_http_webhook_flow_backlog(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
+
+/* the word behind "overflow=" */
+char *ngx_http_webhook_flow_overflow(wh_overflow_e overflow);
 
 /* "N/TIME"; NGX_ERROR: it is none */
 ngx_int_t ngx_http_webhook_flow_parse_quota(ngx_str_t *value,

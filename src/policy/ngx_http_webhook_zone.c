@@ -17,7 +17,8 @@
 typedef enum {
     NGX_HTTP_WEBHOOK_ZONE_ENDPOINT = 1,
     NGX_HTTP_WEBHOOK_ZONE_EVENT,
-    NGX_HTTP_WEBHOOK_ZONE_PERMITS
+    NGX_HTTP_WEBHOOK_ZONE_PERMITS,
+    NGX_HTTP_WEBHOOK_ZONE_PARTS
 } ngx_http_webhook_zone_type_e;
 
 
@@ -51,6 +52,14 @@ typedef struct {
     ngx_http_webhook_zone_entry_t  entry;    /* must be first */
     uint64_t                      holders[WH_PERMITS_MORE];
 } ngx_http_webhook_zone_permits_t;
+
+
+/* likewise more parts of its backlog */
+
+typedef struct {
+    ngx_http_webhook_zone_entry_t  entry;    /* must be first */
+    wh_block_t                    block;
+} ngx_http_webhook_zone_parts_t;
 
 
 /*
@@ -99,7 +108,7 @@ static void ngx_http_webhook_zone_place(ngx_http_webhook_zone_t *zone,
     ngx_uint_t pass);
 static size_t ngx_http_webhook_zone_used(ngx_http_webhook_zone_sh_t *sh);
 static ngx_uint_t ngx_http_webhook_zone_buckets(size_t size);
-static size_t ngx_http_webhook_zone_endpoint_size(
+static size_t ngx_http_webhook_zone_endpoint_size(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep);
 static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_new(
     ngx_http_webhook_zone_sh_t *sh, ngx_uint_t type, size_t size);
@@ -277,7 +286,7 @@ ngx_http_webhook_zone_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 
     for (i = 0; i < wmcf->endpoints.nelts; i++) {
 
-        size += 2 * ngx_http_webhook_zone_endpoint_size(ep[i]);
+        size += 2 * ngx_http_webhook_zone_endpoint_size(cf, ep[i]);
 
         for (k = 0; k < ep[i]->policy.nlimits; k++) {
             size += 2 * ngx_http_webhook_zone_need(&ep[i]->policy.limits[k]);
@@ -424,15 +433,34 @@ ngx_http_webhook_zone_buckets(size_t size)
 }
 
 
+/*
+ * Workers of before a reload may still be there; with "worker_processes" behind
+ * "http" their number is not known here.
+ */
+
 static size_t
-ngx_http_webhook_zone_endpoint_size(ngx_http_webhook_endpoint_t *ep)
+ngx_http_webhook_zone_endpoint_size(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep)
 {
-    size_t  size;
+    size_t            size;
+    unsigned          n;
+    ngx_core_conf_t  *ccf;
 
     size = sizeof(ngx_http_webhook_zone_endpoint_t);
 
     if (ep->policy.concurrency > WH_PERMITS_FIRST) {
         size += sizeof(ngx_http_webhook_zone_permits_t);
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ccf->worker_processes > 0) {
+        n = (unsigned) ngx_min(ccf->worker_processes,
+                               NGX_HTTP_WEBHOOK_SLOTS / 2);
+
+        size += wh_backlog_blocks(2 * n)
+                * sizeof(ngx_http_webhook_zone_parts_t);
     }
 
     return size;
@@ -556,7 +584,10 @@ ngx_http_webhook_zone_index(ngx_http_webhook_zone_sh_t *sh)
 
         bucket = ngx_http_webhook_zone_bucket(sh, e->hash);
 
-        if (e->type != NGX_HTTP_WEBHOOK_ZONE_PERMITS && *bucket != n) {
+        if ((e->type == NGX_HTTP_WEBHOOK_ZONE_ENDPOINT
+             || e->type == NGX_HTTP_WEBHOOK_ZONE_EVENT)
+            && *bucket != n)
+        {
             e->next = *bucket;
 
             ngx_memory_barrier();
@@ -625,7 +656,7 @@ ngx_http_webhook_zone_check(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
                 continue;
             }
 
-            need += ngx_http_webhook_zone_endpoint_size(ep[i]);
+            need += ngx_http_webhook_zone_endpoint_size(cf, ep[i]);
 
             for (k = 0; k < ep[i]->policy.nlimits; k++) {
                 windows += ngx_http_webhook_zone_need(&ep[i]->policy.limits[k]);
@@ -666,9 +697,12 @@ ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep)
 
 
 void
-ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid)
+ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
+    unsigned slot)
 {
+    wh_part_t                         *part;
     ngx_uint_t                         i, used;
+    ngx_http_webhook_counters_t       *c;
     ngx_http_webhook_zone_sh_t        *sh;
     ngx_http_webhook_zone_entry_t     *e;
     ngx_http_webhook_zone_endpoint_t  *endpoint;
@@ -684,9 +718,70 @@ ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid)
 
         if (e->type == NGX_HTTP_WEBHOOK_ZONE_ENDPOINT) {
             endpoint = (ngx_http_webhook_zone_endpoint_t *) e;
-            (void) wh_permit_void(&endpoint->counters.permits, pid);
+            c = &endpoint->counters;
+
+            (void) wh_permit_void(&c->permits, pid);
+
+            part = wh_backlog_part(&c->backlog, slot);
+
+            if (part) {
+                wh_part_void(part);
+            }
         }
     }
+}
+
+
+wh_part_t *
+ngx_http_webhook_zone_part(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_counters_t *counters, unsigned slot)
+{
+    wh_part_t                      *part;
+    ngx_http_webhook_zone_sh_t     *sh;
+    ngx_http_webhook_zone_parts_t  *parts;
+
+    sh = zone->sh;
+
+    part = wh_backlog_part(&counters->backlog, slot);
+
+    if (part
+        || (u_char *) counters < (u_char *) sh
+        || (u_char *) counters >= (u_char *) sh + zone->size)
+    {
+        return part;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    ngx_http_webhook_zone_index(sh);
+
+    part = wh_backlog_part(&counters->backlog, slot);
+
+    if (part == NULL) {
+        parts = (ngx_http_webhook_zone_parts_t *)
+                    ngx_http_webhook_zone_new(sh, NGX_HTTP_WEBHOOK_ZONE_PARTS,
+                                        sizeof(ngx_http_webhook_zone_parts_t));
+        if (parts) {
+
+            /* whoever dies here leaves a block that nobody uses */
+
+            sh->used += parts->entry.size;
+
+            wh_backlog_extend(&counters->backlog, slot, &parts->block);
+
+            part = wh_backlog_part(&counters->backlog, slot);
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (part == NULL && ngx_atomic_cmp_set(&sh->full, 0, 1)) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "webhook zone \"%V\" is full, there is no room for "
+                      "backlogs of so many worker processes", &zone->name);
+    }
+
+    return part;
 }
 
 

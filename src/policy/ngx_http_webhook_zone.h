@@ -85,6 +85,7 @@ typedef struct {
     ngx_http_webhook_failure_t    failures[NGX_HTTP_WEBHOOK_FAILURES];
     wh_hist_t                     durations; /* of attempts */
     wh_hist_t                     latencies; /* of deliveries */
+    wh_backlog_t                  backlog;
 } ngx_http_webhook_counters_t;
 
 
@@ -140,10 +141,20 @@ char *ngx_http_webhook_zone_check(ngx_conf_t *cf,
 void ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep);
 
 /*
- * Permits of a process that has ended, or does not run, are void: those of all
- * endpoints that the zone knows, whatever configuration they are from.
+ * Permits of a process that has ended, or does not run, are void, and what the
+ * one in "slot" knows of backlogs (0: none): those of all endpoints that the
+ * zone knows, whatever configuration they are from.
  */
-void ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid);
+void ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
+    unsigned slot);
+
+/*
+ * The part of a backlog that the process in "slot" writes, made on first use.
+ * NULL: the zone is full (logged), or the counters are not in it.  May take
+ * the zone's lock: not for the hot path.
+ */
+wh_part_t *ngx_http_webhook_zone_part(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_counters_t *counters, unsigned slot);
 
 /*
  * Master: another configuration uses the zone; its number, from 1.  Then, when

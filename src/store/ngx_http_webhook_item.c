@@ -46,7 +46,8 @@ ngx_http_webhook_item_create(ngx_http_webhook_store_t *st,
  */
 
 void
-ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
+ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
+    ngx_http_webhook_origin_e origin)
 {
     uint64_t                  value;
     wh_queue_t               *behind;
@@ -79,9 +80,30 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
         item->word = v->word;
         item->value = value;
         item->core.progress.time = v->time;
+        item->size = ngx_http_webhook_warehouse_size(v->name.len, v->key.len,
+                                                     v->data.len);
+
+        if (origin != NGX_HTTP_WEBHOOK_ADOPTED_STORED) {
+            ngx_http_webhook_backlog_take(st, item);
+        }
+
+        /*
+         * Who has captured it may have ended before it was judged; what was
+         * there before this configuration stays.
+         */
+
+        if (origin == NGX_HTTP_WEBHOOK_CAPTURED
+            || (origin == NGX_HTTP_WEBHOOK_ADOPTED
+                && v->time >= st->conf->since))
+        {
+            item->fresh = 1;
+            lane->nfresh++;
+        }
 
         ngx_queue_insert_tail(&st->age, &item->age);
         item->aged = 1;
+
+        ngx_http_webhook_oldest_come(st, item);
 
         wh_lane_list(&lane->core, &item->core, 0);
 
@@ -90,6 +112,9 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v)
         /* it was moved, and its mover could not say so in the journal */
 
         (void) wh_word_change(v->word, value, WH_WORD_MOVED);
+
+    } else if (origin == NGX_HTTP_WEBHOOK_ADOPTED_STORED) {
+        ngx_http_webhook_backlog_leave(st, item);
     }
 
     if (!lane->ready) {
@@ -166,12 +191,19 @@ ngx_http_webhook_load(ngx_http_webhook_store_t *st,
         }
 
         (void) ngx_http_webhook_item_word(st, item, WH_WORD_MOVED);
+
+        ngx_http_webhook_backlog_leave(st, item);
     }
 
+    item->size = ngx_http_webhook_warehouse_size(name.len, key.len,
+                                                 loaded->len);
     item->word = NULL;
     item->moved = 1;
     lane->nmoved++;
     item->core.progress = loaded->progress;
+
+    ngx_http_webhook_oldest_come(st, item);
+
     lane->core.held = NGX_HTTP_WEBHOOK_HELD_UNKNOWN;
 
     if (!item->core.inflight) {
@@ -223,6 +255,11 @@ ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
     }
 
     if (item->lane) {
+        ngx_http_webhook_backlog_leave(st, item);
+
+        item->lane->nfresh -= item->fresh;
+        item->fresh = 0;
+
         wh_lane_remove(&item->lane->core, &item->core);
         item->lane->nmoved -= item->moved;
         st->memory -= item->charged;

@@ -63,6 +63,7 @@ ngx_http_webhook_job_thread(void *data, ngx_log_t *log)
 
     in.warehouse = w;
     in.dbi = w->dbi;
+    in.visit = NULL;
     in.dead = NULL;
     in.fill = 0;
 
@@ -187,6 +188,7 @@ ngx_http_webhook_job_inside(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     in.warehouse = w;
     in.txn = txn;
     in.dbi = w->dbi;
+    in.visit = v;
     in.dead = dead;
     in.fill = fill;
 

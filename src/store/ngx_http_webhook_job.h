@@ -30,7 +30,8 @@ typedef struct {
     ngx_http_webhook_warehouse_t    *warehouse;
     MDB_txn                         *txn;
     MDB_dbi                          dbi;
-    uint64_t                        *dead;      /* NULL: it only reads */
+    ngx_http_webhook_visit_t        *visit;     /* NULL: it only reads */
+    uint64_t                        *dead;      /* likewise */
     ngx_uint_t                       fill;      /* percent; likewise */
 } ngx_http_webhook_inside_t;
 

@@ -23,6 +23,7 @@ ngx_http_webhook_lanes_init(ngx_http_webhook_store_t *st)
     ngx_queue_init(&st->age);
     ngx_queue_init(&st->ready);
     ngx_queue_init(&st->reading);
+    ngx_queue_init(&st->aging);
 
     for (i = 0; i < WH_SHARDS; i++) {
         ngx_queue_init(&st->shards[i].lanes);
@@ -160,6 +161,8 @@ ngx_http_webhook_lane_free(ngx_http_webhook_store_t *st,
     if (st->driven == lane) {
         st->driven = NULL;
     }
+
+    ngx_http_webhook_oldest_forget(lane);
 
     ngx_queue_remove(&lane->queue);
     ngx_rbtree_delete(&st->lanes, &lane->node.node);

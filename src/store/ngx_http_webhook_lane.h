@@ -54,6 +54,7 @@ struct ngx_http_webhook_item_s {
     ngx_msec_t                    created;
     ngx_uint_t                    nops;       /* operations that refer to it */
     size_t                        charged;    /* octets of memory, when moved */
+    size_t                        size;       /* octets in the backlog */
 
     unsigned                      moved:1;    /* lives in the warehouse */
     unsigned                      moving:1;   /* on its way there */
@@ -61,6 +62,8 @@ struct ngx_http_webhook_item_s {
     unsigned                      ended:1;
     unsigned                      buried:1;   /* will be a dead letter */
     unsigned                      aged:1;     /* in the age queue */
+    unsigned                      counted:1;  /* in the backlog, by us */
+    unsigned                      fresh:1;    /* captured, see overflow */
 };
 
 
@@ -81,8 +84,11 @@ struct ngx_http_webhook_lane_s {
 
     ngx_queue_t                   readied;    /* to be driven */
     ngx_queue_t                   reading;    /* to be read on */
+    ngx_rbtree_node_t             age;        /* among its endpoint's */
+    ngx_uint_t                    nfresh;     /* deliveries */
     unsigned                      ready:1;
     unsigned                      read:1;     /* in the reading queue */
+    unsigned                      aging:1;    /* "age" is in use */
     ngx_uint_t                    slice;      /* that has brought it, or 0 */
 
     /* the driver's */
@@ -117,7 +123,10 @@ struct ngx_http_webhook_driver_s {
     void   (*stored)(void *data, u_char type, uint64_t number, ngx_int_t rc,
                      ngx_str_t *newer);
 
-    /* the permits of a stopped or dead worker are void */
+    /*
+     * The permits of a stopped or dead worker are void, and what it knows of
+     * backlogs; before its shards are anybody's.
+     */
     void   (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
 };
 
@@ -185,6 +194,24 @@ void ngx_http_webhook_lane_ready(ngx_http_webhook_store_t *st,
  */
 ngx_int_t ngx_http_webhook_store_state(ngx_http_webhook_store_t *st,
     u_char type, ngx_str_t *name, wh_kept_t *kept, void *data);
+
+/*
+ * The backlog of an endpoint, over all workers; commit time of its oldest
+ * delivery, 0: none, or not known as yet.
+ */
+void ngx_http_webhook_store_backlog(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, wh_amount_t *total);
+uint64_t ngx_http_webhook_store_oldest(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep);
+
+/*
+ * Lanes of an endpoint that are in memory here, by the age of what is in
+ * them, about: the first one is exactly that.  NULL: there is none.
+ */
+ngx_http_webhook_lane_t *ngx_http_webhook_oldest_lane(
+    ngx_http_webhook_endpoint_t *ep);
+ngx_http_webhook_lane_t *ngx_http_webhook_oldest_next(
+    ngx_http_webhook_lane_t *lane);
 
 /* wakes the workers beside this one */
 void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);

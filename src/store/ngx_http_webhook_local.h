@@ -46,6 +46,7 @@ struct ngx_http_webhook_store_conf_s {
     ngx_msec_t                       dead_time;
     size_t                           claims;
     uint64_t                         dedupe;    /* ms */
+    uint64_t                         since;     /* in force, ms */
     ngx_uint_t                       claims_ready;
     ngx_thread_pool_t               *pool;
     int                              lock;      /* the master's */
@@ -77,6 +78,7 @@ typedef struct ngx_http_webhook_found_s  ngx_http_webhook_found_t;
 struct ngx_http_webhook_found_s {
     ngx_http_webhook_found_t        *next;
     wh_view_t                        view;      /* without the payload */
+    ngx_uint_t                       stored;    /* in the warehouse, too */
     uint64_t                         value;
     u_char                           text[WH_NAME_MAX + WH_KEY_MAX];
 };
@@ -148,6 +150,8 @@ struct ngx_http_webhook_store_s {
     ngx_queue_t                      age;
     ngx_queue_t                      ready;     /* lanes to be driven */
     ngx_queue_t                      reading;   /* lanes to be read on */
+    ngx_queue_t                      aging;     /* endpoints, see oldest */
+    ngx_http_webhook_endpoint_t     *unsettled; /* likewise, see backlog */
 
     ngx_event_t                      tick;
     ngx_event_t                      drive;     /* posted: scan and send */
@@ -198,6 +202,8 @@ struct ngx_http_webhook_store_s {
     unsigned                         relieve:1; /* what is too much there goes */
     unsigned                         slice:1;   /* look for lanes left out */
     unsigned                         stuck:1;   /* the alert was given */
+    unsigned                         counts:1;  /* backlogs are to be read */
+    unsigned                         settling:1;   /* they change as one */
     unsigned                         unlocked:1;   /* adopt all the same */
     unsigned                         news:1;    /* of some shards */
 };
@@ -267,7 +273,16 @@ ngx_uint_t ngx_http_webhook_lane_low(ngx_http_webhook_lane_t *lane);
 ngx_uint_t ngx_http_webhook_lane_room(ngx_http_webhook_lane_t *lane);
 
 /* ..._item.c */
-void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v);
+
+/* what is taken up has just been captured, or was another worker's before */
+typedef enum {
+    NGX_HTTP_WEBHOOK_CAPTURED = 0,
+    NGX_HTTP_WEBHOOK_ADOPTED,
+    NGX_HTTP_WEBHOOK_ADOPTED_STORED    /* the warehouse counts it already */
+} ngx_http_webhook_origin_e;
+
+void ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
+    ngx_http_webhook_origin_e origin);
 void ngx_http_webhook_load(ngx_http_webhook_store_t *st,
     ngx_http_webhook_loaded_t *loaded, ngx_uint_t slice);
 ngx_int_t ngx_http_webhook_item_word(ngx_http_webhook_store_t *st,
@@ -279,6 +294,34 @@ void ngx_http_webhook_item_charge(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 void ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
+
+/* ..._backlog.c */
+void ngx_http_webhook_backlog_init(ngx_http_webhook_store_t *st);
+/* a delivery that is in the journal alone, until it ends, moves or is lost */
+void ngx_http_webhook_backlog_take(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+void ngx_http_webhook_backlog_leave(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+/* one that has ended, until it is gone from the warehouse; "ep" may be NULL */
+void ngx_http_webhook_backlog_deduct(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op, ngx_http_webhook_endpoint_t *ep, size_t size);
+void ngx_http_webhook_backlog_deducted(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op);
+/* a visit: what has changed; all names; and what follows is done */
+void ngx_http_webhook_backlog_changed(ngx_http_webhook_visit_t *v);
+ngx_str_t *ngx_http_webhook_backlog_name(ngx_http_webhook_visit_t *v,
+    ngx_uint_t i);
+void ngx_http_webhook_backlog_count(ngx_http_webhook_visit_t *v,
+    ngx_uint_t i, wh_amount_t *now);
+void ngx_http_webhook_backlog_settle(ngx_http_webhook_store_t *st);
+
+/* ..._oldest.c */
+/* a delivery has come to its lane; the lane goes away */
+void ngx_http_webhook_oldest_come(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
+void ngx_http_webhook_oldest_forget(ngx_http_webhook_lane_t *lane);
+/* the others are told */
+void ngx_http_webhook_oldest_tell(ngx_http_webhook_store_t *st);
 
 /* ..._turn.c */
 void ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,

@@ -268,7 +268,7 @@ ngx_http_webhook_look(ngx_http_webhook_store_t *st, wh_ref_t *ref,
             continue;
         }
 
-        ngx_http_webhook_enqueue(st, &v);
+        ngx_http_webhook_enqueue(st, &v, NGX_HTTP_WEBHOOK_CAPTURED);
     }
 }
 
@@ -317,7 +317,8 @@ ngx_http_webhook_scan(ngx_http_webhook_store_t *st)
                     }
 
                     if (ngx_http_webhook_shard_mine(st, v.shard)) {
-                        ngx_http_webhook_enqueue(st, &v);
+                        ngx_http_webhook_enqueue(st, &v,
+                                                 NGX_HTTP_WEBHOOK_CAPTURED);
                     }
                 }
             }

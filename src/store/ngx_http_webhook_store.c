@@ -227,7 +227,7 @@ ngx_http_webhook_publish(ngx_http_webhook_store_t *st, wh_ref_t *ref)
             }
 
             if (ngx_http_webhook_shard_mine(st, v.shard)) {
-                ngx_http_webhook_enqueue(st, &v);
+                ngx_http_webhook_enqueue(st, &v, NGX_HTTP_WEBHOOK_CAPTURED);
             }
 
         } else if (owner == WH_ORPHAN) {
@@ -283,6 +283,13 @@ ngx_uint_t
 ngx_http_webhook_store_rejects(ngx_http_webhook_store_conf_t *sc)
 {
     return sc && sc->reject;
+}
+
+
+size_t
+ngx_http_webhook_store_capacity(ngx_http_webhook_store_conf_t *sc)
+{
+    return sc->size;
 }
 
 

@@ -363,6 +363,10 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
         }
     }
 
+    if (sc) {
+        sc->since = ngx_http_webhook_store_now();
+    }
+
     ngx_http_webhook_store_compare(sc, cycle->log);
 
     return NGX_OK;

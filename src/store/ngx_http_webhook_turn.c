@@ -30,6 +30,8 @@ static void ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
+static ngx_http_webhook_endpoint_t *ngx_http_webhook_turn_endpoint(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
 static int ngx_libc_cdecl ngx_http_webhook_turn_ended_cmp(const void *one,
@@ -123,6 +125,10 @@ ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
     if (type != NGX_HTTP_WEBHOOK_OP_DELETE) {
         op->item = item;
         item->nops++;
+    }
+
+    if (type != NGX_HTTP_WEBHOOK_OP_PUT && item->moved) {
+        ngx_http_webhook_backlog_deduct(st, op, lane->endpoint, item->size);
     }
 
     if (type == NGX_HTTP_WEBHOOK_OP_PUT) {
@@ -336,6 +342,10 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
 
     v->most = NGX_HTTP_WEBHOOK_LANE_LOADED;
     v->skipped = turn->skipped;
+    v->changed = ngx_http_webhook_backlog_changed;
+    v->name = ngx_http_webhook_backlog_name;
+    v->count = ngx_http_webhook_backlog_count;
+    v->data = turn;
 
     if (st->memory < st->wmcf->memory) {
         v->budget = st->wmcf->memory - st->memory;
@@ -409,7 +419,15 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
     if (adopt) {
         v->shards = turn->shards;
         v->inside = ngx_http_webhook_turn_walk;
-        v->data = turn;
+
+        /* the zone may not know yet what its former owner has done */
+
+        st->counts = 1;
+    }
+
+    if (!v->unlocked) {
+        v->counts = st->counts;
+        st->counts = 0;
     }
 
     if (st->ops == NULL && !v->unlocked) {
@@ -443,14 +461,13 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
 
             if (st->names) {
                 v->known = ngx_http_webhook_turn_known;
-                v->data = turn;
             }
         }
     }
 
     if (v->ops == NULL && !v->relieve && v->shards == NULL && v->lanelen == 0
         && v->present == NULL && v->partial == NULL && v->job == NULL
-        && v->rows == NULL)
+        && v->rows == NULL && !v->counts)
     {
         st->busy = 0;
 
@@ -535,6 +552,8 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         ngx_http_webhook_loaded_free(v->loaded);
         ngx_http_webhook_strays_free(v->strays);
 
+        st->counts |= (v->counts != 0);
+
         if (v->ops) {
             /* they may have been committed, and the reading failed */
 
@@ -598,11 +617,15 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
                   ngx_http_webhook_turn_ended_cmp);
     }
 
+    st->settling = 1;
+
     for (op = v->ops; op; op = next) {
         next = op->next;
         ngx_http_webhook_turn_op_done(st, op);
         ngx_free(op);
     }
+
+    ngx_http_webhook_backlog_settle(st);
 
     ngx_http_webhook_history_end(st, v);
     ngx_http_webhook_job_end(st, v);
@@ -685,6 +708,8 @@ ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
 
     item = op->item;
 
+    ngx_http_webhook_backlog_deducted(st, op);
+
     if (op->rc == NGX_DECLINED) {
         (void) ngx_http_webhook_shard_mine(st, op->shard);
 
@@ -739,6 +764,10 @@ ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
         del->keylen = op->keylen;
         ngx_memcpy(del->key, op->key, op->keylen);
 
+        ngx_http_webhook_backlog_deduct(st, del,
+                                 ngx_http_webhook_turn_endpoint(st, op),
+                                 item->size);
+
         ngx_http_webhook_turn_add(st, del);
 
         return;
@@ -778,6 +807,8 @@ ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
         item->word = NULL;
         item->lane->nmoved++;
 
+        ngx_http_webhook_backlog_leave(st, item);
+
         ngx_http_webhook_item_charge(st, item);
     }
 
@@ -787,6 +818,21 @@ ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
     }
 
     ngx_http_webhook_item_moved(st, item);
+}
+
+
+/* its delivery may be of no lane any more */
+
+static ngx_http_webhook_endpoint_t *
+ngx_http_webhook_turn_endpoint(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_str_t  name;
+
+    name.data = op->key + 4;
+    name.len = op->key[3];
+
+    return ngx_http_webhook_endpoint_find(st->wmcf, &name);
 }
 
 
@@ -817,6 +863,10 @@ ngx_http_webhook_turn_bury_done(ngx_http_webhook_store_t *st,
             del->item = NULL;
             del->data = NULL;
             del->len = 0;
+
+            ngx_http_webhook_backlog_deduct(st, del,
+                                 ngx_http_webhook_turn_endpoint(st, op),
+                                 item->size);
 
             ngx_http_webhook_turn_add(st, del);
         }

@@ -18,6 +18,7 @@ static void ngx_http_webhook_turn_ready(ngx_http_webhook_store_t *st,
     unsigned shard);
 static void ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st,
     unsigned shard);
+static void ngx_http_webhook_turn_stored(ngx_http_webhook_turn_t *turn);
 
 
 /*
@@ -70,6 +71,7 @@ ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
                 }
 
                 found->view = view;
+                found->stored = 0;
                 found->next = NULL;
 
                 p = ngx_cpymem(found->text, view.name.data, view.name.len);
@@ -92,6 +94,51 @@ ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
             }
         }
     }
+
+    ngx_http_webhook_turn_stored(turn);
+}
+
+
+/*
+ * A mover that has died behind its commit could not say so in the journal:
+ * such deliveries are not to be counted twice.
+ */
+
+static void
+ngx_http_webhook_turn_stored(ngx_http_webhook_turn_t *turn)
+{
+    size_t                     len;
+    u_char                     key[NGX_HTTP_WEBHOOK_KEY_SIZE];
+    MDB_txn                   *txn;
+    wh_view_t                 *v;
+    ngx_str_t                  name, lane;
+    ngx_http_webhook_found_t  *found;
+
+    if (turn->found == NULL) {
+        return;
+    }
+
+    txn = ngx_http_webhook_warehouse_look(&turn->store->warehouse);
+    if (txn == NULL) {
+        return;
+    }
+
+    for (found = turn->found; found; found = found->next) {
+        v = &found->view;
+
+        name.data = (u_char *) v->name.data;
+        name.len = v->name.len;
+        lane.data = (u_char *) v->key.data;
+        lane.len = v->key.len;
+
+        len = ngx_http_webhook_warehouse_key(key, v->shard, &name, &lane,
+                                             v->ref.seq, v->index);
+
+        found->stored = ngx_http_webhook_warehouse_has(
+                                  &turn->store->warehouse, txn, key, len);
+    }
+
+    ngx_http_webhook_warehouse_looked(txn);
 }
 
 
@@ -124,7 +171,10 @@ ngx_http_webhook_turn_adopted(ngx_http_webhook_store_t *st)
         if (turn->shards[found->view.shard]
             && st->shards[found->view.shard].owned)
         {
-            ngx_http_webhook_enqueue(st, &found->view);
+            ngx_http_webhook_enqueue(st, &found->view,
+                                     found->stored
+                                     ? NGX_HTTP_WEBHOOK_ADOPTED_STORED
+                                     : NGX_HTTP_WEBHOOK_ADOPTED);
         }
 
         free(found);

@@ -20,7 +20,8 @@ static ngx_int_t ngx_http_webhook_warehouse_write(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v,
     ngx_uint_t room);
 static int ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w,
-    MDB_txn *txn, ngx_http_webhook_op_t *op, uint64_t *dead);
+    MDB_txn *txn, ngx_http_webhook_visit_t *v, ngx_http_webhook_op_t *op,
+    uint64_t *dead);
 static int ngx_http_webhook_warehouse_op_state(
     ngx_http_webhook_warehouse_t *w, MDB_txn *txn, ngx_http_webhook_op_t *op);
 static int ngx_http_webhook_warehouse_purge(ngx_http_webhook_warehouse_t *w,
@@ -71,6 +72,7 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
     v->loaded = NULL;
     v->last = &v->loaded;
     v->loaded_more = 0;
+    v->changes = NULL;
     v->purged = 0;
     v->size = 0;
 
@@ -122,12 +124,27 @@ ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
         }
     }
 
-    if (v->rc == NGX_OK && v->inside) {
-        v->inside(v);
+    if (v->rc == NGX_OK
+        && (v->shards || v->counts) && v->ops == NULL && !v->relieve)
+    {
+        v->rc = ngx_http_webhook_warehouse_recover(w);
     }
 
-    if (v->rc == NGX_OK && v->shards && v->ops == NULL && !v->relieve) {
-        v->rc = ngx_http_webhook_warehouse_recover(w);
+    if (v->changes) {
+
+        if (v->committed) {
+            v->changed(v);
+        }
+
+        ngx_http_webhook_changes_free(v);
+    }
+
+    if (v->rc == NGX_OK && v->counts) {
+        ngx_http_webhook_warehouse_counts(w, v);
+    }
+
+    if (v->rc == NGX_OK && v->inside) {
+        v->inside(v);
     }
 
     if (v->rc == NGX_OK
@@ -202,6 +219,8 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
 
     buried = 0;
 
+    ngx_http_webhook_changes_free(v);
+
     rc = ngx_http_webhook_warehouse_begin(w, 0, &txn);
 
     if (rc) {
@@ -243,7 +262,7 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
         }
 
         op->rc = NGX_OK;
-        rc = ngx_http_webhook_warehouse_op(w, txn, op, &dead);
+        rc = ngx_http_webhook_warehouse_op(w, txn, v, op, &dead);
 
         if (op->type == NGX_HTTP_WEBHOOK_OP_BURY) {
             buried++;
@@ -262,6 +281,10 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
         rc = ngx_http_webhook_warehouse_purge(w, txn, &dead, fill >= 80,
                                               NGX_HTTP_WEBHOOK_PURGE + buried,
                                               &v->purged);
+    }
+
+    if (rc == 0) {
+        rc = ngx_http_webhook_warehouse_count_put(txn, w->dbi, v);
     }
 
     if (rc == 0 && dead != before) {
@@ -321,26 +344,40 @@ failed:
 
 static int
 ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
-    ngx_http_webhook_op_t *op, uint64_t *dead)
+    ngx_http_webhook_visit_t *v, ngx_http_webhook_op_t *op, uint64_t *dead)
 {
-    int                        rc;
+    int                        rc, was;
     size_t                     n;
     u_char                    *p, dead_key[1 + 8 + 10];
+    int64_t                    octets;
     MDB_val                    key, value;
     ngx_http_webhook_stored_t   head;
 
     key.mv_data = op->key;
     key.mv_size = op->keylen;
 
-    if (op->type != NGX_HTTP_WEBHOOK_OP_PUT) {
-        rc = mdb_del(txn, w->dbi, &key, NULL);
+    rc = mdb_get(txn, w->dbi, &key, &value);
 
-        if (rc != 0 && rc != MDB_NOTFOUND) {
-            return rc;
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+
+    was = (rc == 0);
+    octets = was ? -(int64_t) (op->keylen + value.mv_size) : 0;
+
+    if (op->type != NGX_HTTP_WEBHOOK_OP_PUT) {
+
+        if (was) {
+            rc = mdb_del(txn, w->dbi, &key, NULL);
+            if (rc) {
+                return rc;
+            }
         }
 
-        if (op->type == NGX_HTTP_WEBHOOK_OP_DELETE) {
-            return 0;
+        rc = ngx_http_webhook_warehouse_change(v, op->key, -was, octets);
+
+        if (rc || op->type == NGX_HTTP_WEBHOOK_OP_DELETE) {
+            return rc;
         }
     }
 
@@ -360,6 +397,14 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
 
         key.mv_data = dead_key;
         key.mv_size = sizeof(dead_key);
+
+    } else {
+        rc = ngx_http_webhook_warehouse_change(v, op->key, !was,
+                                             octets + (int64_t) op->keylen
+                                             + (int64_t) n);
+        if (rc) {
+            return rc;
+        }
     }
 
     value.mv_size = n;

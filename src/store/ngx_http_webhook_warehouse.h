@@ -20,8 +20,11 @@
  *         attempts of an endpoint; no value
  *     'b' and 'r' seq (8) index (2)
  *         a delivery's body as it was captured; how many attempts refer to it
+ *     'n' name
+ *         how many deliveries of an endpoint are queued here, and their octets
  *     'm' a word
- *         version, epoch, number of dead letters, number and octets of attempts
+ *         version, epoch, number of dead letters, number and octets of
+ *         attempts, whether 'n' is there
  *
  * Numbers in keys are big-endian, so that keys sort by lane and then by
  * sequence.  Everything here runs in a thread-pool task or in the master,
@@ -35,6 +38,7 @@
 
 
 #include "ngx_http_webhook_module.h"
+#include "wh_backlog.h"
 #include "wh_journal.h"
 #include "wh_kept.h"
 #include "wh_lane.h"
@@ -74,6 +78,8 @@ struct ngx_http_webhook_op_s {
     u_char                          *data;      /* the record */
     size_t                           len;
     void                            *item;      /* the caller's */
+    void                            *endpoint;  /* likewise, see backlog */
+    size_t                           size;      /* likewise */
     unsigned                         tried:1;   /* likewise */
 };
 
@@ -99,6 +105,19 @@ struct ngx_http_webhook_loaded_s {
     wh_progress_t                    progress;
     size_t                           len;
     u_char                          *data;
+};
+
+
+/* what a visit changes for a name; allocated by malloc() */
+
+typedef struct ngx_http_webhook_change_s  ngx_http_webhook_change_t;
+
+struct ngx_http_webhook_change_s {
+    ngx_http_webhook_change_t       *next;
+    wh_amount_t                      change;
+    wh_amount_t                      now;       /* all of the name */
+    ngx_str_t                        name;
+    u_char                           text[WH_NAME_MAX];
 };
 
 
@@ -155,6 +174,18 @@ struct ngx_http_webhook_visit_s {
     unsigned                         committed:1;  /* out */
     unsigned                         full:1;    /* out: only deleting was */
     unsigned                         behind:1;  /* out: more to be trimmed */
+
+    /*
+     * Alone in the warehouse: what was changed, behind the commit; and with
+     * "counts" what there is of each name, the last one is NULL.
+     */
+    void                           (*changed)(ngx_http_webhook_visit_t *v);
+    ngx_str_t                     *(*name)(ngx_http_webhook_visit_t *v,
+                                           ngx_uint_t i);
+    void                           (*count)(ngx_http_webhook_visit_t *v,
+                                            ngx_uint_t i, wh_amount_t *now);
+    ngx_uint_t                       counts;
+    ngx_http_webhook_change_t       *changes;
 
     /* between writing and reading, when not NULL */
     void                           (*inside)(ngx_http_webhook_visit_t *v);
@@ -227,6 +258,20 @@ size_t ngx_http_webhook_warehouse_state_key(u_char *key, u_char type,
 void ngx_http_webhook_warehouse_visit(ngx_http_webhook_warehouse_t *w,
     ngx_http_webhook_visit_t *v);
 
+/*
+ * True: the delivery is there already.  Within visit->inside() only, which
+ * may ask many times between a begin, NULL if it fails, and an end.
+ */
+MDB_txn *ngx_http_webhook_warehouse_look(ngx_http_webhook_warehouse_t *w);
+ngx_uint_t ngx_http_webhook_warehouse_has(ngx_http_webhook_warehouse_t *w,
+    MDB_txn *txn, u_char *key, size_t len);
+void ngx_http_webhook_warehouse_looked(MDB_txn *txn);
+
+/* octets of a delivery with a record of "len", in all */
+#define ngx_http_webhook_warehouse_size(namelen, keylen, len)                 \
+    (1 + 2 + 1 + (namelen) + 1 + (keylen) + 10                                \
+     + sizeof(ngx_http_webhook_stored_t) + (len))
+
 /* the 'q' key of a delivery; returns its length */
 size_t ngx_http_webhook_warehouse_key(u_char *key, unsigned shard,
     ngx_str_t *name, ngx_str_t *lane, uint64_t seq, uint32_t index);
@@ -266,6 +311,21 @@ ngx_int_t ngx_http_webhook_warehouse_read(
 /* a transaction, also when another process has made the database larger */
 int ngx_http_webhook_warehouse_begin(ngx_http_webhook_warehouse_t *w,
     unsigned flags, MDB_txn **txn);
+
+/*
+ * What there is of a name: changed in the transaction that changes it, by its
+ * 'q' key, or counted once in a database that was made before that was done.
+ * An error of LMDB, or 0.
+ */
+int ngx_http_webhook_warehouse_change(ngx_http_webhook_visit_t *v,
+    u_char *key, int events, int64_t octets);
+int ngx_http_webhook_warehouse_count_put(MDB_txn *txn, MDB_dbi dbi,
+    ngx_http_webhook_visit_t *v);
+int ngx_http_webhook_warehouse_count_all(MDB_txn *txn, MDB_dbi dbi);
+/* all that v->name() has; errors are logged */
+void ngx_http_webhook_warehouse_counts(ngx_http_webhook_warehouse_t *w,
+    ngx_http_webhook_visit_t *v);
+void ngx_http_webhook_changes_free(ngx_http_webhook_visit_t *v);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_WAREHOUSE_H_INCLUDED_ */

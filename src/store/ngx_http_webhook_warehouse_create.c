@@ -255,7 +255,7 @@ ngx_http_webhook_warehouse_epoch(MDB_env *env, MDB_dbi dbi, uint64_t least,
     uint64_t *epoch, ngx_log_t *log)
 {
     int        rc;
-    uint64_t   version, last;
+    uint64_t   version, last, counted;
     MDB_txn   *txn;
 
     rc = mdb_txn_begin(env, NULL, 0, &txn);
@@ -265,11 +265,17 @@ ngx_http_webhook_warehouse_epoch(MDB_env *env, MDB_dbi dbi, uint64_t least,
 
     version = NGX_HTTP_WEBHOOK_STORE_VERSION;
     last = 0;
+    counted = 0;
 
     rc = ngx_http_webhook_warehouse_get_number(txn, dbi, "mversion", &version);
 
     if (rc == 0) {
         rc = ngx_http_webhook_warehouse_get_number(txn, dbi, "mepoch", &last);
+    }
+
+    if (rc == 0) {
+        rc = ngx_http_webhook_warehouse_get_number(txn, dbi, "mcounted",
+                                                   &counted);
     }
 
     if (rc) {
@@ -292,6 +298,15 @@ ngx_http_webhook_warehouse_epoch(MDB_env *env, MDB_dbi dbi, uint64_t least,
 
     if (rc == 0) {
         rc = ngx_http_webhook_warehouse_put_number(txn, dbi, "mepoch", *epoch);
+    }
+
+    if (rc == 0 && !counted) {
+        rc = ngx_http_webhook_warehouse_count_all(txn, dbi);
+
+        if (rc == 0) {
+            rc = ngx_http_webhook_warehouse_put_number(txn, dbi, "mcounted",
+                                                       1);
+        }
     }
 
     if (rc) {

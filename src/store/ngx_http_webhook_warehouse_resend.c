@@ -353,7 +353,11 @@ ngx_http_webhook_resend_one(ngx_http_webhook_resend_t *rs,
 
     rc = mdb_del(in->txn, in->dbi, &key, NULL);
 
-    if (rc == 0 && !rs->orphans && *in->dead) {
+    if (rc == 0 && rs->orphans) {
+        rc = ngx_http_webhook_warehouse_change(in->visit, k->data, -1,
+                                     -(int64_t) (key.mv_size + value.mv_size));
+
+    } else if (rc == 0 && *in->dead) {
         (*in->dead)--;
     }
 
@@ -430,7 +434,8 @@ ngx_http_webhook_resend_put(ngx_http_webhook_resend_t *rs,
 
     rs->shards[shard] = 1;
 
-    return 0;
+    return ngx_http_webhook_warehouse_change(in->visit, k, 1,
+                                      (int64_t) (key.mv_size + value.mv_size));
 }
 
 

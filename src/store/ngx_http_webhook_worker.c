@@ -81,6 +81,7 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     }
 
     ngx_http_webhook_lanes_init(st);
+    ngx_http_webhook_backlog_init(st);
 
     for (slot = 1; slot < WH_SLOTS; slot++) {
         wh_cursor_init(&st->journal, slot, &st->cursors[slot]);
@@ -498,6 +499,8 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
 
     (void) wh_journal_reclaim(&st->journal, st->slot);
 
+    ngx_http_webhook_oldest_tell(st);
+
     if (!st->leaving) {
         if (st->journal.head->full) {
             st->relieve = 1;
@@ -505,6 +508,7 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
 
         if (++st->ticks % NGX_HTTP_WEBHOOK_SWEEP == NGX_HTTP_WEBHOOK_NAMES) {
             st->sweep = 1;
+            st->counts = 1;
             st->names = (ngx_worker == 0);
 
             /* what is too old goes, also when nothing is written */
@@ -561,7 +565,10 @@ ngx_http_webhook_worker_other(ngx_http_webhook_store_t *st, unsigned slot)
                       "webhook worker process %uD in slot %ui has ended, its "
                       "lanes are taken over", s->pid, (ngx_uint_t) slot);
 
-        /* that comes first: a slot is buried only once, and it may be by us */
+        /*
+         * That comes first: a slot is buried only once, and it may be by us;
+         * and who adopts a shard counts what is in it, too.
+         */
 
         st->driver->bury(st, slot);
 
@@ -596,9 +603,15 @@ ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st, unsigned slot)
     for (i = 0; i < WH_SHARDS; i++) {
         word = wh_shard_read(&st->journal, i);
 
-        if (wh_shard_owner(word) == slot
-            && wh_shard_orphan(&st->journal, i, word) == WH_OK)
-        {
+        if (wh_shard_owner(word) != slot) {
+            continue;
+        }
+
+        if (n == 0) {
+            st->driver->bury(st, slot);
+        }
+
+        if (wh_shard_orphan(&st->journal, i, word) == WH_OK) {
             n++;
         }
     }
@@ -608,8 +621,6 @@ ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st, unsigned slot)
                       "webhook worker process %uD in slot %ui does not run, "
                       "%ui shards of it are taken over",
                       st->journal.slots[slot].pid, (ngx_uint_t) slot, n);
-
-        st->driver->bury(st, slot);
     }
 }
 

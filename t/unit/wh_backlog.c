@@ -16,10 +16,19 @@ static void totals(void);
 static void moves(void);
 static void oldest(void);
 static void lanes(void);
+static void blocks(void);
+static wh_part_t *part(unsigned n);
 static int64_t total(unsigned last, int64_t *octets);
 
 
-static wh_backlog_t  b;
+/* as in a zone: blocks are somewhere behind it */
+
+static struct {
+    wh_backlog_t  b;
+    wh_block_t    blocks[WH_BACKLOG_BLOCKS];
+} sh;
+
+#define b  sh.b
 
 
 int
@@ -31,6 +40,7 @@ main(void)
     moves();
     oldest();
     lanes();
+    blocks();
 
     return done_testing();
 }
@@ -122,24 +132,24 @@ totals(void)
     int64_t      octets;
     wh_amount_t  a, all, promised;
 
-    memset(&b, 0, sizeof(b));
+    memset(&sh, 0, sizeof(sh));
 
     is_int(total(255, &octets), 0, "there is nothing at first");
 
     a.events = 2;
     a.octets = 600;
-    wh_backlog_take(&b, 1, &a);
+    wh_part_take(part(1), &a);
 
     a.events = 3;
     a.octets = 900;
-    wh_backlog_take(&b, 255, &a);
+    wh_part_take(part(255), &a);
 
     is_int(total(255, &octets), 5, "parts are summed up");
     is_int(octets, 1500, "and their octets");
 
     a.events = 1;
     a.octets = 100;
-    wh_backlog_promise(&b, 2, &a);
+    wh_part_promise(part(2), &a);
 
     wh_backlog_total(&b, 255, &all);
     wh_backlog_promised(&b, 255, &promised);
@@ -148,16 +158,16 @@ totals(void)
     is_int(promised.events, 1, "but told");
     is_int(promised.octets, 100, "with its octets");
 
-    wh_backlog_void(&b, 255);
+    wh_part_void(part(255));
     is_int(total(255, &octets), 2, "what a dead process had is void");
 
-    wh_backlog_void(&b, 2);
+    wh_part_void(part(2));
     wh_backlog_promised(&b, 255, &promised);
     is_int(promised.events, 0, "and what it had promised");
 
     a.events = -5;
     a.octets = -1;
-    wh_backlog_take(&b, 3, &a);
+    wh_part_take(part(3), &a);
     is_int(total(255, &octets), 0, "there never is less than nothing");
     is_int(octets, 0, "nor of octets");
 }
@@ -171,11 +181,11 @@ moves(void)
     int64_t      octets;
     wh_amount_t  a, change, now;
 
-    memset(&b, 0, sizeof(b));
+    memset(&sh, 0, sizeof(sh));
 
     a.events = 4;
     a.octets = 400;
-    wh_backlog_take(&b, 7, &a);
+    wh_part_take(part(7), &a);
 
     /* three of them are put there */
 
@@ -183,7 +193,7 @@ moves(void)
     change.octets = 300;
     now = change;
 
-    wh_backlog_land(&b, 7, &change);
+    wh_part_land(part(7), &change);
     wh_backlog_store(&b, &now);
 
     is_int(total(7, &octets), 4, "what has landed counts once");
@@ -191,7 +201,7 @@ moves(void)
 
     a.events = 1;
     a.octets = 100;
-    wh_backlog_settle(&b, 7, &a);
+    wh_part_settle(part(7), &a);
 
     is_int(total(7, &octets), 4, "also when it is settled");
 
@@ -199,7 +209,7 @@ moves(void)
 
     a.events = 0;
     a.octets = 0;
-    wh_backlog_take(&b, 7, &a);
+    wh_part_take(part(7), &a);
 
     is_int(total(7, &octets), 3, "what ends is deducted at once");
 
@@ -208,14 +218,14 @@ moves(void)
     now.events = 2;
     now.octets = 200;
 
-    wh_backlog_land(&b, 7, &change);
+    wh_part_land(part(7), &change);
     wh_backlog_store(&b, &now);
 
     is_int(total(7, &octets), 3, "its deletion changes nothing");
 
     a.events = 1;
     a.octets = 100;
-    wh_backlog_settle(&b, 7, &a);
+    wh_part_settle(part(7), &a);
 
     is_int(total(7, &octets), 3, "nor does its settlement");
     is_int(octets, 300, "in octets");
@@ -226,17 +236,17 @@ moves(void)
     change.octets = 100;
     now.events = 3;
     now.octets = 300;
-    wh_backlog_land(&b, 7, &change);
+    wh_part_land(part(7), &change);
     wh_backlog_store(&b, &now);
 
     change.events = 0;
     change.octets = 0;
-    wh_backlog_land(&b, 7, &change);
+    wh_part_land(part(7), &change);
     wh_backlog_store(&b, &now);
 
     is_int(total(7, &octets), 3, "a commit may be repeated");
 
-    wh_backlog_void(&b, 7);
+    wh_part_void(part(7));
 
     is_int(total(7, &octets), 3, "the warehouse outlives its process");
 }
@@ -245,17 +255,17 @@ moves(void)
 static void
 oldest(void)
 {
-    memset(&b, 0, sizeof(b));
+    memset(&sh, 0, sizeof(sh));
 
     is_int((int64_t) wh_backlog_oldest(&b, 255), 0, "there is no oldest one");
 
-    wh_backlog_age(&b, 9, 5000);
-    wh_backlog_age(&b, 3, 6000);
+    wh_part_age(part(9), 5000);
+    wh_part_age(part(3), 6000);
 
     is_int((int64_t) wh_backlog_oldest(&b, 255), 5000,
            "the oldest one of all");
 
-    wh_backlog_void(&b, 9);
+    wh_part_void(part(9));
 
     is_int((int64_t) wh_backlog_oldest(&b, 255), 6000,
            "of those that live");
@@ -290,6 +300,67 @@ lanes(void)
     lane.loaded_seq = 2;
 
     ok(wh_lane_oldest(&lane) == NULL, "or others may be before it");
+}
+
+
+static void
+blocks(void)
+{
+    int64_t      octets;
+    unsigned     i, k;
+    wh_part_t   *p;
+    wh_amount_t  a;
+
+    memset(&sh, 0, sizeof(sh));
+
+    ok(wh_backlog_part(&b, 0) == NULL, "nobody has no part");
+    ok(wh_backlog_part(&b, 8) != NULL, "eight processes have one");
+    ok(wh_backlog_part(&b, 9) == NULL, "further ones need a block");
+    ok(wh_backlog_part(&b, 255) == NULL, "also the last one");
+    ok(wh_backlog_part(&b, 257) == NULL, "there are not more");
+    is_int(total(255, &octets), 0, "what is not there is not counted");
+
+    is_int(wh_backlog_blocks(0), 0, "no process needs no block");
+    is_int(wh_backlog_blocks(8), 0, "8 need none");
+    is_int(wh_backlog_blocks(9), 1, "9 need one");
+    is_int(wh_backlog_blocks(39), 1, "39, too");
+    is_int(wh_backlog_blocks(40), 2, "40 need two");
+    is_int(wh_backlog_blocks(255), 8, "255 need all");
+    is_int(wh_backlog_blocks(1000), 8, "there never are more");
+
+    for (i = 1; i <= 255; i++) {
+        p = part(i);
+
+        ok(p->taken == 0, "part %u is nobody else's", i);
+
+        a.events = (int64_t) i;
+        a.octets = 2 * (int64_t) i;
+        wh_part_take(p, &a);
+    }
+
+    for (i = 1, k = 0; i <= 255; i++) {
+        wh_amount_unpack(part(i)->taken, &a);
+        k += (a.events == (int64_t) i);
+    }
+
+    is_int(k, 255, "all parts are different ones");
+    is_int(total(255, &octets), 255 * 128, "all parts count");
+    is_int(octets, 255 * 256, "with their octets");
+    is_int(total(16, &octets), 16 * 17 / 2, "as far as they are asked for");
+}
+
+
+static wh_part_t *
+part(unsigned n)
+{
+    unsigned  k;
+
+    if (wh_backlog_part(&b, n) == NULL) {
+        k = wh_backlog_blocks(n) - 1;
+        wh_backlog_extend(&b, n, &sh.blocks[k]);
+    }
+
+    return wh_backlog_part(&b, n);
 }
 
 

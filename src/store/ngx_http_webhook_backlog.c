@@ -1,0 +1,275 @@
+
+/*
+ * Copyright (C) ngx_http_webhook_module authors
+ *
+ * What this worker adds to the backlogs of endpoints, and takes from them: see
+ * wh_backlog.h.  Deliveries in the journal alone are in the part of the owner
+ * of their lane; an operation that is to delete one from the warehouse has it
+ * deducted until that is done.
+ */
+
+
+#include "ngx_http_webhook_local.h"
+
+
+static void ngx_http_webhook_backlog_add(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, int64_t events, int64_t octets);
+static void ngx_http_webhook_backlog_unsettled(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep);
+static wh_backlog_t *ngx_http_webhook_backlog(
+    ngx_http_webhook_endpoint_t *ep);
+
+
+void
+ngx_http_webhook_backlog_init(ngx_http_webhook_store_t *st)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    ep = st->wmcf->endpoints.elts;
+
+    for (i = 0; i < st->wmcf->endpoints.nelts; i++) {
+
+        ngx_rbtree_init(&ep[i]->ages, &ep[i]->no_age, ngx_rbtree_insert_value);
+
+        ep[i]->part = ngx_http_webhook_zone_part(ep[i]->zone,
+                                                 ep[i]->counters, st->slot);
+        if (ep[i]->part == NULL) {
+
+            /* what this worker has is not known to the others */
+
+            ep[i]->part = &ep[i]->own;
+        }
+
+        wh_part_void(ep[i]->part);
+    }
+
+    st->counts = 1;
+}
+
+
+static wh_backlog_t *
+ngx_http_webhook_backlog(ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_http_webhook_counters_t  *counters;
+
+    counters = ep->counters;
+
+    return &counters->backlog;
+}
+
+
+static void
+ngx_http_webhook_backlog_add(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, int64_t events, int64_t octets)
+{
+    wh_amount_add(&ep->taken, events, octets);
+
+    if (st->settling) {
+        ngx_http_webhook_backlog_unsettled(st, ep);
+
+    } else {
+        wh_part_take(ep->part, &ep->taken);
+    }
+}
+
+
+/* in the event loop while it settles, in a thread while there is a turn */
+
+static void
+ngx_http_webhook_backlog_unsettled(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    if (!ep->unsettling) {
+        ep->unsettling = 1;
+        ep->unsettled = st->unsettled;
+        st->unsettled = ep;
+    }
+}
+
+
+void
+ngx_http_webhook_backlog_take(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    if (item->lane->endpoint == NULL) {
+        return;
+    }
+
+    item->counted = 1;
+
+    ngx_http_webhook_backlog_add(st, item->lane->endpoint, 1,
+                                 (int64_t) item->size);
+}
+
+
+void
+ngx_http_webhook_backlog_leave(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    if (!item->counted) {
+        return;
+    }
+
+    item->counted = 0;
+
+    ngx_http_webhook_backlog_add(st, item->lane->endpoint, -1,
+                                 -(int64_t) item->size);
+}
+
+
+void
+ngx_http_webhook_backlog_deduct(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op, ngx_http_webhook_endpoint_t *ep, size_t size)
+{
+    op->endpoint = ep;
+    op->size = size;
+
+    if (ep) {
+        ngx_http_webhook_backlog_add(st, ep, -1, -(int64_t) size);
+    }
+}
+
+
+void
+ngx_http_webhook_backlog_deducted(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op)
+{
+    if (op->endpoint) {
+        ngx_http_webhook_backlog_add(st, op->endpoint, 1, (int64_t) op->size);
+        op->endpoint = NULL;
+    }
+}
+
+
+/* runs in a thread, alone in the warehouse: nobody's numbers are newer */
+
+void
+ngx_http_webhook_backlog_changed(ngx_http_webhook_visit_t *v)
+{
+    ngx_http_webhook_turn_t      *turn;
+    ngx_http_webhook_change_t    *c;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    turn = v->data;
+
+    for (c = v->changes; c; c = c->next) {
+
+        ep = ngx_http_webhook_endpoint_find(turn->store->wmcf, &c->name);
+
+        if (ep == NULL) {
+            continue;
+        }
+
+        if (c->change.events || c->change.octets) {
+            wh_part_land(ep->part, &c->change);
+            ngx_http_webhook_backlog_unsettled(turn->store, ep);
+        }
+
+        wh_backlog_store(ngx_http_webhook_backlog(ep), &c->now);
+    }
+}
+
+
+/* likewise; NULL: there is none any more */
+
+ngx_str_t *
+ngx_http_webhook_backlog_name(ngx_http_webhook_visit_t *v, ngx_uint_t i)
+{
+    ngx_http_webhook_turn_t        *turn;
+    ngx_http_webhook_endpoint_t   **ep;
+    ngx_http_webhook_main_conf_t   *wmcf;
+
+    turn = v->data;
+    wmcf = turn->store->wmcf;
+    ep = wmcf->endpoints.elts;
+
+    return i < wmcf->endpoints.nelts ? &ep[i]->name : NULL;
+}
+
+
+void
+ngx_http_webhook_backlog_count(ngx_http_webhook_visit_t *v, ngx_uint_t i,
+    wh_amount_t *now)
+{
+    ngx_http_webhook_turn_t       *turn;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    turn = v->data;
+    ep = turn->store->wmcf->endpoints.elts;
+
+    wh_backlog_store(ngx_http_webhook_backlog(ep[i]), now);
+}
+
+
+void
+ngx_http_webhook_backlog_settle(ngx_http_webhook_store_t *st)
+{
+    ngx_http_webhook_endpoint_t  *ep;
+
+    st->settling = 0;
+
+    while (st->unsettled) {
+        ep = st->unsettled;
+        st->unsettled = ep->unsettled;
+
+        ep->unsettling = 0;
+
+        wh_part_settle(ep->part, &ep->taken);
+    }
+}
+
+
+void
+ngx_http_webhook_store_backlog(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, wh_amount_t *total)
+{
+    wh_backlog_total(ngx_http_webhook_backlog(ep),
+                     (unsigned) st->journal.head->last_slot, total);
+
+    if (ep->part == &ep->own) {
+        wh_part_add(ep->part, total);
+    }
+}
+
+
+uint64_t
+ngx_http_webhook_store_oldest(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    return wh_backlog_oldest(ngx_http_webhook_backlog(ep),
+                             (unsigned) st->journal.head->last_slot);
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_promise(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size)
+{
+    wh_amount_t  total, promised;
+
+    ngx_http_webhook_store_backlog(st, ep, &total);
+
+    wh_backlog_promised(ngx_http_webhook_backlog(ep),
+                        (unsigned) st->journal.head->last_slot, &promised);
+
+    wh_amount_add(&total, promised.events, promised.octets);
+
+    if (!wh_limits_room(&ep->backlog, &total, (int64_t) n, (int64_t) size)) {
+        return NGX_DECLINED;
+    }
+
+    wh_amount_add(&ep->promised, (int64_t) n, (int64_t) size);
+    wh_part_promise(ep->part, &ep->promised);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_store_unpromise(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size)
+{
+    wh_amount_add(&ep->promised, -(int64_t) n, -(int64_t) size);
+    wh_part_promise(ep->part, &ep->promised);
+}
