@@ -294,15 +294,20 @@ sub gate {
 	wait_for(sub { n('/gate') > $n }, 10) or die "gate is closed\n";
 }
 
-# a burst, and then one in each interval; the receiver may see the first one
-# late
+# a burst, and then one in each interval, by the clock of those who send: a
+# receiver may see the first one late
 
 sub paced {
 	my ($target, $rate, $burst) = @_;
 
-	my @at = sort { $a <=> $b } map { $_->{time} } requests($target);
+	my ($name) = $target =~ m!(\w+)$!;
 
-	cmp_ok($at[-1] - $at[0], '>=', (@at - $burst) / $rate - 0.02,
+	my @at = sort { $a <=> $b } map { /(\d+)$/ }
+		$t->find_in_log(qr/attempt begin: .* lane "$name" .* time \d+$/);
+
+	is(@at, n($target), "$target: an attempt each");
+
+	cmp_ok($at[-1] - $at[0], '>=', (@at - $burst) * 1000 / $rate - 20,
 		"$target: the rate is kept");
 }
 
