@@ -9,6 +9,7 @@
 #include "ngx_http_webhook_capture.h"
 #include "ngx_http_webhook_condition.h"
 #include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_flow.h"
 #include "ngx_http_webhook_language.h"
 #include "ngx_http_webhook_notice.h"
 #include "ngx_http_webhook_notify.h"
@@ -263,6 +264,7 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_webhook_history_init_conf(wmcf);
+    ngx_http_webhook_flow_init_conf(wmcf);
 
     /* with a store there may be a backlog, even without a trigger */
 

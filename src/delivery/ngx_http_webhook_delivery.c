@@ -115,10 +115,6 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
         {
             return NGX_ERROR;
         }
-
-        /* of a process that had our number, and that nobody has buried */
-
-        ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid, 0);
     }
 
     ep = wmcf->endpoints.elts;
@@ -142,13 +138,6 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
             {
                 return NGX_ERROR;
             }
-        }
-
-        if (ep[i]->backlog.most.events == 0
-            && ep[i]->backlog.most.octets == 0)
-        {
-            ep[i]->backlog.most.octets = (int64_t)
-                              ngx_http_webhook_store_capacity(wmcf->store) / 10;
         }
     }
 

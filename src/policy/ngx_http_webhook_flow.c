@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_flow.h"
+#include "ngx_http_webhook_store.h"
 
 
 #define NGX_HTTP_WEBHOOK_RATE_MAX   1000000
@@ -154,6 +155,26 @@ ngx_http_webhook_flow_backlog(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
 
     return "\"overflow=dead\", \"overflow=drop_oldest\", "
            "\"overflow=drop_newest\" or \"overflow=reject\"";
+}
+
+
+void
+ngx_http_webhook_flow_init_conf(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                     i;
+    wh_limits_t                   *backlog;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    ep = wmcf->endpoints.elts;
+
+    for (i = 0; wmcf->store && i < wmcf->endpoints.nelts; i++) {
+        backlog = &ep[i]->backlog;
+
+        if (backlog->most.events == 0 && backlog->most.octets == 0) {
+            backlog->most.octets = (int64_t)
+                              ngx_http_webhook_store_capacity(wmcf->store) / 10;
+        }
+    }
 }
 
 

@@ -25,6 +25,12 @@ char *ngx_http_webhook_flow_quota(ngx_conf_t *cf,
 char *ngx_http_webhook_flow_backlog(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep, ngx_str_t **bad);
 
+/*
+ * A tenth of the store, for endpoints that say nothing.  Not in workers: they
+ * do not write to all endpoints, whose memory is that of the master.
+ */
+void ngx_http_webhook_flow_init_conf(ngx_http_webhook_main_conf_t *wmcf);
+
 /* the word behind "overflow=" */
 char *ngx_http_webhook_flow_overflow(wh_overflow_e overflow);
 

@@ -142,8 +142,8 @@ void ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep);
 
 /*
  * Permits of a process that has ended, or does not run, are void, and what the
- * one in "slot" knows of backlogs (0: none): those of all endpoints that the
- * zone knows, whatever configuration they are from.
+ * one in "slot" knows of backlogs: those of all endpoints that the zone knows,
+ * whatever configuration they are from.
  */
 void ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
     unsigned slot);

@@ -20,31 +20,44 @@ static wh_backlog_t *ngx_http_webhook_backlog(
     ngx_http_webhook_endpoint_t *ep);
 
 
+/*
+ * A process that had this slot, or our number, may have ended where nobody of
+ * this configuration has seen it.
+ */
+
 void
 ngx_http_webhook_backlog_init(ngx_http_webhook_store_t *st)
 {
-    ngx_uint_t                     i;
-    ngx_http_webhook_endpoint_t  **ep;
+    ngx_uint_t                 i;
+    ngx_http_webhook_zone_t  **zone;
 
-    ep = st->wmcf->endpoints.elts;
+    zone = st->wmcf->zones.elts;
 
-    for (i = 0; i < st->wmcf->endpoints.nelts; i++) {
-
-        ngx_rbtree_init(&ep[i]->ages, &ep[i]->no_age, ngx_rbtree_insert_value);
-
-        ep[i]->part = ngx_http_webhook_zone_part(ep[i]->zone,
-                                                 ep[i]->counters, st->slot);
-        if (ep[i]->part == NULL) {
-
-            /* what this worker has is not known to the others */
-
-            ep[i]->part = &ep[i]->own;
-        }
-
-        wh_part_void(ep[i]->part);
+    for (i = 0; i < st->wmcf->zones.nelts; i++) {
+        ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid, st->slot);
     }
 
     st->counts = 1;
+}
+
+
+wh_part_t *
+ngx_http_webhook_backlog_part(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    wh_part_t  *part;
+
+    if (ep->part) {
+        return ep->part;
+    }
+
+    part = ngx_http_webhook_zone_part(ep->zone, ep->counters, st->slot);
+
+    /* if there is no room, what this worker has is not known to the others */
+
+    ep->part = part ? part : &ep->own;
+
+    return ep->part;
 }
 
 
@@ -69,7 +82,7 @@ ngx_http_webhook_backlog_add(ngx_http_webhook_store_t *st,
         ngx_http_webhook_backlog_unsettled(st, ep);
 
     } else {
-        wh_part_take(ep->part, &ep->taken);
+        wh_part_take(ngx_http_webhook_backlog_part(st, ep), &ep->taken);
     }
 }
 
@@ -162,7 +175,8 @@ ngx_http_webhook_backlog_changed(ngx_http_webhook_visit_t *v)
         }
 
         if (c->change.events || c->change.octets) {
-            wh_part_land(ep->part, &c->change);
+            wh_part_land(ngx_http_webhook_backlog_part(turn->store, ep),
+                         &c->change);
             ngx_http_webhook_backlog_unsettled(turn->store, ep);
         }
 
@@ -215,7 +229,7 @@ ngx_http_webhook_backlog_settle(ngx_http_webhook_store_t *st)
 
         ep->unsettling = 0;
 
-        wh_part_settle(ep->part, &ep->taken);
+        wh_part_settle(ngx_http_webhook_backlog_part(st, ep), &ep->taken);
     }
 }
 
@@ -260,7 +274,7 @@ ngx_http_webhook_store_promise(ngx_http_webhook_store_t *st,
     }
 
     wh_amount_add(&ep->promised, (int64_t) n, (int64_t) size);
-    wh_part_promise(ep->part, &ep->promised);
+    wh_part_promise(ngx_http_webhook_backlog_part(st, ep), &ep->promised);
 
     return NGX_OK;
 }
@@ -271,5 +285,5 @@ ngx_http_webhook_store_unpromise(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size)
 {
     wh_amount_add(&ep->promised, -(int64_t) n, -(int64_t) size);
-    wh_part_promise(ep->part, &ep->promised);
+    wh_part_promise(ngx_http_webhook_backlog_part(st, ep), &ep->promised);
 }

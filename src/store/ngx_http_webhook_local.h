@@ -297,6 +297,12 @@ void ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
 
 /* ..._backlog.c */
 void ngx_http_webhook_backlog_init(ngx_http_webhook_store_t *st);
+/*
+ * This worker's part, where it is once the endpoint is in use: workers do not
+ * write to all endpoints, whose memory is that of the master.  Also by a thread.
+ */
+wh_part_t *ngx_http_webhook_backlog_part(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep);
 /* a delivery that is in the journal alone, until it ends, moves or is lost */
 void ngx_http_webhook_backlog_take(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);

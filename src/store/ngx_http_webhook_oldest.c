@@ -37,6 +37,10 @@ ngx_http_webhook_oldest_come(ngx_http_webhook_store_t *st,
 
     ngx_http_webhook_oldest_forget(lane);
 
+    if (ep->ages.root == NULL) {
+        ngx_rbtree_init(&ep->ages, &ep->no_age, ngx_rbtree_insert_value);
+    }
+
     lane->age.key = time;
     lane->aging = 1;
     ngx_rbtree_insert(&ep->ages, &lane->age);
@@ -138,7 +142,8 @@ ngx_http_webhook_oldest_tell(ngx_http_webhook_store_t *st)
 
         lane = ngx_http_webhook_oldest_lane(ep);
 
-        wh_part_age(ep->part, lane ? lane->age.key : 0);
+        wh_part_age(ngx_http_webhook_backlog_part(st, ep),
+                    lane ? lane->age.key : 0);
 
         if (lane == NULL) {
             ep->ages_told = 0;
