@@ -128,7 +128,10 @@ sub everything {
 	my $ok = [[100, 'ok']];
 	my $fail = [[100, 'fail']];
 
-	my %plan = (seed => 1, workers => 2, zones => { free => {},
+	# with one worker nothing is left to chance, neither the order of what it
+	# does nor what may be said of it
+
+	my %plan = (seed => 1, workers => 1, zones => { free => {},
 		all => { n => 3, time => 60000 } }, endpoints => {
 		good => { %e, phases => $ok },
 		old => { %e, phases => $fail, expire => 50,
@@ -143,17 +146,29 @@ sub everything {
 			concurrency => 2 },
 		probed => { %e, phases => $fail, consecutive => 2, probe => 50,
 			while_disabled => 'dead' },
+		halted => { %e, phases => $ok, while_disabled => 'drop' },
 	});
 
 	my ($n, @steps) = (0);
 
 	for my $at (0 .. 9) {
-		push @steps, map { { at => $at * 60, do => 'request', n => ++$n,
-			to => $_, key => 1 + $n % 2 } } qw/ good good old ban zoned
-			other slow slow probed /;
+		push @steps, map { { at => $at * 60, do => 'request', to => $_,
+			key => 1 + ++$n % 2 } } qw/ good good old ban zoned other
+			slow slow probed /;
 	}
 
+	push @steps, map { { at => 600, do => 'until', to => $_->[0],
+		seen => $_->[1] } } (
+		['zoned', 'endpoint "other" is disabled: 4 failures'],
+		['ban', 'delivery end: .*"ban" .* dropped'],
+		['ban', 'endpoint "ban" is enabled: its ban is over'],
+		['probed', 'attempt begin: .*"probed" .* probe 1']);
 	push @steps, { at => 600, do => 'disable', to => 'other' };
+
+	push @steps, { at => 600, do => 'until', to => 'halted',
+		seen => 'delivery end: .*"halted"' };
+	push @steps, map { { at => 600, do => $_, to => 'halted', key => 1 } }
+		qw/ pause request resume /;
 
 	return { %plan, steps => \@steps };
 }
@@ -185,8 +200,8 @@ sub faults {
 			sub { $_[0]{answers} = [grep { $_->{to} ne 'good' }
 			@{$_[0]{answers}}] }, qr/^good: .* accepted 0/],
 		['what was not sent arrives',
-			sub { push @{$_[0]{arrivals}}, $_[0]{arrivals}[0] },
-			qr/was received 2 times, sent 1/],
+			sub { push @{$_[0]{arrivals}}, grep { $_->{to} eq 'good' }
+			@{$_[0]{arrivals}} }, qr/^good: .* was received 2 times, sent 1/],
 		['two attempts of a lane at a time', \&overlapping,
 			qr/^good: .* at a time/],
 		['more attempts than its concurrency', \&crowded,
@@ -241,7 +256,7 @@ sub faults {
 		['an attempt while disabled', \&forbidden,
 			qr/^ban: attempt 1 .* while disabled/],
 		['a probe before its time',
-			sub { $_[0]{plan}{endpoints}{probed}{probe} = 1000 },
+			sub { $_[0]{plan}{endpoints}{probed}{probe} = 1000000 },
 			qr/^probed: a probe before its time/],
 		['an event of before is refused',
 			sub { edit($_[0], 'ban', qr/delivery end: .* dropped/, sub {
@@ -250,7 +265,20 @@ sub faults {
 		['an operator is not obeyed',
 			sub { cut($_[0], qr/"other" is disabled: by an operator/);
 			cut($_[0], qr/"other" is disabled: 4 failures/) },
-			qr/^other: enabled while it is/],
+			qr/^other: does not obey disable/],
+		['an operator\'s pause is not obeyed',
+			sub { cut($_[0], qr/"halted" is paused/) },
+			qr/^halted: does not obey pause/],
+		['a pause does not end',
+			sub { cut($_[0], qr/"halted" is resumed/) },
+			qr/^halted: does not obey resume/],
+		['a pause ends by itself',
+			sub { $_->{do} eq 'resume' and $_->{do} = 'pause'
+			for @{$_[0]{steps}} }, qr/^halted: resumed by no operator/],
+		['an attempt while paused', \&unpaused,
+			qr/^halted: attempt 1 .* while paused/],
+		['an event of a pause is refused', \&refused,
+			qr/^halted: refused while paused/],
 	) {
 		my ($what, $spoil, $expect) = @$_;
 		my $spoiled = dclone($seen);
@@ -423,6 +451,28 @@ sub forbidden {
 	@b or @b = lines($seen, qr/attempt begin: .*"ban"/);
 
 	insert($seen, $t, $b[0]);
+}
+
+# the last event is one of the pause
+
+sub unpaused {
+	my ($seen) = @_;
+
+	my ($p) = lines($seen, qr/"halted" is paused/);
+
+	insert($seen, $p, (lines($seen, qr/attempt begin: .*"halted"/))[-1]);
+}
+
+sub refused {
+	my ($seen) = @_;
+
+	my ($p) = lines($seen, qr/"halted" is paused/);
+	my $d = (lines($seen, qr/delivery end: .*"halted"/))[-1];
+	my ($seq) = $d->[2] =~ /seq (\S+)/;
+
+	$seen->{log} = [grep { $_->[2] !~ /\b\Q$seq\E\b/ } @{$seen->{log}}];
+	$d->[2] =~ s/ delivered / dropped /;
+	insert($seen, $p, $d);
 }
 
 ###############################################################################

@@ -114,19 +114,19 @@ sub plan {
 
 	my @names = sort keys %{$plan{endpoints}};
 	my $length = $int->(900, 1500);
-	my (@steps, $n);
+	my @steps;
 
 	for (1 .. $int->(12, 30)) {
 		my $at = $int->(0, $length);
 
-		push @steps, map { { at => $at, do => 'request', n => ++$n,
+		push @steps, map { { at => $at, do => 'request',
 			to => $one->(@names), key => $int->(1, 3) }
 		} 1 .. $int->(1, 8);
 	}
 
 	push @steps, map { { at => $int->(0, $length),
-		do => $one->(qw/ enable enable disable /), to => $one->(@names) }
-	} 1 .. $int->(0, 5);
+		do => $one->(qw/ enable enable disable pause pause resume /),
+		to => $one->(@names) } } 1 .. $int->(0, 8);
 
 	push @steps, map { { at => $int->(100, $length), do => 'kill',
 		which => $int->(0, 3) } } 1 .. $one->(0, 0, 1, 2);
@@ -136,11 +136,6 @@ sub plan {
 		how => $one->(qw/ QUIT TERM KILL /) } if $chance->(30);
 
 	$plan{steps} = [sort { $a->{at} <=> $b->{at} } @steps];
-
-	# as they are sent
-
-	$n = 0;
-	$_->{n} = ++$n for grep { $_->{do} eq 'request' } @{$plan{steps}};
 
 	return \%plan;
 }
@@ -301,12 +296,15 @@ sub run {
 	my $t = Test::Webhook->new()->allow_alerts(
 		qr/worker process \d+ exited on signal 9/);
 	my $dir = $t->testdir();
+
+	$t->conf(conf($plan))->run();
+
+	# a start that takes long does not make a burst of all steps
+
 	my $start = time();
 
 	my $rx = Test::Webhook::Receiver->new($t, port => 'rx',
 		handler => handler($plan, $dir, $start));
-
-	$t->conf(conf($plan))->run();
 
 	my %seen = (plan => $plan, requests => [], steps => [], start => $start);
 
@@ -360,10 +358,14 @@ sub run {
 sub step {
 	my ($t, $seen, $s) = @_;
 
+	return until_seen($t, $seen, $s) if $s->{do} eq 'until';
+
 	my %did = (%$s, from => time(), mark => $t->log_mark());
 
 	if ($s->{do} eq 'request') {
-		my $r = Test::Webhook::get("/$s->{to}?n=$s->{n}&k=$s->{key}");
+		$did{n} = 1 + @{$seen->{requests}};
+
+		my $r = Test::Webhook::get("/$s->{to}?n=$did{n}&k=$s->{key}");
 
 		$did{id} = $r->header('x-id') if $r && $r->status() == 200;
 		$did{to_time} = time();
@@ -372,10 +374,10 @@ sub step {
 		return;
 	}
 
-	if ($s->{do} =~ /able$/) {
+	if ($s->{do} =~ /^(?:enable|disable|pause|resume)$/) {
 		my $r = Test::Webhook::post("/api/endpoints/$s->{to}/$s->{do}", '',
 			'Content-Type' => 'application/json', -port => 'api');
-		$did{ok} = $r && $r->status() == 200 ? 1 : 0;
+		$did{status} = $r ? $r->status() : 0;
 
 	} elsif ($s->{do} eq 'kill') {
 		my @w = $t->workers();
@@ -400,6 +402,22 @@ sub step {
 	$did{end} = $t->log_mark();
 
 	push @{$seen->{steps}}, \%did;
+}
+
+# requests until a line is logged, so that a schedule has seen it whatever the
+# time that it takes
+
+sub until_seen {
+	my ($t, $seen, $s) = @_;
+
+	my $end = time() + 20;
+
+	until ($t->find_in_log(qr/$s->{seen}/)) {
+		die "not seen: $s->{seen}\n" if time() > $end;
+
+		step($t, $seen, { do => 'request', to => $s->{to}, key => 1 });
+		sleep(0.02);
+	}
 }
 
 sub states {

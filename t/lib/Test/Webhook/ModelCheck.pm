@@ -153,7 +153,7 @@ sub parse {
 
 		my ($s) = grep { $_->{to} eq $t->{ep} && $_->{mark} <= $t->{pos}
 			&& $_->{end} > $t->{pos} }
-			grep { $_->{do} =~ /able$/ } @{$m{steps}};
+			grep { defined $_->{status} } @{$m{steps}};
 
 		next unless $s;
 
@@ -244,6 +244,13 @@ sub line {
 
 		$l{cause} = $why =~ /ban/ ? 'ban' : $why =~ /probe/ ? 'probe'
 			: 'operator';
+
+	} elsif ($text =~ /^webhook_endpoint_"(\w+?)"_is_paused_by_an_operator$/) {
+		@l{qw/ ep type cause ban rank /} = ($1, 'off', 'pause', 0,
+			$rank{pause});
+
+	} elsif ($text =~ /^webhook_endpoint_"(\w+?)"_is_resumed_after_(\d+)_ms$/) {
+		@l{qw/ ep type cause lasted /} = ($1, 'on', 'resume', $2);
 
 	} else {
 		return;

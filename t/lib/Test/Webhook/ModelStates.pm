@@ -14,10 +14,11 @@ use constant STALE => 150;		# ms, between the times of two workers
 use constant LOSS => 700;		# ms before a kill of all
 use constant NEVER => 9e15;
 
-# a cause takes the place of lesser ones; a ban is the least
+# a cause takes the place of lesser ones; a ban is the least, and what is
+# disabled is not paused
 
 our %rank = (window => 2, zone => 2, consecutive => 2, after => 2, gone => 3,
-	operator => 4);
+	pause => 4, operator => 5);
 
 sub new {
 	my ($class, $m) = @_;
@@ -63,6 +64,9 @@ sub check {
 		push @events, [$_->{down}, 0, 'restart', $_],
 			[$_->{end}, 0, 'restored', $_];
 	}
+
+	push @events, map { [$_->{end}, 0, 'obeyed', $_] }
+		grep { defined $_->{status} } @{$m->{steps}};
 
 	for (sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } @events) {
 		my $method = $_->[2];
@@ -396,10 +400,14 @@ sub transition {
 		$self->wrong("$ep: disabled by $t->{cause} while it is", $t)
 			if $s->{off} && $t->{rank} <= $s->{rank} && !$race;
 		$self->wrong("$ep: disabled by nothing", $t)
-			unless $r || $t->{step} && $t->{cause} eq 'operator'
-			&& $t->{step}{do} eq 'disable';
+			unless $r || $t->{step} && $t->{step}{do}
+			eq ($t->{cause} eq 'pause' ? 'pause' : 'disable');
+		$self->wrong("$ep: paused while it is disabled", $t)
+			if $t->{cause} eq 'pause' && $s->{off} && !$race
+			&& !ban_over($s, $t);
 
-		my $since = $s->{off} && !$s->{unsure} ? $s->{since} : $t->{time};
+		my $since = $s->{off} && $s->{cause} ne 'pause' && !$s->{unsure}
+			? $s->{since} : $t->{time};
 
 		$self->{state}{$ep} = { off => 1, rank => $t->{rank}, t => $t,
 			since => $since, ban => $t->{ban}, cause => $t->{cause},
@@ -435,15 +443,24 @@ sub transition {
 			&& defined $s->{since}
 			&& $t->{lasted} != $r->{time} - $s->{since};
 
+	} elsif ($t->{cause} eq 'resume') {
+		$self->wrong("$ep: resumed, and was disabled", $t)
+			if $s->{off} && $s->{cause} ne 'pause' && !$race;
+		$self->wrong("$ep: resumed by no operator", $t)
+			unless $t->{step} && $t->{step}{do} =~ /^(?:resume|enable)$/;
+
 	} else {
 		$self->wrong("$ep: enabled by no operator", $t)
 			unless $t->{step} && $t->{step}{do} eq 'enable';
+		$self->wrong("$ep: enabled, and was paused", $t)
+			if $s->{off} && $s->{cause} eq 'pause' && !$race;
 	}
 
 	$self->{state}{$ep} = { off => 0, rank => 0, t => $t };
 	delete $self->{probed}{$ep};
 
 	return if $t->{cause} eq 'ban';
+	return $self->resumed($t) if $t->{step} && $t->{step}{do} eq 'resume';
 
 	# all is counted anew
 
@@ -455,7 +472,59 @@ sub transition {
 		&& $_->{to} > $t->{from} } @{$self->{m}{reports}} };
 }
 
-# no attempts while disabled, but probes
+# nobody may have seen yet that it is over
+
+sub ban_over {
+	my ($s, $t) = @_;
+
+	return $s->{ban} && defined $s->{since} && defined $t->{time}
+		&& $t->{time} + STALE >= $s->{since} + $s->{ban};
+}
+
+# a pause is no time without a success, and that is all that is counted anew;
+# a failure of another worker may be behind it
+
+sub resumed {
+	my ($self, $t) = @_;
+
+	my $row = $self->{row}{$t->{ep}};
+
+	$row->{low_since} += $t->{lasted} if defined $row->{low_since};
+	$row->{high_since} += $t->{lasted} if defined $row->{high_since}
+		&& !grep { $_->{ep} eq $t->{ep} && $_->{pid} != $t->{pid}
+		&& $_->{pos} < $t->{pos} && $_->{to} > $t->{from} }
+		@{$self->{m}{reports}};
+}
+
+# a command has done what it was for when it is answered
+
+sub obeyed {
+	my ($self, $step) = @_;
+
+	my $ep = $step->{to};
+	my $s = $self->{state}{$ep};
+	my $off = $s->{off} ? $s->{cause} : '';
+
+	# commands come one after another, but there are failures beside them
+
+	return if $s->{unsure} || grep { !$_->{step}
+		&& $_->{pos} > $step->{mark} && $_->{from} < $step->{end} }
+		@{$self->{of}{$ep} || []};
+
+	my $ok = $step->{do} eq 'enable' ? $off eq ''
+		: $step->{do} eq 'disable' ? $off eq 'operator'
+		: $step->{do} eq 'pause' ? $off eq 'pause'
+		: $off ne 'pause';
+
+	$self->wrong("$ep: does not obey $step->{do}", { pos => $step->{end} })
+		if $step->{status} == 200 && !$ok;
+	$self->wrong("$ep: $step->{do} was answered $step->{status}",
+		{ pos => $step->{end} }) if $step->{status} != 200
+		&& !($step->{do} eq 'pause' && $step->{status} == 409
+		&& $off ne '' && $off ne 'pause');
+}
+
+# no attempts while disabled, but probes, and none while paused
 
 sub begin {
 	my ($self, $b) = @_;
@@ -477,7 +546,7 @@ sub begin {
 
 	if ($s->{off} && !$b->{probe}) {
 		$self->wrong("$ep: attempt $b->{attempt} of $b->{seq} while "
-			. 'disabled', $b)
+			. ($s->{cause} eq 'pause' ? 'paused' : 'disabled'), $b)
 			if $known && !($early && $next->{type} eq 'on');
 		return;
 	}
@@ -503,7 +572,7 @@ sub begin {
 		&& $b->{time} + $stale < $since + $e->{probe};
 }
 
-# an event that was refused is one of a time when it was disabled
+# an event that was refused is one of a time when it was disabled, not paused
 
 sub done {
 	my ($self, $d) = @_;
@@ -517,10 +586,11 @@ sub done {
 	my ($next) = grep { $_->{pos} > $d->{pos} }
 		@{$self->{of}{$d->{ep}} || []};
 
-	if (!$s->{off}) {
+	if (!$s->{off} || $s->{cause} eq 'pause') {
 		my $known = !$s->{t} || $s->{t}{pid} == $d->{pid};
 
-		$self->wrong("$d->{ep}: refused while enabled", $d)
+		$self->wrong("$d->{ep}: refused while "
+			. ($s->{off} ? 'paused' : 'enabled'), $d)
 			if $known && !($next && $next->{pid} != $d->{pid}
 			&& $next->{from} < $d->{pos});
 		return;
@@ -607,9 +677,11 @@ sub restored {
 		}
 
 		$self->wrong("$ep: $api->{state} after a restart, and was "
-			. ($s->{off} ? 'disabled' : 'enabled')) unless $s->{unsure};
+			. (!$s->{off} ? 'enabled' : $s->{cause} eq 'pause'
+			? 'paused' : 'disabled')) unless $s->{unsure};
 
 		$self->{state}{$ep} = { off => $off, rank => $rank, restored => 1,
+			cause => $off ? $api->{reason} : '',
 			ban => $api->{until} ? $api->{until} - $api->{since} : 0,
 			since => $api->{since}, low => $api->{since} };
 	}
