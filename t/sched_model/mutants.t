@@ -80,7 +80,7 @@ my @mutants = (
 	[ 'resuming ends more than pauses', 'state',
 	  's->reason != WH_STATE_PAUSE', 's->reason == WH_STATE_ENABLED' ],
 	[ 'a permit is not void with its holder', 'permit',
-	  "i < WH_PERMITS; i++) {\n\n", "i < 1; i++) {\n\n" ],
+	  "i < all; i++) {\n\n", "i < 1; i++) {\n\n" ],
 	[ 'a wanted permit is nobody\'s business', 'permit',
 	  '__atomic_store_n(&p->wanted, 1, __ATOMIC_SEQ_CST);', '' ],
 	[ 'one permit too many', 'permit',
