@@ -590,14 +590,19 @@ sub test_conf {
 
 # processes
 
-# a process is alive unless it is gone or a zombie
+# a process is alive unless it is gone or a zombie; one that is killed has its
+# sockets and locks until its last thread is gone
 
 sub alive {
 	my ($pid) = @_;
 
-	my ($state) = stat_of($pid);
+	my ($state) = stat_of($pid) or return 0;
 
-	return $state && $state !~ /[ZX]/ ? 1 : 0;
+	return 1 if $state !~ /[ZX]/;
+
+	opendir my $dh, "/proc/$pid/task" or return 0;
+
+	return (grep { /^\d+$/ && $_ != $pid } readdir $dh) ? 1 : 0;
 }
 
 # state, parent, process group
@@ -702,7 +707,7 @@ sub all_pids {
 
 	return grep {
 		my @s = stat_of($_);
-		@s && $pgrp{$s[2]} && $s[0] !~ /[ZX]/
+		@s && $pgrp{$s[2]} && alive($_)
 	} processes();
 }
 

@@ -13,6 +13,7 @@ use JSON::PP ();
 use MIME::Base64 qw/ encode_base64 /;
 use POSIX ();
 use Socket qw/ :DEFAULT IPPROTO_TCP TCP_NODELAY /;
+use Storable qw/ thaw /;
 use Time::HiRes qw/ time sleep /;
 
 my %reason = (
@@ -193,9 +194,15 @@ sub control {
 
 	POSIX::_exit(0) if defined $n && $n == 0;
 
-	while ($self->{ctl_in} =~ s/^(.*)\n//) {
-		my $m = $json->decode($1);
+	while (length $self->{ctl_in} >= 4) {
+		my $size = unpack 'N', $self->{ctl_in};
+
+		last if length $self->{ctl_in} < 4 + $size;
+
+		my $m = thaw(substr $self->{ctl_in}, 4, $size);
 		my $cmd = $m->{cmd};
+
+		substr($self->{ctl_in}, 0, 4 + $size, '');
 
 		return 1 if $cmd eq 'stop';
 

@@ -37,6 +37,7 @@ use MIME::Base64 qw/ decode_base64 /;
 use POSIX ();
 use Scalar::Util qw/ weaken /;
 use Socket;
+use Storable qw/ nfreeze /;
 use Test::More ();
 use Time::HiRes qw/ time sleep /;
 
@@ -223,16 +224,18 @@ sub command {
 
 	my $ctl = $self->{ctl} or die "receiver is not running\n";
 
-	my $line = $json->encode({ cmd => $cmd, %args }) . "\n";
+	# JSON::PP takes seconds for megabytes of answers
 
-	while (length $line) {
-		my $n = syswrite $ctl, $line;
+	my $bytes = pack 'N/a*', nfreeze({ cmd => $cmd, %args });
+
+	while (length $bytes) {
+		my $n = syswrite $ctl, $bytes;
 		die "receiver is gone: $!\n" unless $n;
-		substr($line, 0, $n, '');
+		substr($bytes, 0, $n, '');
 	}
 
 	my $in = '';
-	my $end = time() + 10;
+	my $end = time() + 60;
 
 	while ($in !~ /\n$/) {
 		my $r = '';
