@@ -298,7 +298,7 @@ sub tls {
 		for my $twin (qw/ plain with /) {
 			my $nginx = $t->{t}{$twin};
 			my $raw = $nginx->http($request, port => 'h2',
-				tls => 1, until_close => 1);
+				tls => 1, until_close => 1, timeout => 60);
 
 			push @got, $t->norm($twin, $raw, $step);
 		}
