@@ -243,7 +243,7 @@ is_deeply($plain{payload}, [[], 'default'], 'none');
 
 # every directive of the table, and its default in README.md
 
-my $source = slurp('src/delivery/ngx_http_webhook_endpoint.c');
+my $source = slurp('src/delivery/ngx_http_webhook_endpoint_directives.c');
 my ($table) = $source
 	=~ /^static ngx_http_webhook_endpoint_cmd_t.*?= \{\n(.*?)^\};/ms;
 my @names = $table =~ /ngx_string\("(\w+)"\)/g;

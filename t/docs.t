@@ -21,7 +21,8 @@ my %section = part('Directives') =~ /^### (\S+)\n(.*?)(?=^### |\z)/gms
 	or die "no directives in README.md\n";
 
 my $module = read_file('src/ngx_http_webhook_module.c');
-my $endpoint = read_file('src/delivery/ngx_http_webhook_endpoint.c');
+my $endpoint = read_file('src/delivery/ngx_http_webhook_endpoint_directives.c');
+my $headers = read_file('src/delivery/ngx_http_webhook_endpoint_headers.c');
 my $payload = read_file('src/payload/ngx_http_webhook_payload.c');
 my $sign = read_file('src/payload/ngx_http_webhook_sign_conf.c');
 my $trigger = read_file('src/capture/ngx_http_webhook_trigger.c');
@@ -95,7 +96,7 @@ my %parameter = (
 		=~ /ngx_string\("(\w+)"\)/g],
 	order => [table($endpoint, 'ngx_str_t', 'orders')
 		=~ /ngx_string\("(\w+)"\)/g],
-	header => [table($endpoint, 'ngx_str_t', 'reserved_headers')
+	header => [table($headers, 'ngx_str_t', 'reserved_headers')
 		=~ /ngx_string\("([\w-]+)"\)/g],
 );
 
