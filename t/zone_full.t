@@ -83,12 +83,16 @@ $t->stop();
 $endpoints = join('', map {
 	"    webhook_endpoint e$_ {\n"
 	. "        url http://127.0.0.1:%%PORT_rx%%/e$_;\n"
-	. "        allow_http on;\n        backlog 5;\n        retry 1h;\n    }\n" }
+	. "        allow_http on;\n        backlog 5;\n        retry 1h;\n"
+	. ($_ > 1 ? "        order key \$arg_k;\n    }\n" : "    }\n") }
 	1 .. 10);
+
+my $keyed = join ',', map { "e$_" } 2 .. 10;
 
 $conf =~ s/(webhook_zone small 32k;\n).*?(    server)/$1$endpoints$2/s;
 $conf =~ s/worker_processes 2/worker_processes 12/;
 $conf =~ s/to=e1,e30; return 200; }/to=e1; return 200; }
+        location \/keyed { webhook a.c to=$keyed; return 200; }
         location \/api { webhook_api; }/;
 
 $rx->set(500);
@@ -106,7 +110,11 @@ ok(wait_for(sub {
 
 is($s->{backlog}{limit}{events}, 5, 'as configured');
 
-ok($t->find_in_log(qr/\[alert\].*no room for backlogs of so many worker/),
+# lanes of all workers
+
+get("/keyed?k=$_") for 1 .. 60;
+
+ok($t->wait_log(qr/\[alert\].*no room for backlogs of so many worker/, 10),
 	'that is an alert, too');
 
 ###############################################################################
