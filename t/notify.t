@@ -175,13 +175,13 @@ like($m->{subject}, qr/endpoint "d" is disabled$/, 'its mail');
 # enabled
 
 forget();
-command('d', 'enable');
+ok(command('d', 'enable')->{stored}, 'the store has a state that is told');
 $data = wait_event('webhook.endpoint.enabled');
 is($data->{endpoint}, 'd', 'enabled');
 is($data->{by}, 'operator', 'by whom');
 is($data->{reason}, 'window', 'it was disabled by');
 ($m) = $mx->wait_mails(1, 10);
-like($m->{text}, qr/is enabled by an operator\.\nIt was disabled since 20/,
+like($m->{text}, qr/is enabled by an operator\.\nIt had been disabled since 20/,
 	'a mail of it');
 
 # by an operator: no failures

@@ -23,6 +23,8 @@ static void wh_notice_span(wh_buf_t *out, uint64_t ms);
 static void wh_notice_time(wh_buf_t *out, const char *key, uint64_t ms);
 static void wh_notice_iso(wh_buf_t *out, uint64_t ms);
 static void wh_notice_plain(wh_buf_t *out, wh_str_t s);
+static void wh_notice_count(wh_buf_t *out, uint64_t n, const char *one,
+    const char *many);
 static void wh_notice_puts(wh_buf_t *out, const char *s);
 
 
@@ -345,9 +347,8 @@ wh_notice_subject(const wh_notice_t *n, wh_buf_t *out)
             wh_notice_puts(out, "zone \"");
             wh_notice_plain(out, n->zone);
             wh_notice_puts(out, "\": ");
-            (void) wh_buf_put_number(out, n->total);
-            wh_notice_puts(out, n->total == 1 ? " endpoint is disabled"
-                                              : " endpoints are disabled");
+            wh_notice_count(out, n->total, "endpoint is disabled",
+                            "endpoints are disabled");
             break;
         }
 
@@ -369,9 +370,8 @@ wh_notice_subject(const wh_notice_t *n, wh_buf_t *out)
         break;
 
     case WH_NOTICE_DEAD:
-        (void) wh_buf_put_number(out, n->count);
-        wh_notice_puts(out, n->count == 1 ? " delivery is dead"
-                                          : " deliveries are dead");
+        wh_notice_count(out, n->count, "delivery is dead",
+                        "deliveries are dead");
         break;
 
     default: /* WH_NOTICE_FULL */
@@ -450,18 +450,25 @@ static void
 wh_notice_why(const wh_notice_t *n, wh_buf_t *out)
 {
     if (n->kind == WH_NOTICE_DEAD) {
-        (void) wh_buf_put_number(out, n->count);
-        wh_notice_puts(out, " deliveries have become dead letters since the "
-                            "last notice.\n");
+        wh_notice_count(out, n->count, "delivery has become a dead letter",
+                        "deliveries have become dead letters");
+        wh_notice_puts(out, " since the last notice.\n");
         return;
     }
 
     if (n->kind == WH_NOTICE_FULL) {
         wh_notice_puts(out, "The store is full, ");
-        (void) wh_buf_put_number(out, n->count);
-        wh_notice_puts(out, n->rejects ? " requests or events were rejected "
-                                       : " events were dropped ");
-        wh_notice_puts(out, "since the last notice.\n");
+
+        if (n->rejects) {
+            wh_notice_count(out, n->count, "request or event",
+                            "requests or events");
+        } else {
+            wh_notice_count(out, n->count, "event", "events");
+        }
+
+        wh_notice_puts(out, n->count == 1 ? " was " : " were ");
+        wh_notice_puts(out, n->rejects ? "rejected" : "dropped");
+        wh_notice_puts(out, " since the last notice.\n");
         return;
     }
 
@@ -500,7 +507,7 @@ wh_notice_why(const wh_notice_t *n, wh_buf_t *out)
         wh_notice_puts(out, ".\n");
 
         if (n->since && n->now > n->since) {
-            wh_notice_puts(out, "It was disabled since ");
+            wh_notice_puts(out, "It had been disabled since ");
             wh_notice_iso(out, n->since);
             wh_notice_puts(out, ", for ");
             wh_notice_span(out, n->now - n->since);
@@ -530,22 +537,19 @@ wh_notice_why(const wh_notice_t *n, wh_buf_t *out)
             wh_notice_puts(out, "no success for ");
             wh_notice_span(out, n->window);
             wh_notice_puts(out, ", ");
-            (void) wh_buf_put_number(out, n->count);
-            wh_notice_puts(out, " failures in a row");
+            wh_notice_count(out, n->count, "failure in a row",
+                            "failures in a row");
             break;
 
         default:
-            (void) wh_buf_put_number(out, n->count);
+            wh_notice_count(out, n->count, "failure", "failures");
 
             if (n->reason == WH_STATE_CONSECUTIVE) {
-                wh_notice_puts(out, " failures in a row");
+                wh_notice_puts(out, " in a row");
 
             } else if (n->window) {
-                wh_notice_puts(out, " failures in ");
+                wh_notice_puts(out, " in ");
                 wh_notice_span(out, n->window);
-
-            } else {
-                wh_notice_puts(out, " failures");
             }
         }
 
@@ -710,6 +714,15 @@ wh_notice_plain(wh_buf_t *out, wh_str_t s)
 
         (void) wh_buf_putc(out, c == 0x7f || c < ' ' ? '?' : s.data[i]);
     }
+}
+
+
+static void
+wh_notice_count(wh_buf_t *out, uint64_t n, const char *one, const char *many)
+{
+    (void) wh_buf_put_number(out, n);
+    (void) wh_buf_putc(out, ' ');
+    wh_notice_puts(out, n == 1 ? one : many);
 }
 
 

@@ -159,6 +159,25 @@ main(void)
     ok(strstr(out.data, "\"deliveries\":18,\"endpoints\":[{\"endpoint\":\"a\","
                         "\"deliveries\":5},") != NULL, "a sum");
 
+    reset();
+    (void) wh_notice_text(&n, &out);
+    ok(strstr(out.data, "18 deliveries have become dead letters since the "
+                        "last notice.\n") == out.data, "its text");
+
+    n.count = 1;
+
+    reset();
+    (void) wh_notice_text(&n, &out);
+    ok(strstr(out.data, "1 delivery has become a dead letter since the "
+                        "last notice.\n") == out.data, "the text of one");
+
+    n.kind = WH_NOTICE_FULL;
+
+    reset();
+    (void) wh_notice_text(&n, &out);
+    ok(strstr(out.data, "The store is full, 1 event was dropped since the "
+                        "last notice.\n") == out.data, "of one event");
+
     free(out.data);
 
     return done_testing();
