@@ -38,15 +38,20 @@ typedef struct {
 } ngx_http_webhook_api_command_t;
 
 
+static ngx_int_t ngx_http_webhook_api_put_endpoint(
+    ngx_http_webhook_api_t *api, ngx_http_webhook_endpoint_t *ep,
+    ngx_uint_t stored);
 static ngx_int_t ngx_http_webhook_api_command(ngx_http_webhook_api_t *api,
     ngx_http_webhook_api_command_pt run);
 static ngx_int_t ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd);
 static void ngx_http_webhook_api_done(void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_webhook_api_put_result(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_endpoint_t *ep);
 static ngx_uint_t ngx_http_webhook_api_obeyed(
     ngx_http_webhook_api_command_t *cmd, wh_state_t *s);
 static size_t ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep);
 static u_char *ngx_http_webhook_api_state(u_char *p,
-    ngx_http_webhook_endpoint_t *ep);
+    ngx_http_webhook_endpoint_t *ep, ngx_uint_t stored);
 static u_char *ngx_http_webhook_api_window(u_char *p, wh_limit_t *limit,
     uint64_t now);
 static u_char *ngx_http_webhook_api_backlog(u_char *p,
@@ -99,6 +104,15 @@ ngx_int_t
 ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
     ngx_http_webhook_endpoint_t *ep)
 {
+    return ngx_http_webhook_api_put_endpoint(api, ep,
+                                         ngx_http_webhook_disable_stored(ep));
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_put_endpoint(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_endpoint_t *ep, ngx_uint_t stored)
+{
     u_char  *p;
 
     p = (u_char *) wh_buf_need(&api->out, ngx_http_webhook_api_size(ep));
@@ -106,7 +120,7 @@ ngx_http_webhook_api_put(ngx_http_webhook_api_t *api,
         return NGX_ERROR;
     }
 
-    api->out.len += ngx_http_webhook_api_state(p, ep) - p;
+    api->out.len += ngx_http_webhook_api_state(p, ep, stored) - p;
 
     return NGX_OK;
 }
@@ -214,7 +228,7 @@ ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
         return NGX_AGAIN;
     }
 
-    if (ngx_http_webhook_api_put(api, ep) != NGX_OK) {
+    if (ngx_http_webhook_api_put_result(api, ep) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -244,7 +258,9 @@ ngx_http_webhook_api_done(void *data, ngx_int_t rc)
             return;
         }
 
-    } else if (ngx_http_webhook_api_put(cmd->api, cmd->endpoint) == NGX_OK) {
+    } else if (ngx_http_webhook_api_put_result(cmd->api, cmd->endpoint)
+               == NGX_OK)
+    {
         rc = ngx_http_webhook_api_answer(cmd->api, NGX_HTTP_OK);
 
     } else {
@@ -252,6 +268,17 @@ ngx_http_webhook_api_done(void *data, ngx_int_t rc)
     }
 
     ngx_http_webhook_api_finish(cmd->api, rc);
+}
+
+
+/* what was counted or told meanwhile is no part of what was commanded */
+
+static ngx_int_t
+ngx_http_webhook_api_put_result(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_endpoint_t *ep)
+{
+    return ngx_http_webhook_api_put_endpoint(api, ep,
+                                   ngx_http_webhook_disable_state_stored(ep));
 }
 
 
@@ -420,7 +447,8 @@ ngx_http_webhook_api_size(ngx_http_webhook_endpoint_t *ep)
 
 
 static u_char *
-ngx_http_webhook_api_state(u_char *p, ngx_http_webhook_endpoint_t *ep)
+ngx_http_webhook_api_state(u_char *p, ngx_http_webhook_endpoint_t *ep,
+    ngx_uint_t stored)
 {
     uint64_t                      now;
     ngx_str_t                    *zone;
@@ -462,7 +490,7 @@ ngx_http_webhook_api_state(u_char *p, ngx_http_webhook_endpoint_t *ep)
 
     p = ngx_sprintf(p, ",\"stored\":%s,\"failures_in_a_row\":%uL,"
                     "\"windows\":[",
-                    ngx_http_webhook_disable_stored(ep) ? "true" : "false",
+                    stored ? "true" : "false",
                     (uint64_t) c->cell.row);
 
     for (i = 0; i < ep->policy.nlimits; i++) {

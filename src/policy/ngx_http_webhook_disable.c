@@ -470,7 +470,19 @@ ngx_http_webhook_disable_stored(ngx_http_webhook_endpoint_t *ep)
 
     c = ep->counters;
 
-    return c->cell.number == c->cell.saved && c->changes == c->stored;
+    return ngx_http_webhook_disable_state_stored(ep)
+           && c->changes == c->stored;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_disable_state_stored(ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_http_webhook_counters_t  *c;
+
+    c = ep->counters;
+
+    return c->cell.number == c->cell.saved;
 }
 
 

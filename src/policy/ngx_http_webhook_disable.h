@@ -61,6 +61,10 @@ ngx_int_t ngx_http_webhook_resume_by_operator(
 /* true when the store has the endpoint's state and its windows */
 ngx_uint_t ngx_http_webhook_disable_stored(ngx_http_webhook_endpoint_t *ep);
 
+/* true when the store has its state, whatever was counted since */
+ngx_uint_t ngx_http_webhook_disable_state_stored(
+    ngx_http_webhook_endpoint_t *ep);
+
 /* "window", "operator" and so on; "enabled" */
 char *ngx_http_webhook_disable_reason(wh_state_e reason);
 
