@@ -26,8 +26,8 @@ static ngx_int_t ngx_http_webhook_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_webhook_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf);
-static char *ngx_http_webhook_size_bounds(ngx_conf_t *cf, void *post,
-    void *data);
+static char *ngx_http_webhook_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_webhook_max_hops(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_http_webhook_create_loc_conf(ngx_conf_t *cf);
@@ -39,12 +39,12 @@ static void ngx_http_webhook_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_num_bounds_t  ngx_http_webhook_max_event_size_bounds = {
-    ngx_http_webhook_size_bounds, 1024, 16 * 1024 * 1024
+    NULL, 1024, 16 * 1024 * 1024
 };
 
 
 static ngx_conf_num_bounds_t  ngx_http_webhook_memory_bounds = {
-    ngx_http_webhook_size_bounds, 64 * 1024, -1
+    NULL, 64 * 1024, -1
 };
 
 
@@ -108,7 +108,7 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
 
     { ngx_string("webhook_max_body_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_webhook_size,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_webhook_loc_conf_t, max_body_size),
       NULL },
@@ -171,14 +171,14 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
 
     { ngx_string("webhook_max_event_size"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_webhook_size,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_webhook_main_conf_t, max_event_size),
       &ngx_http_webhook_max_event_size_bounds },
 
     { ngx_string("webhook_memory"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_webhook_size,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_webhook_main_conf_t, memory),
       &ngx_http_webhook_memory_bounds },
@@ -347,32 +347,55 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
-/* as ngx_conf_check_num_bounds() does, which takes an ngx_int_t */
+/* as ngx_conf_set_size_slot() does, but with "g", and errors that tell more */
 
 static char *
-ngx_http_webhook_size_bounds(ngx_conf_t *cf, void *post, void *data)
+ngx_http_webhook_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    size_t *size = data;
+    char  *p = conf;
 
+    off_t                   n;
+    size_t                 *size;
     ngx_str_t              *value;
     ngx_conf_num_bounds_t  *bounds;
 
-    bounds = post;
+    size = (size_t *) (p + cmd->offset);
+
+    if (*size != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
     value = cf->args->elts;
 
-    if (*size < (size_t) bounds->low) {
+    n = ngx_parse_offset(&value[1]);
+
+    if (n == (off_t) NGX_ERROR
+        || (uint64_t) n > (uint64_t) NGX_MAX_SIZE_T_VALUE)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" in \"%V\", it must be a "
+                           "number of octets, or one with \"k\", \"m\" or "
+                           "\"g\"", &value[1], &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    bounds = cmd->post;
+
+    if (bounds && n < (off_t) bounds->low) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" is too small in \"%V\", it must be at "
                            "least %i", &value[1], &value[0], bounds->low);
         return NGX_CONF_ERROR;
     }
 
-    if (bounds->high != -1 && *size > (size_t) bounds->high) {
+    if (bounds && bounds->high != -1 && n > (off_t) bounds->high) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" is too large in \"%V\", it must be at "
                            "most %i", &value[1], &value[0], bounds->high);
         return NGX_CONF_ERROR;
     }
+
+    *size = (size_t) n;
 
     return NGX_CONF_OK;
 }

@@ -191,7 +191,7 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         given |= bit;
     }
 
-    if (clcf->noname || clcf->named
+    if (clcf->noname || clcf->named || clcf->exact_match
 #if (NGX_PCRE)
         || clcf->regex
 #endif
