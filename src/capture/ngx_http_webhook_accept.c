@@ -267,6 +267,7 @@ ngx_http_webhook_accept_begin(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx)
 {
     ngx_http_webhook_body_t     *body;
+    ngx_http_webhook_store_t    *store;
     ngx_http_webhook_accept_t   *a;
     ngx_http_webhook_refusal_t   why;
 
@@ -337,8 +338,8 @@ ngx_http_webhook_accept_begin(ngx_http_request_t *r,
     a->text.len = body->raw.len;
     a->text.data = body->raw.data;
 
-    a->max_record =
-                 ngx_http_webhook_store_max_record(a->batch.main->worker->store);
+    store = a->batch.main->worker->store;
+    a->max_record = ngx_http_webhook_store_max_record(store);
     ngx_str_set(&a->raw.type, "application/json");
 
     a->array = wh_array_is(a->text);

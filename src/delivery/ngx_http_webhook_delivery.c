@@ -86,6 +86,7 @@ ngx_int_t
 ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
+    wh_limit_t                    *limit;
     ngx_uint_t                     i, k;
     ngx_http_webhook_zone_t      **zone;
     ngx_http_webhook_delivery_t   *d;
@@ -108,8 +109,9 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     zone = wmcf->zones.elts;
 
     for (i = 0; i < wmcf->zones.nelts; i++) {
-        if (ngx_http_webhook_zone_own(cycle, zone[i],
-                                      &ngx_http_webhook_zone_policy(zone[i])->limit,
+        limit = &ngx_http_webhook_zone_policy(zone[i])->limit;
+
+        if (ngx_http_webhook_zone_own(cycle, zone[i], limit,
                                       ngx_http_webhook_zone_name(zone[i]))
             != NGX_OK)
         {
@@ -133,7 +135,8 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
 
         for (k = 0; k < ep[i]->policy.nlimits; k++) {
             if (ngx_http_webhook_zone_own(cycle, ep[i]->zone,
-                                          &ep[i]->policy.limits[k], &ep[i]->name)
+                                          &ep[i]->policy.limits[k],
+                                          &ep[i]->name)
                 != NGX_OK)
             {
                 return NGX_ERROR;

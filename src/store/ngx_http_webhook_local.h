@@ -199,7 +199,7 @@ struct ngx_http_webhook_store_s {
     unsigned                         orphans:1; /* there may be some */
     unsigned                         sweep:1;   /* the warehouse, once */
     unsigned                         names:1;   /* ... for unknown names, too */
-    unsigned                         relieve:1; /* what is too much there goes */
+    unsigned                         relieve:1; /* what is too much goes */
     unsigned                         slice:1;   /* look for lanes left out */
     unsigned                         stuck:1;   /* the alert was given */
     unsigned                         counts:1;  /* backlogs are to be read */
