@@ -55,10 +55,16 @@ cmp_ok(keys %directive, '>', 30, 'directives found in the source');
 
 ###############################################################################
 
+my ($index) = part('Directives') =~ /(^\|.*?)^### /ms;
+
 for my $name (sort keys %directive) {
 	my $text = $section{$name};
 
 	ok($text, "$name is documented") or next;
+
+	(my $context = $directive{$name}) =~ s/_/\\_/g;
+	like($index, qr/^\| \Q$context\E \|.*\(#$name\)/m,
+		"$name is in the index");
 
 	# the Markdown of a name has backslashes before some "_"
 
