@@ -20,6 +20,7 @@
 #include "wh_delivery.h"
 
 
+#define NGX_HTTP_WEBHOOK_BURY_TURN   512   /* entries of zones in a turn */
 #define NGX_HTTP_WEBHOOK_QUIET       1000  /* ms between lines on drops */
 
 
@@ -27,7 +28,10 @@
 
 typedef struct {
     ngx_queue_t   attempts;                    /* in flight */
+    ngx_queue_t   refused;                     /* endpoints to tell of */
     ngx_event_t   shutdown;                    /* worker_shutdown_timeout */
+    ngx_uint_t    zone;                        /* where a burial goes on */
+    ngx_uint_t    entry;
 } ngx_http_webhook_delivery_t;
 
 
@@ -64,7 +68,7 @@ static void ngx_http_webhook_delivery_quiet_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev);
-static void ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st,
+static ngx_int_t ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st,
     unsigned slot);
 static void ngx_http_webhook_delivery_timer_handler(ngx_event_t *ev);
 static void ngx_http_webhook_delivery_permit_give(
@@ -98,6 +102,7 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     }
 
     ngx_queue_init(&d->attempts);
+    ngx_queue_init(&d->refused);
 
     d->shutdown.handler = ngx_http_webhook_delivery_shutdown_handler;
     d->shutdown.data = wmcf;
@@ -230,7 +235,6 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
 
         if (next.change.to.number) {
             ngx_http_webhook_disable_changed(ep, &next.change);
-            ngx_http_webhook_states_later(ep->main);
         }
 
         if (next.state.reason == WH_STATE_ENABLED
@@ -368,7 +372,7 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     }
 
     if (!ngx_http_webhook_disable_stored(ep)) {
-        ngx_http_webhook_states_later(wmcf);
+        ngx_http_webhook_states_later(ep);
     }
 
     if (take.wake) {
@@ -669,12 +673,13 @@ ngx_http_webhook_delivery_report(ngx_http_webhook_store_t *st,
 
     ngx_http_webhook_disable_report(a->endpoint, o, now, r);
 
+    if (!ngx_http_webhook_disable_stored(a->endpoint)) {
+        ngx_http_webhook_states_later(a->endpoint);
+    }
+
     if (ngx_http_webhook_waiting_generation(wmcf) != before) {
         ngx_http_webhook_states_save(wmcf);
         ngx_http_webhook_store_wake_all(st);
-
-    } else if (!ngx_http_webhook_disable_stored(a->endpoint)) {
-        ngx_http_webhook_states_later(wmcf);
     }
 }
 
@@ -866,9 +871,13 @@ ngx_http_webhook_delivery_aged(ngx_http_webhook_store_t *st,
 static void
 ngx_http_webhook_delivery_refused(ngx_http_webhook_endpoint_t *ep)
 {
-    ngx_event_t  *ev;
+    ngx_event_t                  *ev;
+    ngx_http_webhook_delivery_t  *d;
 
-    ep->skipped++;
+    if (ep->skipped++ == 0) {
+        d = ep->main->worker->delivery;
+        ngx_queue_insert_tail(&d->refused, &ep->refused);
+    }
 
     ev = &ep->quiet;
 
@@ -905,6 +914,7 @@ ngx_http_webhook_delivery_quiet_handler(ngx_event_t *ev)
                                                              : "dead");
 
     ep->skipped = 0;
+    ngx_queue_remove(&ep->refused);
 
     ngx_add_timer(ev, NGX_HTTP_WEBHOOK_QUIET);
 }
@@ -938,11 +948,11 @@ ngx_http_webhook_delivery_forget(ngx_http_webhook_lane_t *lane)
 static void
 ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st)
 {
-    ngx_uint_t                     i;
+    ngx_queue_t                   *q;
     ngx_core_conf_t               *ccf;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_main_conf_t  *wmcf;
-    ngx_http_webhook_endpoint_t  **ep;
+    ngx_http_webhook_endpoint_t   *ep;
 
     wmcf = ngx_http_webhook_store_main(st);
 
@@ -952,12 +962,15 @@ ngx_http_webhook_delivery_leave(ngx_http_webhook_store_t *st)
 
     ngx_http_webhook_states_save(wmcf);
 
-    ep = wmcf->endpoints.elts;
+    /* who has ended just now may have left something, and nobody stays */
 
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
-        if (ep[i]->quiet.timer_set) {
-            ngx_http_webhook_delivery_quiet_handler(&ep[i]->quiet);
-        }
+    ngx_http_webhook_states_check(wmcf);
+
+    while (!ngx_queue_empty(&d->refused)) {
+        q = ngx_queue_head(&d->refused);
+        ep = ngx_queue_data(q, ngx_http_webhook_endpoint_t, refused);
+
+        ngx_http_webhook_delivery_quiet_handler(&ep->quiet);
     }
 
     if (ccf->shutdown_timeout) {
@@ -1006,24 +1019,42 @@ ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev)
 }
 
 
-static void
+static ngx_int_t
 ngx_http_webhook_delivery_bury(ngx_http_webhook_store_t *st, unsigned slot)
 {
-    ngx_uint_t                     i;
+    uint32_t                       pid;
+    ngx_uint_t                     n;
     ngx_http_webhook_zone_t      **zone;
+    ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     wmcf = ngx_http_webhook_store_main(st);
-    zone = wmcf->zones.elts;
+    pid = ngx_http_webhook_store_pid(st, slot);
 
-    for (i = 0; i < wmcf->zones.nelts; i++) {
-        ngx_http_webhook_zone_void(zone[i],
-                                   ngx_http_webhook_store_pid(st, slot), slot);
+    d = wmcf->worker->delivery;
+    zone = wmcf->zones.elts;
+    n = NGX_HTTP_WEBHOOK_BURY_TURN;
+
+    while (d->zone < wmcf->zones.nelts) {
+
+        if (ngx_http_webhook_zone_void(zone[d->zone], pid, slot, &d->entry,
+                                       &n)
+            != NGX_OK)
+        {
+            return NGX_AGAIN;
+        }
+
+        d->zone++;
+        d->entry = 0;
     }
+
+    d->zone = 0;
 
     /* nor has it stored what it has counted, perhaps */
 
-    ngx_http_webhook_states_later(wmcf);
+    ngx_http_webhook_states_check(wmcf);
+
+    return NGX_OK;
 }
 
 

@@ -129,6 +129,9 @@ struct ngx_http_webhook_endpoint_s {
     ngx_event_t                   pace;
     ngx_event_t                   quiet;      /* after a line on drops */
     ngx_uint_t                    skipped;
+    ngx_queue_t                   refused;    /* among those with "skipped" */
+    ngx_queue_t                   unstored;   /* among those to be stored */
+    unsigned                      unstored_set:1;
     ngx_uint_t                    changes;    /* that are being stored */
     unsigned                      storing:1;
     unsigned                      behind:1;   /* more of them, meanwhile */

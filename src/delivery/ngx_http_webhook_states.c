@@ -16,12 +16,16 @@
 #define NGX_HTTP_WEBHOOK_STATES_EXIT   50     /* ms, of a process that ends */
 #define NGX_HTTP_WEBHOOK_STATES_WAIT   1000
 #define NGX_HTTP_WEBHOOK_STATES_TURN   (256 * 1024)  /* octets, or one */
+#define NGX_HTTP_WEBHOOK_STATES_MANY   256    /* endpoints in a turn */
 
 
 typedef struct {
     ngx_event_t                   event;
-    ngx_queue_t                   waiting;    /* ..._states_wait_t */
+    ngx_queue_t                   unstored;   /* ..._endpoint_t */
     ngx_event_t                   rest;       /* of them, in the next turn */
+    ngx_event_t                   check;
+    ngx_uint_t                    checked;    /* of the endpoints */
+    ngx_queue_t                   waiting;    /* ..._states_wait_t */
 } ngx_http_webhook_states_t;
 
 
@@ -43,6 +47,10 @@ static void ngx_http_webhook_states_save_zones(
 static void ngx_http_webhook_states_save_endpoints(
     ngx_http_webhook_main_conf_t *wmcf);
 static void ngx_http_webhook_states_rest_handler(ngx_event_t *ev);
+static void ngx_http_webhook_states_add(ngx_http_webhook_endpoint_t *ep);
+static void ngx_http_webhook_states_remove(ngx_http_webhook_endpoint_t *ep);
+static void ngx_http_webhook_states_timer(ngx_http_webhook_main_conf_t *wmcf);
+static void ngx_http_webhook_states_check_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_states_newer(
     ngx_http_webhook_endpoint_t *ep, ngx_str_t *newer);
 static void ngx_http_webhook_states_tell(ngx_http_webhook_endpoint_t *ep,
@@ -187,9 +195,7 @@ ngx_int_t
 ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf)
 {
-    ngx_uint_t                     i;
-    ngx_http_webhook_states_t     *states;
-    ngx_http_webhook_endpoint_t  **ep;
+    ngx_http_webhook_states_t  *states;
 
     states = ngx_pcalloc(cycle->pool, sizeof(ngx_http_webhook_states_t));
     if (states == NULL) {
@@ -205,22 +211,19 @@ ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
     states->rest.data = wmcf;
     states->rest.log = wmcf->worker->log;
 
+    states->check.handler = ngx_http_webhook_states_check_handler;
+    states->check.data = wmcf;
+    states->check.log = wmcf->worker->log;
+    states->check.cancelable = 1;
+
+    ngx_queue_init(&states->unstored);
     ngx_queue_init(&states->waiting);
 
     wmcf->worker->states = states;
 
-    ep = wmcf->endpoints.elts;
+    /* the master, or a worker that was killed, has left some so */
 
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
-
-        if (!ngx_http_webhook_disable_stored(ep[i])) {
-
-            /* the master, or a worker that was killed, has left it so */
-
-            ngx_http_webhook_states_later(wmcf);
-            break;
-        }
-    }
+    ngx_http_webhook_states_check(wmcf);
 
     return NGX_OK;
 }
@@ -241,11 +244,13 @@ ngx_http_webhook_states_save_zones(ngx_http_webhook_main_conf_t *wmcf)
 {
     wh_kept_t                      kept;
     wh_zone_t                     *policy;
-    ngx_uint_t                     i, z;
+    ngx_uint_t                     z;
+    ngx_queue_t                   *q;
     ngx_http_webhook_zone_t      **zone;
-    ngx_http_webhook_endpoint_t  **ep;
+    ngx_http_webhook_states_t     *states;
+    ngx_http_webhook_endpoint_t   *ep;
 
-    ep = wmcf->endpoints.elts;
+    states = wmcf->worker->states;
     zone = wmcf->zones.elts;
 
     for (z = 0; z < wmcf->zones.nelts; z++) {
@@ -256,11 +261,13 @@ ngx_http_webhook_states_save_zones(ngx_http_webhook_main_conf_t *wmcf)
             continue;
         }
 
-        for (i = 0; i < wmcf->endpoints.nelts; i++) {
+        for (q = ngx_queue_head(&states->unstored);
+             q != ngx_queue_sentinel(&states->unstored);
+             q = ngx_queue_next(q))
+        {
+            ep = ngx_queue_data(q, ngx_http_webhook_endpoint_t, unstored);
 
-            if (ep[i]->zone == zone[z]
-                && !ngx_http_webhook_disable_stored(ep[i]))
-            {
+            if (ep->zone == zone[z] && !ngx_http_webhook_disable_stored(ep)) {
                 ngx_http_webhook_disable_pack_zone(zone[z], &kept);
 
                 (void) ngx_http_webhook_store_state(wmcf->worker->store, 'z',
@@ -278,56 +285,68 @@ ngx_http_webhook_states_save_zones(ngx_http_webhook_main_conf_t *wmcf)
 static void
 ngx_http_webhook_states_save_endpoints(ngx_http_webhook_main_conf_t *wmcf)
 {
-    size_t                         size;
-    wh_kept_t                      kept;
-    ngx_uint_t                     i, again;
-    ngx_http_webhook_store_t      *st;
-    ngx_http_webhook_states_t     *states;
-    ngx_http_webhook_endpoint_t  **ep;
+    size_t                        size;
+    wh_kept_t                     kept;
+    ngx_uint_t                    n, again;
+    ngx_queue_t                  *q, *next;
+    ngx_http_webhook_store_t     *st;
+    ngx_http_webhook_states_t    *states;
+    ngx_http_webhook_endpoint_t  *ep;
 
     st = wmcf->worker->store;
     states = wmcf->worker->states;
-    ep = wmcf->endpoints.elts;
     again = 0;
     size = 0;
+    n = 0;
 
-    for (i = 0; i < wmcf->endpoints.nelts; i++) {
+    for (q = ngx_queue_head(&states->unstored);
+         q != ngx_queue_sentinel(&states->unstored);
+         q = next)
+    {
+        next = ngx_queue_next(q);
 
-        if (ngx_http_webhook_disable_stored(ep[i])) {
+        ep = ngx_queue_data(q, ngx_http_webhook_endpoint_t, unstored);
+
+        if (ngx_http_webhook_disable_stored(ep)) {
+            ngx_http_webhook_states_remove(ep);
             continue;
         }
 
-        if (ep[i]->storing) {
-            ep[i]->behind = 1;
+        if (ep->storing) {
+            ep->behind = 1;
             again = 1;
             continue;
         }
 
-        if (size >= NGX_HTTP_WEBHOOK_STATES_TURN) {
+        if (size >= NGX_HTTP_WEBHOOK_STATES_TURN
+            || n++ == NGX_HTTP_WEBHOOK_STATES_MANY)
+        {
             ngx_post_event(&states->rest, &ngx_posted_next_events);
             break;
         }
 
-        ngx_http_webhook_disable_pack(ep[i], &kept);
+        ngx_http_webhook_disable_pack(ep, &kept);
 
-        ep[i]->changes = (ngx_uint_t) kept.changes;
+        ep->changes = (ngx_uint_t) kept.changes;
         size += wh_kept_size(&kept);
 
-        if (ngx_http_webhook_store_state(st, 'e', &ep[i]->name, &kept, ep[i])
+        if (ngx_http_webhook_store_state(st, 'e', &ep->name, &kept, ep)
             != NGX_OK)
         {
             again = 1;
-            continue;
+            break;
         }
 
-        ep[i]->storing = 1;
-        ep[i]->behind = 0;
+        ep->storing = 1;
+        ep->behind = 0;
+
+        ngx_http_webhook_states_remove(ep);
     }
 
     /* what is being stored tells of its end, which an exit waits for */
 
     if (again && !ngx_exiting) {
-        ngx_http_webhook_states_later(wmcf);
+        ngx_http_webhook_states_timer(wmcf);
     }
 }
 
@@ -336,6 +355,28 @@ static void
 ngx_http_webhook_states_rest_handler(ngx_event_t *ev)
 {
     ngx_http_webhook_states_save_endpoints(ev->data);
+}
+
+
+static void
+ngx_http_webhook_states_add(ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_http_webhook_states_t  *states;
+
+    states = ep->main->worker->states;
+
+    if (!ep->unstored_set) {
+        ep->unstored_set = 1;
+        ngx_queue_insert_tail(&states->unstored, &ep->unstored);
+    }
+}
+
+
+static void
+ngx_http_webhook_states_remove(ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_queue_remove(&ep->unstored);
+    ep->unstored_set = 0;
 }
 
 
@@ -374,6 +415,7 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
         if (adopted == NGX_AGAIN
             && !ngx_http_webhook_disable_stored(ep))
         {
+            ngx_http_webhook_states_add(ep);
             ngx_http_webhook_states_save(ep->main);
             return;
         }
@@ -398,11 +440,12 @@ ngx_http_webhook_states_stored(void *data, u_char type, uint64_t number,
 
         /* a transition that was made meanwhile */
 
+        ngx_http_webhook_states_add(ep);
         ngx_http_webhook_states_save(ep->main);
         return;
     }
 
-    ngx_http_webhook_states_later(ep->main);
+    ngx_http_webhook_states_later(ep);
 }
 
 
@@ -441,7 +484,19 @@ ngx_http_webhook_states_newer(ngx_http_webhook_endpoint_t *ep,
 
 
 void
-ngx_http_webhook_states_later(ngx_http_webhook_main_conf_t *wmcf)
+ngx_http_webhook_states_later(ngx_http_webhook_endpoint_t *ep)
+{
+    /* it is none of a worker where webhooks are out of order */
+
+    if (ep->main->worker->store) {
+        ngx_http_webhook_states_add(ep);
+        ngx_http_webhook_states_timer(ep->main);
+    }
+}
+
+
+static void
+ngx_http_webhook_states_timer(ngx_http_webhook_main_conf_t *wmcf)
 {
     ngx_http_webhook_states_t  *states;
 
@@ -470,6 +525,77 @@ static void
 ngx_http_webhook_states_handler(ngx_event_t *ev)
 {
     ngx_http_webhook_states_save(ev->data);
+}
+
+
+void
+ngx_http_webhook_states_check(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_http_webhook_states_t  *states;
+
+    states = wmcf->worker->states;
+    states->checked = 0;
+
+    if (!ngx_exiting) {
+
+        if (!states->check.timer_set) {
+            ngx_add_timer(&states->check, 1);
+        }
+
+        return;
+    }
+
+    /* the process does not end before this */
+
+    if (states->check.timer_set) {
+        ngx_del_timer(&states->check);
+    }
+
+    states->check.cancelable = 0;
+
+    ngx_http_webhook_states_check_handler(&states->check);
+}
+
+
+static void
+ngx_http_webhook_states_check_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                     n, found;
+    ngx_http_webhook_states_t     *states;
+    ngx_http_webhook_main_conf_t  *wmcf;
+    ngx_http_webhook_endpoint_t  **ep;
+
+    wmcf = ev->data;
+
+    if (wmcf->worker->store == NULL) {
+        return;
+    }
+
+    states = wmcf->worker->states;
+    ep = wmcf->endpoints.elts;
+    found = 0;
+
+    n = ngx_min(states->checked + NGX_HTTP_WEBHOOK_STATES_MANY,
+                wmcf->endpoints.nelts);
+
+    for ( /* void */ ; states->checked < n; states->checked++) {
+
+        if (!ngx_http_webhook_disable_stored(ep[states->checked])) {
+            ngx_http_webhook_states_add(ep[states->checked]);
+            found = 1;
+        }
+    }
+
+    if (states->checked < wmcf->endpoints.nelts) {
+        ngx_add_timer(ev, 1);
+    }
+
+    if (found && ngx_exiting) {
+        ngx_http_webhook_states_save(wmcf);
+
+    } else if (found) {
+        ngx_http_webhook_states_timer(wmcf);
+    }
 }
 
 
@@ -511,6 +637,7 @@ ngx_http_webhook_states_wait(ngx_http_webhook_endpoint_t *ep,
 
     cln->handler = ngx_http_webhook_states_wait_cleanup;
 
+    ngx_http_webhook_states_add(ep);
     ngx_http_webhook_states_save(ep->main);
 
     return NGX_AGAIN;

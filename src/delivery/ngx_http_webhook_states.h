@@ -25,9 +25,17 @@ ngx_int_t ngx_http_webhook_states_init_module(ngx_cycle_t *cycle,
 ngx_int_t ngx_http_webhook_states_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *wmcf);
 
-/* what the store does not have is written, now, or within half a second */
+/* the endpoint has changed in this process: that is written soon */
+void ngx_http_webhook_states_later(ngx_http_webhook_endpoint_t *ep);
+
+/* all such endpoints are written now */
 void ngx_http_webhook_states_save(ngx_http_webhook_main_conf_t *wmcf);
-void ngx_http_webhook_states_later(ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * A process has ended, perhaps before it could store what it has changed, or
+ * this one is about to: all endpoints are looked at, a slice in a turn.
+ */
+void ngx_http_webhook_states_check(ngx_http_webhook_main_conf_t *wmcf);
 
 /*
  * Waits until it was tried to write the endpoint's state as it is now, at most

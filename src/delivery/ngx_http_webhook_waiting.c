@@ -352,10 +352,6 @@ ngx_http_webhook_waiting_resume(ngx_http_webhook_store_t *st)
 
     w->generation = generation;
 
-    /* whoever has made the transition may not live to store it */
-
-    ngx_http_webhook_states_later(wmcf);
-
     ngx_http_webhook_waiting_look(st);
 }
 

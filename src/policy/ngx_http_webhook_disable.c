@@ -6,6 +6,7 @@
 
 #include "ngx_http_webhook_disable.h"
 #include "ngx_http_webhook_notice.h"
+#include "ngx_http_webhook_states.h"
 
 
 /* ten years: sums of times stay far from any overflow */
@@ -295,6 +296,7 @@ ngx_http_webhook_disable_changed(ngx_http_webhook_endpoint_t *ep,
     wh_change_t *change)
 {
     ngx_http_webhook_zone_changed(ep->zone);
+    ngx_http_webhook_states_later(ep);
     ngx_http_webhook_notice_changed(ep, change);
 
     if (change->to.reason == WH_STATE_ENABLED) {

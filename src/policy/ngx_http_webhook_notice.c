@@ -365,7 +365,7 @@ ngx_http_webhook_notice_mark(ngx_http_webhook_endpoint_t *ep, uint64_t mark)
 
     (void) ngx_atomic_fetch_add(&c->changes, 1);
 
-    ngx_http_webhook_states_later(ep->main);
+    ngx_http_webhook_states_later(ep);
 }
 
 

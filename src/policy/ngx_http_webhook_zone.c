@@ -696,12 +696,12 @@ ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep)
 }
 
 
-void
+ngx_int_t
 ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
-    unsigned slot)
+    unsigned slot, ngx_uint_t *entry, ngx_uint_t *n)
 {
     wh_part_t                         *part;
-    ngx_uint_t                         i, used;
+    ngx_uint_t                         used;
     ngx_http_webhook_counters_t       *c;
     ngx_http_webhook_zone_sh_t        *sh;
     ngx_http_webhook_zone_entry_t     *e;
@@ -712,9 +712,15 @@ ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
 
     ngx_memory_barrier();
 
-    for (i = 0; i < used; i += e->size) {
+    while (*entry < used) {
 
-        e = ngx_http_webhook_zone_entry(sh, i + 1);
+        if (*n == 0) {
+            return NGX_AGAIN;
+        }
+
+        (*n)--;
+
+        e = ngx_http_webhook_zone_entry(sh, *entry + 1);
 
         if (e->type == NGX_HTTP_WEBHOOK_ZONE_ENDPOINT) {
             endpoint = (ngx_http_webhook_zone_endpoint_t *) e;
@@ -728,7 +734,11 @@ ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
                 wh_part_void(part);
             }
         }
+
+        *entry += e->size;
     }
+
+    return NGX_OK;
 }
 
 

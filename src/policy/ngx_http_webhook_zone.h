@@ -143,10 +143,12 @@ void ngx_http_webhook_zone_attach(ngx_http_webhook_endpoint_t *ep);
 /*
  * Permits of a process that has ended, or does not run, are void, and what the
  * one in "slot" knows of backlogs: those of all endpoints that the zone knows,
- * whatever configuration they are from.
+ * whatever configuration they are from.  *entry is 0 at first, and where to go
+ * on after NGX_AGAIN; NGX_OK: that was all.  *n entries are looked at at most,
+ * it is less by those that were.
  */
-void ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone, uint32_t pid,
-    unsigned slot);
+ngx_int_t ngx_http_webhook_zone_void(ngx_http_webhook_zone_t *zone,
+    uint32_t pid, unsigned slot, ngx_uint_t *entry, ngx_uint_t *n);
 
 /*
  * The part of a backlog that the process in "slot" writes, made on first use.

@@ -28,13 +28,19 @@ static wh_backlog_t *ngx_http_webhook_backlog(
 void
 ngx_http_webhook_backlog_init(ngx_http_webhook_store_t *st)
 {
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, n, entry;
     ngx_http_webhook_zone_t  **zone;
 
     zone = st->wmcf->zones.elts;
 
+    /* all at once: nobody is served by this process yet */
+
     for (i = 0; i < st->wmcf->zones.nelts; i++) {
-        ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid, st->slot);
+        n = NGX_MAX_INT_T_VALUE;
+        entry = 0;
+
+        (void) ngx_http_webhook_zone_void(zone[i], (uint32_t) ngx_pid,
+                                          st->slot, &entry, &n);
     }
 
     st->counts = 1;

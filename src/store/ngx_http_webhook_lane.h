@@ -125,9 +125,11 @@ struct ngx_http_webhook_driver_s {
 
     /*
      * The permits of a stopped or dead worker are void, and what it knows of
-     * backlogs; before its shards are anybody's.
+     * backlogs; before its shards are anybody's.  NGX_AGAIN: not all of them,
+     * it is to be called again for the same, and for no other meanwhile.
      */
-    void   (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
+    ngx_int_t
+           (*bury)(ngx_http_webhook_store_t *st, unsigned slot);
 };
 
 

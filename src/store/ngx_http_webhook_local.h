@@ -154,6 +154,8 @@ struct ngx_http_webhook_store_s {
     ngx_http_webhook_endpoint_t     *unsettled; /* likewise, see backlog */
 
     ngx_event_t                      tick;
+    ngx_event_t                      bury;
+    unsigned                         buried;    /* a slot, 0: none */
     ngx_event_t                      drive;     /* posted: scan and send */
     ngx_event_t                      soon;      /* posted: posts that one */
 

@@ -25,7 +25,13 @@ static ngx_int_t ngx_http_webhook_worker_fifo(ngx_http_webhook_store_t *st,
 static void ngx_http_webhook_worker_fifo_handler(ngx_event_t *ev);
 static void ngx_http_webhook_worker_tick_handler(ngx_event_t *ev);
 static void ngx_http_webhook_worker_tick(ngx_event_t *ev);
+static void ngx_http_webhook_worker_others(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_worker_other(ngx_http_webhook_store_t *st,
+    unsigned slot);
+static void ngx_http_webhook_worker_bury(ngx_http_webhook_store_t *st,
+    unsigned slot);
+static void ngx_http_webhook_worker_bury_handler(ngx_event_t *ev);
+static void ngx_http_webhook_worker_free(ngx_http_webhook_store_t *st,
     unsigned slot);
 static void ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st,
     unsigned slot);
@@ -120,6 +126,11 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->tick.data = st;
     st->tick.log = st->log;
     st->tick.cancelable = 1;
+
+    st->bury.handler = ngx_http_webhook_worker_bury_handler;
+    st->bury.data = st;
+    st->bury.log = st->log;
+    st->bury.cancelable = 1;
 
     st->orphans = 1;
 
@@ -468,7 +479,6 @@ ngx_http_webhook_worker_tick_handler(ngx_event_t *ev)
 static void
 ngx_http_webhook_worker_tick(ngx_event_t *ev)
 {
-    unsigned                   slot, last;
     ngx_http_webhook_store_t  *st;
 
     st = ev->data;
@@ -487,15 +497,7 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
         ngx_http_webhook_worker_leave(st);
     }
 
-    last = (unsigned) st->journal.head->last_slot;
-
-    for (slot = 1; slot <= last; slot++) {
-        if (slot != st->slot
-            && st->journal.slots[slot].state != WH_SLOT_FREE)
-        {
-            ngx_http_webhook_worker_other(st, slot);
-        }
-    }
+    ngx_http_webhook_worker_others(st);
 
     (void) wh_journal_reclaim(&st->journal, st->slot);
 
@@ -527,6 +529,25 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
     ngx_post_event(&st->drive, &ngx_posted_events);
 
     ngx_add_timer(ev, NGX_HTTP_WEBHOOK_TICK);
+}
+
+
+static void
+ngx_http_webhook_worker_others(ngx_http_webhook_store_t *st)
+{
+    unsigned  slot, last;
+
+    last = (unsigned) st->journal.head->last_slot;
+
+    /* one burial at a time */
+
+    for (slot = 1; slot <= last && !st->buried; slot++) {
+        if (slot != st->slot
+            && st->journal.slots[slot].state != WH_SLOT_FREE)
+        {
+            ngx_http_webhook_worker_other(st, slot);
+        }
+    }
 }
 
 
@@ -565,15 +586,59 @@ ngx_http_webhook_worker_other(ngx_http_webhook_store_t *st, unsigned slot)
                       "webhook worker process %uD in slot %ui has ended, its "
                       "lanes are taken over", s->pid, (ngx_uint_t) slot);
 
-        /*
-         * That comes first: a slot is buried only once, and it may be by us;
-         * and who adopts a shard counts what is in it, too.
-         */
 
-        st->driver->bury(st, slot);
-
-        wh_slot_bury(&st->journal, slot, ngx_http_webhook_wake, st);
+        ngx_http_webhook_worker_bury(st, slot);
+        return;
     }
+
+    ngx_http_webhook_worker_free(st, slot);
+}
+
+
+/*
+ * Its permits, over turns, and then its lanes: a slot is buried only once, and
+ * who adopts a shard counts what is in it, too.  Meanwhile its lock is ours; if
+ * we end before that, another one begins anew.
+ */
+
+static void
+ngx_http_webhook_worker_bury(ngx_http_webhook_store_t *st, unsigned slot)
+{
+    if (st->driver->bury(st, slot) == NGX_AGAIN) {
+        st->buried = slot;
+        ngx_add_timer(&st->bury, 1);
+        return;
+    }
+
+    st->buried = 0;
+
+    wh_slot_bury(&st->journal, slot, ngx_http_webhook_wake, st);
+    ngx_http_webhook_worker_free(st, slot);
+}
+
+
+static void
+ngx_http_webhook_worker_bury_handler(ngx_event_t *ev)
+{
+    uint64_t                   since;
+    ngx_http_webhook_store_t  *st;
+
+    st = ev->data;
+    since = ngx_http_webhook_meter_now();
+
+    ngx_http_webhook_worker_bury(st, st->buried);
+    ngx_http_webhook_worker_others(st);
+
+    ngx_http_webhook_meter_held(st->wmcf, since);
+}
+
+
+static void
+ngx_http_webhook_worker_free(ngx_http_webhook_store_t *st, unsigned slot)
+{
+    wh_slot_t  *s;
+
+    s = &st->journal.slots[slot];
 
     if (s->state == WH_SLOT_DEAD
         && wh_journal_reclaim(&st->journal, slot) == 0)
@@ -608,7 +673,10 @@ ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st, unsigned slot)
         }
 
         if (n == 0) {
-            st->driver->bury(st, slot);
+
+            /* it may go on at any time, and who comes then has its slot */
+
+            while (st->driver->bury(st, slot) == NGX_AGAIN) { /* void */ }
         }
 
         if (wh_shard_orphan(&st->journal, i, word) == WH_OK) {
