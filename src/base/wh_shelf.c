@@ -23,12 +23,15 @@ typedef struct {
 static wh_place_t *wh_shelf_first(wh_shelf_t *s);
 static wh_place_t *wh_shelf_next(wh_shelf_t *s, wh_place_t *p);
 static int wh_shelf_cmp(const void *one, const void *two);
+static int wh_shelf_cmp_size(const void *one, const void *two);
 static void wh_shelf_match(wh_shelf_t *s, const wh_shelf_index_t *index,
     uint64_t owner, wh_line_t *lines, uint32_t n, wh_place_t **had);
 static uint32_t wh_shelf_had(wh_shelf_t *s, const wh_shelf_index_t *index,
     uint64_t owner, wh_place_t **places);
-static wh_place_t *wh_shelf_find(wh_shelf_t *s, size_t need, uint64_t config,
-    wh_place_t *except);
+static wh_place_t *wh_shelf_find(wh_shelf_t *s, const wh_shelf_index_t *index,
+    size_t need, uint64_t age, wh_place_t *except);
+static uint32_t wh_shelf_free(const wh_shelf_index_t *index, uint32_t from,
+    uint64_t config, uint64_t age);
 static wh_place_t *wh_shelf_cut(wh_shelf_t *s, size_t need, size_t used);
 
 
@@ -91,26 +94,35 @@ wh_shelf_count(wh_shelf_t *s)
 void
 wh_shelf_index(wh_shelf_t *s, wh_shelf_index_t *index)
 {
-    wh_place_t      *p;
-    wh_shelf_ref_t  *ref;
+    uint32_t          i;
+    wh_place_t       *p;
+    wh_shelf_ref_t   *ref;
+    wh_shelf_size_t  *size;
 
     index->n = 0;
-    index->idle = 0;
 
     for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
 
-        ref = &index->refs[index->n++];
+        ref = &index->refs[index->n];
+        size = &index->sizes[index->n++];
 
         ref->owner = p->owner;
         ref->place = p;
 
-        if (p->config + 1 != s->config) {
-            index->idle = 1;
-        }
+        size->size = p->size;
+        size->place = p;
     }
 
-    if (index->n) {
-        qsort(index->refs, index->n, sizeof(wh_shelf_ref_t), wh_shelf_cmp);
+    if (index->n == 0) {
+        return;
+    }
+
+    qsort(index->refs, index->n, sizeof(wh_shelf_ref_t), wh_shelf_cmp);
+    qsort(index->sizes, index->n, sizeof(wh_shelf_size_t), wh_shelf_cmp_size);
+
+    for (i = 0; i < index->n; i++) {
+        index->sizes[i].next[0] = i + 1;
+        index->sizes[i].next[1] = i + 1;
     }
 }
 
@@ -125,6 +137,20 @@ wh_shelf_cmp(const void *one, const void *two)
 
     if (a->owner != b->owner) {
         return a->owner < b->owner ? -1 : 1;
+    }
+
+    return (uintptr_t) a->place < (uintptr_t) b->place ? -1 : 1;
+}
+
+
+static int
+wh_shelf_cmp_size(const void *one, const void *two)
+{
+    const wh_shelf_size_t  *a = one;
+    const wh_shelf_size_t  *b = two;
+
+    if (a->size != b->size) {
+        return a->size < b->size ? -1 : 1;
     }
 
     return (uintptr_t) a->place < (uintptr_t) b->place ? -1 : 1;
@@ -269,8 +295,7 @@ wh_shelf_add(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
 
         need = wh_shelf_need(lines[i].tag.n);
 
-        p = index && !index->idle
-            ? NULL : wh_shelf_find(s, need, s->config - 2, had[i]);
+        p = wh_shelf_find(s, index, need, 2, had[i]);
 
         if (p == NULL) {
 
@@ -286,7 +311,7 @@ wh_shelf_add(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
         }
 
         if (p == NULL) {
-            p = wh_shelf_find(s, need, s->config - 1, had[i]);
+            p = wh_shelf_find(s, index, need, 1, had[i]);
         }
 
         if (p == NULL) {
@@ -322,17 +347,46 @@ wh_shelf_add(wh_shelf_t *s, const wh_shelf_index_t *index, uint64_t owner,
 }
 
 
-/* the smallest one that no configuration behind "config" has used */
+/* the smallest one that was not used by the last "age" configurations */
 
 static wh_place_t *
-wh_shelf_find(wh_shelf_t *s, size_t need, uint64_t config, wh_place_t *except)
+wh_shelf_find(wh_shelf_t *s, const wh_shelf_index_t *index, size_t need,
+    uint64_t age, wh_place_t *except)
 {
+    uint32_t     low, high, mid;
+    uint64_t     config;
     wh_place_t  *p, *best;
 
     best = NULL;
 
-    if (config >= s->config) {
+    if (s->config < age) {
         return NULL;
+    }
+
+    config = s->config - age;
+
+    if (index) {
+        low = 0;
+        high = index->n;
+
+        while (low < high) {
+            mid = low + (high - low) / 2;
+
+            if (index->sizes[mid].size < need) {
+                low = mid + 1;
+
+            } else {
+                high = mid;
+            }
+        }
+
+        low = wh_shelf_free(index, low, config, age);
+
+        if (low < index->n && index->sizes[low].place == except) {
+            low = wh_shelf_free(index, low + 1, config, age);
+        }
+
+        return low < index->n ? index->sizes[low].place : NULL;
     }
 
     for (p = wh_shelf_first(s); p; p = wh_shelf_next(s, p)) {
@@ -345,6 +399,37 @@ wh_shelf_find(wh_shelf_t *s, size_t need, uint64_t config, wh_place_t *except)
     }
 
     return best;
+}
+
+
+/*
+ * The first one that is free, from that on.  None becomes free before the next
+ * configuration, so that those in between need not be looked at again.
+ */
+
+static uint32_t
+wh_shelf_free(const wh_shelf_index_t *index, uint32_t from, uint64_t config,
+    uint64_t age)
+{
+    uint32_t           i, next;
+    const wh_place_t  *p;
+
+    for (i = from; i < index->n; i = index->sizes[i].next[age - 1]) {
+
+        p = index->sizes[i].place;
+
+        if (p->config <= config) {
+            break;
+        }
+    }
+
+    while (from < i) {
+        next = index->sizes[from].next[age - 1];
+        index->sizes[from].next[age - 1] = i;
+        from = next;
+    }
+
+    return i;
 }
 
 

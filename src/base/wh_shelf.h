@@ -38,14 +38,22 @@ typedef struct {
 /* the windows by owners, as they were when the configuration began */
 
 typedef struct {
-    uint64_t         owner;
-    void            *place;
+    uint64_t          owner;
+    void             *place;
 } wh_shelf_ref_t;
 
+/* and by their sizes: which of them are used again */
+
 typedef struct {
-    wh_shelf_ref_t  *refs;       /* room for wh_shelf_count() of them */
-    uint32_t         n;
-    int              idle;       /* one was not used before */
+    uint64_t          size;
+    void             *place;
+    uint32_t          next[2];   /* none from here on until that is free */
+} wh_shelf_size_t;
+
+typedef struct {
+    wh_shelf_ref_t   *refs;      /* room for wh_shelf_count() of them */
+    wh_shelf_size_t  *sizes;     /* likewise */
+    uint32_t          n;
 } wh_shelf_index_t;
 
 
@@ -62,8 +70,8 @@ uint64_t wh_shelf_begin(wh_shelf_t *s);
 uint32_t wh_shelf_count(wh_shelf_t *s);
 
 /*
- * For many owners: fills the index, right after wh_shelf_begin(); its "refs"
- * are the caller's, and valid as long as there is no other configuration.
+ * For many owners: fills the index, right after wh_shelf_begin(); "refs" and
+ * "sizes" are the caller's, and valid until there is another configuration.
  */
 void wh_shelf_index(wh_shelf_t *s, wh_shelf_index_t *index);
 

@@ -818,11 +818,14 @@ ngx_http_webhook_zone_windows(ngx_http_webhook_zone_t *zone,
     /* without memory it takes longer */
 
     n = wh_shelf_count(&zone->sh->shelf);
-    index.refs = n ? ngx_alloc(n * sizeof(wh_shelf_ref_t), ngx_cycle->log)
+    index.refs = n ? ngx_alloc(n * (sizeof(wh_shelf_ref_t)
+                                    + sizeof(wh_shelf_size_t)),
+                               ngx_cycle->log)
                    : NULL;
     ix = NULL;
 
     if (n == 0 || index.refs) {
+        index.sizes = (wh_shelf_size_t *) (index.refs + n);
         wh_shelf_index(&zone->sh->shelf, &index);
         ix = &index;
     }

@@ -19,6 +19,7 @@ static wh_shelf_t  *s = (wh_shelf_t *) memory;
 /* all is done with an index, and again without one */
 
 static wh_shelf_ref_t    refs[64];
+static wh_shelf_size_t   sizes[64];
 static wh_shelf_index_t  index_of, *ix;
 
 
@@ -29,6 +30,7 @@ begin(void)
 
     if (ix) {
         index_of.refs = refs;
+        index_of.sizes = sizes;
         ok(wh_shelf_count(s) <= 64, "there is room for an index");
         wh_shelf_index(s, &index_of);
     }
@@ -232,6 +234,86 @@ full(void)
 }
 
 
+/* random lines of random owners get the same places as without an index */
+
+static void
+same(void)
+{
+    int                i, k, n, bad, moved;
+    size_t             size;
+    wh_line_t          want[2][40];
+    wh_shelf_t        *both[2];
+    wh_shelf_index_t   index;
+
+    size = USED + 25 * wh_shelf_need(30);
+
+    index.refs = refs;
+    index.sizes = sizes;
+
+    bad = 0;
+    moved = 0;
+
+    srandom(1);
+
+    for (k = 0; k < 2; k++) {
+        both[k] = (wh_shelf_t *) &memory[(size_t) k * (SIZE / 16)];
+    }
+
+    memset(memory, 0, sizeof(memory));
+    wh_shelf_init(both[0], size);
+    wh_shelf_init(both[1], size);
+
+    for (n = 0; n < 2000; n++) {
+
+        memset(want, 0, sizeof(want));
+
+        (void) wh_shelf_begin(both[0]);
+        (void) wh_shelf_begin(both[1]);
+
+        if (wh_shelf_count(both[1]) > 64) {
+            bad++;
+            break;
+        }
+
+        wh_shelf_index(both[1], &index);
+
+        for (i = 0; i < 40; i++) {
+            want[0][i].tag.n = (uint32_t) random() % 30 + 1;
+            want[0][i].tag.time = (uint64_t) random() % 3 + 1;
+            want[1][i].tag = want[0][i].tag;
+        }
+
+        for (k = 0; k < 6; k++) {
+
+            for (i = n % 7; i < 40 - n % 11; i++) {
+                const wh_shelf_index_t *x = k % 2 ? &index : NULL;
+
+                uint64_t owner = (uint64_t) (i + n % 3 * 100);
+
+                if (k < 2) {
+                    wh_shelf_keep(both[k % 2], x, owner, &want[k % 2][i], 1);
+
+                } else {
+                    wh_shelf_add(both[k % 2], x, owner, &want[k % 2][i], 1,
+                                 k < 4, USED);
+                }
+            }
+        }
+
+        for (i = 0; i < 40; i++) {
+            bad += (want[0][i].window ? (char *) want[0][i].window
+                                        - (char *) both[0] : 0)
+                   != (want[1][i].window ? (char *) want[1][i].window
+                                           - (char *) both[1] : 0);
+            moved += (want[0][i].window != NULL);
+        }
+    }
+
+    is_int(bad, 0, "with an index all have the places that they have without");
+    ok(moved > 1000, "and there were places");
+}
+
+
 int
 main(void)
 {
@@ -246,6 +328,8 @@ main(void)
 
         ix = &index_of;
     }
+
+    same();
 
     return done_testing();
 }
