@@ -97,6 +97,7 @@ http {
 
         location = /metrics { webhook_metrics; }
         location = /gzip { webhook_metrics; gzip on; }
+        location = /limited { webhook_metrics; limit_rate 8k; }
         location = /denied { webhook_metrics; deny all; }
         location = /status { stub_status; }
         location /api { webhook_api write=on; }
@@ -341,6 +342,17 @@ is(join(' ', map { $_->{name} =~ s/_(?:bucket|sum|count)$//r . ' ' . join ',',
 is(gunzip(raw('/gzip', 'Accept-Encoding: gzip')->body()) =~ /^# TYPE/ ? 1 : 0,
 	1, 'gzip');
 
+# the end once, also when it cannot be sent at once
+
+my $limited = connect_port('http');
+my ($text, $buf) = ('');
+
+print $limited "GET /limited HTTP/1.1\r\nHost: a\r\nAccept: $om\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+$text .= $buf while sysread $limited, $buf, 65536;
+
+like($text, qr/\n# EOF\n\r\n0\r\n\r\nHTTP\/1.1 200 /, 'the end, once');
+
 # the killed one's attempts in flight are not in flight any more
 
 kill 'KILL', $t->workers();
@@ -377,8 +389,7 @@ cmp_ok(rss() - $rss, '<', 4096, 'bounded memory');
 cmp_ok($m->value('nginx_webhook_loop_stall_max_seconds'), '<', 0.5,
 	'no long turn');
 
-my ($text, $buf) = ('');
-
+$text = '';
 $text .= $buf while sysread $s, $buf, 65536;
 
 ok($text =~ /\r\n0\r\n\r\n\z/, 'all for a client that reads later');

@@ -179,7 +179,9 @@ ngx_http_webhook_metrics_turn(ngx_event_t *ev)
 
     rc = ngx_http_webhook_metrics_slice(ctx);
 
-    if (rc != NGX_AGAIN) {
+    /* what is left of a whole answer is sent by nginx */
+
+    if (rc != NGX_AGAIN || ctx->done) {
         ngx_http_finalize_request(r, rc);
     }
 
@@ -189,7 +191,10 @@ ngx_http_webhook_metrics_turn(ngx_event_t *ev)
 }
 
 
-/* NGX_AGAIN: more follows, in another turn, or when the client reads on */
+/*
+ * NGX_AGAIN: more follows, in another turn, or when the client reads on; once
+ * it is done: as of ngx_http_output_filter().
+ */
 
 static ngx_int_t
 ngx_http_webhook_metrics_slice(ngx_http_webhook_metrics_ctx_t *ctx)
