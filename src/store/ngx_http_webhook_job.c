@@ -16,6 +16,7 @@
 #define NGX_HTTP_WEBHOOK_JOB_UNMOVED  1000   /* deliveries looked at */
 
 
+static void ngx_http_webhook_job_next(ngx_http_webhook_store_t *st);
 static void ngx_http_webhook_job_thread(void *data, ngx_log_t *log);
 static void ngx_http_webhook_job_read_done(ngx_event_t *ev);
 static void ngx_http_webhook_job_expire(ngx_http_webhook_store_t *st);
@@ -33,6 +34,7 @@ ngx_http_webhook_job_read(ngx_http_webhook_store_t *st,
     }
 
     job->store = st;
+    job->next = NULL;
 
     job->task->ctx = job;
     job->task->handler = ngx_http_webhook_job_thread;
@@ -40,7 +42,30 @@ ngx_http_webhook_job_read(ngx_http_webhook_store_t *st,
     job->task->event.data = job;
     job->task->event.log = st->log;
 
-    return ngx_thread_task_post(st->conf->pool, job->task);
+    *st->reads_last = job;
+    st->reads_last = &job->next;
+
+    if (st->reads == job) {
+        ngx_http_webhook_job_next(st);
+    }
+
+    return NGX_OK;
+}
+
+
+/* one at a time: turns and flushes need threads of the same pool */
+
+static void
+ngx_http_webhook_job_next(ngx_http_webhook_store_t *st)
+{
+    ngx_http_webhook_job_t  *job;
+
+    job = st->reads;
+
+    if (ngx_thread_task_post(st->conf->pool, job->task) != NGX_OK) {
+        job->rc = NGX_BUSY;
+        ngx_post_event(&job->task->event, &ngx_posted_next_events);
+    }
 }
 
 
@@ -111,13 +136,24 @@ ngx_http_webhook_job_read_done(ngx_event_t *ev)
 {
     uint64_t                       since;
     ngx_http_webhook_job_t        *job;
+    ngx_http_webhook_store_t      *st;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     job = ev->data;
     ev->complete = 0;
-    wmcf = job->store->wmcf;
+    st = job->store;
+    wmcf = st->wmcf;
 
     since = ngx_http_webhook_meter_now();
+
+    st->reads = job->next;
+
+    if (st->reads) {
+        ngx_http_webhook_job_next(st);
+
+    } else {
+        st->reads_last = &st->reads;
+    }
 
     job->done(job);
 

@@ -173,6 +173,8 @@ struct ngx_http_webhook_store_s {
 
     struct ngx_http_webhook_job_s   *jobs;      /* of operators, that write */
     struct ngx_http_webhook_job_s  **jobs_last;
+    struct ngx_http_webhook_job_s   *reads;     /* likewise, that read */
+    struct ngx_http_webhook_job_s  **reads_last;
     struct ngx_http_webhook_keep_s  *rows;      /* of the history */
     struct ngx_http_webhook_keep_s **rows_last;
     size_t                           rows_size;

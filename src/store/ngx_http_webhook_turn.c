@@ -63,6 +63,7 @@ ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st)
 
     st->ops_last = &st->ops;
     st->jobs_last = &st->jobs;
+    st->reads_last = &st->reads;
     st->rows_last = &st->rows;
 
     if (pthread_mutex_init(&st->remap, NULL) != 0) {
