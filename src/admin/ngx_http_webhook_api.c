@@ -16,6 +16,7 @@
 #define NGX_HTTP_WEBHOOK_API_MESSAGE  512
 #define NGX_HTTP_WEBHOOK_API_STREAMS  16     /* of a worker */
 #define NGX_HTTP_WEBHOOK_API_MANY     1000
+#define NGX_HTTP_WEBHOOK_API_HOLD     60000  /* ms */
 
 #define NGX_HTTP_WEBHOOK_API_PAGE     (NGX_HTTP_WEBHOOK_API_FILTERS           \
                                        |NGX_HTTP_WEBHOOK_API_LIMIT            \
@@ -27,6 +28,7 @@ static ngx_http_webhook_api_t *ngx_http_webhook_api_create(
     ngx_http_request_t *r);
 static void ngx_http_webhook_api_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_api_body(ngx_http_webhook_api_t *api);
+static void ngx_http_webhook_api_hold_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_api_run(ngx_http_webhook_api_t *api,
     ngx_http_webhook_api_route_t *route);
 static void ngx_http_webhook_api_cleanup(void *data);
@@ -449,6 +451,10 @@ ngx_http_webhook_api_create(ngx_http_request_t *r)
     api->out.max = NGX_MAX_SIZE_T_VALUE;
     api->out.grow = wh_buf_malloc;
 
+    api->hold.handler = ngx_http_webhook_api_hold_handler;
+    api->hold.data = r->connection;
+    api->hold.log = ngx_cycle->log;
+
     own->handler = ngx_http_webhook_api_free;
     own->data = api;
 
@@ -467,6 +473,10 @@ ngx_http_webhook_api_cleanup(void *data)
     ngx_http_webhook_api_t *api = data;
 
     api->request = NULL;
+
+    if (api->hold.timer_set) {
+        ngx_del_timer(&api->hold);
+    }
 
     if (!api->busy) {
         ngx_destroy_pool(api->pool);
@@ -834,7 +844,20 @@ ngx_http_webhook_api_wait(ngx_http_webhook_api_t *api)
     api->busy = 1;
     api->request->main->count++;
 
+    /* neither a thread nor a posted event keeps the process from exiting */
+
+    ngx_add_timer(&api->hold, NGX_HTTP_WEBHOOK_API_HOLD);
+
     return NGX_DONE;
+}
+
+
+/* it takes too long to be waited for */
+
+static void
+ngx_http_webhook_api_hold_handler(ngx_event_t *ev)
+{
+    /* void */
 }
 
 
@@ -842,6 +865,10 @@ ngx_uint_t
 ngx_http_webhook_api_waits(ngx_http_webhook_api_t *api)
 {
     api->busy = 0;
+
+    if (api->hold.timer_set) {
+        ngx_del_timer(&api->hold);
+    }
 
     if (api->request) {
         return 1;

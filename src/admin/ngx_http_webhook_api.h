@@ -55,6 +55,7 @@ typedef struct {
     ngx_http_webhook_store_t      *store;
     ngx_pool_t                    *pool;       /* its own: threads use it */
     ngx_uint_t                     busy;       /* in a thread */
+    ngx_event_t                    hold;       /* of the exit: who waits */
 
     ngx_str_t                      name;       /* out of the path */
     ngx_uint_t                     given;      /* arguments, bits */

@@ -124,6 +124,7 @@ static ngx_int_t
 ngx_http_webhook_metrics_begin(ngx_http_request_t *r, ngx_uint_t openmetrics)
 {
     ngx_http_cleanup_t              *cln;
+    ngx_http_core_loc_conf_t        *clcf;
     ngx_http_webhook_metrics_ctx_t  *ctx;
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_metrics_ctx_t));
@@ -154,6 +155,9 @@ ngx_http_webhook_metrics_begin(ngx_http_request_t *r, ngx_uint_t openmetrics)
 
     r->main->count++;
 
+    clcf = ngx_http_get_module_loc_conf(r->main, ngx_http_core_module);
+
+    ngx_add_timer(r->connection->write, clcf->send_timeout);
     ngx_post_event(&ctx->turn, &ngx_posted_next_events);
 
     return NGX_DONE;
@@ -280,20 +284,18 @@ ngx_http_webhook_metrics_next(ngx_http_webhook_metrics_ctx_t *ctx)
 
     clcf = ngx_http_get_module_loc_conf(r->main, ngx_http_core_module);
 
+    /* also for the next turn: an event does not keep the worker from exiting */
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
     if (b->pos == b->last
         && !wev->delayed
         && (wev->ready || !r->connection->buffered))
     {
-        if (wev->timer_set) {
-            ngx_del_timer(wev);
-        }
-
         ngx_post_event(&ctx->turn, &ngx_posted_next_events);
         return NGX_AGAIN;
-    }
-
-    if (!wev->delayed) {
-        ngx_add_timer(wev, clcf->send_timeout);
     }
 
     if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
