@@ -157,11 +157,13 @@ sub measure {
 			if $i == 1 || $i == 2 || $i == $reloads;
 	}
 
+	my $turn = turn($front);
+
 	row('');
 	row('zone', sprintf('%.0f octets used, of an endpoint and event',
 		metrics($front)->{'nginx_webhook_zone_bytes{zone="webhook",'
 			. 'state="used"}'} / $n)) if $o;
-	row('longest turn', turn($front));
+	row('longest turn', $turn);
 
 	push @problems, map { "$name: $_" } log_problems($front);
 	stop_front($front, 'QUIT');
