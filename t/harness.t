@@ -636,6 +636,36 @@ $t->signal('USR1');
 like($t->wait_log(qr/signal 10 .*received/, 5, $mark) || '', qr/signal 10/,
 	'waited for log');
 
+# the first thread is gone, another one is not
+
+SKIP: {
+my ($python) = grep { -x } map { "$_/python3" } split /:/, $ENV{PATH};
+my $exit = { x86_64 => 60, aarch64 => 93 }->{(POSIX::uname())[4]};
+
+skip 'no python3, or the number of exit() is not known', 2
+	unless $python && $exit;
+
+my $threads = fork();
+
+if (!$threads) {
+	no warnings;
+	exec $python, '-c', "import ctypes, threading, time\n"
+		. "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+		. "ctypes.CDLL(None).syscall($exit, 0)";
+	POSIX::_exit(1);
+}
+
+Test::Webhook->add_child($threads);
+
+ok(wait_for(sub { (Test::Webhook::stat_of($threads))[0] eq 'Z' }, 30)
+	&& Test::Webhook::alive($threads), 'alive until its last thread is gone');
+
+kill 'KILL', $threads;
+ok($t->wait_gone($threads), 'then it is not');
+Test::Webhook->del_child($threads);
+
+}
+
 ok($t->stop(), 'stop');
 ok(!$t->running(), 'stopped');
 is($t->all_pids(), 0, 'no processes after stop');
