@@ -13,6 +13,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAX_TRIGGERS  32    /* of one location */
+#define NGX_HTTP_WEBHOOK_EVENT_MAX     128   /* octets of an event's name */
 
 
 /* when a trigger fires */

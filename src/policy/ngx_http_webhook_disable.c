@@ -13,6 +13,10 @@
 #define NGX_HTTP_WEBHOOK_DISABLE_TIME  (10 * 365 * 86400000LL)
 
 
+typedef int (*ngx_http_webhook_by_operator_pt)(const wh_policy_t *p,
+    uint64_t now, wh_change_t *change);
+
+
 static ngx_int_t ngx_http_webhook_disable_time(u_char *p, size_t len,
     uint64_t *time);
 static void ngx_http_webhook_disable_zone(ngx_http_webhook_endpoint_t *ep,
@@ -21,6 +25,8 @@ static void ngx_http_webhook_disable_log_enabled(
     ngx_http_webhook_endpoint_t *ep, wh_change_t *change);
 static void ngx_http_webhook_disable_log_disabled(
     ngx_http_webhook_endpoint_t *ep, wh_change_t *change);
+static ngx_int_t ngx_http_webhook_by_operator(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now, ngx_http_webhook_by_operator_pt set);
 
 
 static char  *ngx_http_webhook_disable_reasons[] = {
@@ -393,48 +399,17 @@ ngx_http_webhook_disable_log_disabled(ngx_http_webhook_endpoint_t *ep,
 }
 
 
-ngx_int_t
-ngx_http_webhook_disable_by_operator(ngx_http_webhook_endpoint_t *ep,
-    uint64_t now)
+static ngx_int_t
+ngx_http_webhook_by_operator(ngx_http_webhook_endpoint_t *ep, uint64_t now,
+    ngx_http_webhook_by_operator_pt set)
 {
     wh_change_t  change;
 
-    if (wh_policy_disable(&ep->policy, now, &change) != WH_OK) {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_webhook_disable_changed(ep, &change);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_webhook_enable_by_operator(ngx_http_webhook_endpoint_t *ep,
-    uint64_t now)
-{
-    wh_change_t  change;
-
-    if (wh_policy_enable(&ep->policy, now, &change) != WH_OK) {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_webhook_disable_changed(ep, &change);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_webhook_pause_by_operator(ngx_http_webhook_endpoint_t *ep,
-    uint64_t now)
-{
-    wh_change_t  change;
-
-    switch (wh_policy_pause(&ep->policy, now, &change)) {
+    switch (set(&ep->policy, now, &change)) {
 
     case WH_OK:
-        break;
+        ngx_http_webhook_disable_changed(ep, &change);
+        return NGX_OK;
 
     case WH_ERROR:
         return NGX_ABORT;
@@ -442,10 +417,30 @@ ngx_http_webhook_pause_by_operator(ngx_http_webhook_endpoint_t *ep,
     default:
         return NGX_DECLINED;
     }
+}
 
-    ngx_http_webhook_disable_changed(ep, &change);
 
-    return NGX_OK;
+ngx_int_t
+ngx_http_webhook_disable_by_operator(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now)
+{
+    return ngx_http_webhook_by_operator(ep, now, wh_policy_disable);
+}
+
+
+ngx_int_t
+ngx_http_webhook_enable_by_operator(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now)
+{
+    return ngx_http_webhook_by_operator(ep, now, wh_policy_enable);
+}
+
+
+ngx_int_t
+ngx_http_webhook_pause_by_operator(ngx_http_webhook_endpoint_t *ep,
+    uint64_t now)
+{
+    return ngx_http_webhook_by_operator(ep, now, wh_policy_pause);
 }
 
 
@@ -453,15 +448,7 @@ ngx_int_t
 ngx_http_webhook_resume_by_operator(ngx_http_webhook_endpoint_t *ep,
     uint64_t now)
 {
-    wh_change_t  change;
-
-    if (wh_policy_resume(&ep->policy, now, &change) != WH_OK) {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_webhook_disable_changed(ep, &change);
-
-    return NGX_OK;
+    return ngx_http_webhook_by_operator(ep, now, wh_policy_resume);
 }
 
 
