@@ -14,6 +14,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::DNS;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -21,10 +22,7 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my ($dnsmasq) = grep { -x } map { "$_/dnsmasq" }
-	split(/:/, $ENV{PATH} || ''), '/usr/sbin';
-
-plan(skip_all => 'no dnsmasq') unless $dnsmasq;
+plan(skip_all => 'no dnsmasq') unless Test::Webhook::DNS->found();
 
 my $t = Test::Webhook->new(log_level => 'info');
 
@@ -126,14 +124,14 @@ EOC
 
 $t->conf($conf);
 
-my $dns;
+my $dns = Test::Webhook::DNS->new($t);
 
-hosts(name => '127.0.0.2', loop => '127.0.0.1', loop6 => '::1',
+$dns->hosts(name => '127.0.0.2', loop => '127.0.0.1', loop6 => '::1',
 	mixed => '127.0.0.1', mixed => '127.0.0.2', private => '10.0.0.1',
 	mapped => '::ffff:127.0.0.1', pub => '8.8.8.8',
 	tls => '127.0.0.1', alias => '127.0.0.1');
 
-$dns = dns_start();
+$dns->start();
 
 $t->run();
 
@@ -230,15 +228,15 @@ is(outcome('upstream', 'mixed'), 'dns', 'an upstream by a variable is none');
 
 is(outcome('named', ''), 'success', 'a name with an allowed address');
 $_->forget() for @rx;
-hosts(name => '127.0.0.1');
-past_ttl();
+$dns->hosts(name => '127.0.0.1');
+$dns->past_ttl();
 is(outcome('named', ''), 'blocked', 'and then with another');
 is(outcome('one', "name.example:$port"), 'blocked', 'also out of a variable');
 is($rx[0]->count(), 0, 'which is never used');
 
-hosts(name => '127.0.0.1', name => '127.0.0.2', tls => '127.0.0.1',
+$dns->hosts(name => '127.0.0.1', name => '127.0.0.2', tls => '127.0.0.1',
 	alias => '127.0.0.1', wrong => '127.0.0.2');
-past_ttl();
+$dns->past_ttl();
 is(outcome('named', ''), 'success', 'of several, those that are allowed')
 	for 1 .. 4;
 is($rx[0]->count(), 0, 'and no others');
@@ -291,8 +289,8 @@ ok((map { [split] } split /\n/, $t->read_file('tls.log'))[-1][3]
 
 # more names than there are places
 
-hosts(map { ("n$_" => '127.0.0.1') } 1 .. 200);
-past_ttl();
+$dns->hosts(map { ("n$_" => '127.0.0.1') } 1 .. 200);
+$dns->past_ttl();
 
 my $n = 0;
 
@@ -303,7 +301,7 @@ for (1 .. 200) {
 is($n, 200, 'many names');
 
 $t->stop();
-dns_stop($dns);
+$dns->stop();
 
 $t->done_testing();
 
@@ -331,60 +329,6 @@ sub total {
 	$n += $_->count() for @rx, $rx6 || ();
 
 	return $n;
-}
-
-# the whole file of hosts: pairs of names and addresses
-
-sub hosts {
-	my @hosts;
-
-	while (my ($name, $addr) = splice @_, 0, 2) {
-		push @hosts, "$addr $name.example\n";
-	}
-
-	$t->write_file('hosts', join '', @hosts);
-	kill 'HUP', $dns if $dns;
-}
-
-sub dns_start {
-	my $dir = $t->testdir();
-	my $port = port('dns');
-
-	defined(my $pid = fork()) or die "fork: $!\n";
-
-	if ($pid == 0) {
-		open STDOUT, '>', "$dir/dns.log";
-		open STDERR, '>&', \*STDOUT;
-		exec { $dnsmasq } $dnsmasq, '--keep-in-foreground',
-			'--log-facility=-', '--conf-file=/dev/null',
-			"--port=$port", '--listen-address=127.0.0.1',
-			'--bind-interfaces', '--no-resolv', '--no-hosts',
-			"--addn-hosts=$dir/hosts", '--local=/example/',
-			'--local-ttl=1', '--neg-ttl=1', '--pid-file=',
-			'--user=' . getpwuid($>);
-		exit 1;
-	}
-
-	$t->add_child($pid);
-
-	wait_for(sub { $t->find_in_log(qr/read .*hosts/, 0, 'dns.log') }, 10)
-		or die $t->read_file('dns.log');
-
-	return $pid;
-}
-
-sub dns_stop {
-	my ($pid) = @_;
-
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	$t->del_child($pid);
-}
-
-# TTLs are a second, in whole seconds of the clock
-
-sub past_ttl {
-	select undef, undef, undef, 2.1;
 }
 
 ###############################################################################

@@ -18,6 +18,7 @@ use JSON::PP qw/ decode_json /;
 use Time::HiRes qw/ time sleep /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ policy state bodies n gate /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -43,50 +44,9 @@ my %endpoint = (
 	notices => 'event_headers on;',
 );
 
-my $endpoints = join '', map { <<"EOC" } sort keys %endpoint;
-
-    webhook_endpoint $_ {
-        url http://127.0.0.1:%%PORT_rx%%/$_;
-        allow_http on;
-        payload n;
-        $endpoint{$_}
-    }
-EOC
-
-$endpoints =~ s/payload n;(\s+event_headers)/$1/;
-
-my $locations = join '', map { <<"EOC" } sort keys %endpoint;
-        location = /$_ { webhook a.$_ to=$_; return 200; }
-EOC
-
-$t->conf(<<"EOC")->run();
-%%TEST_GLOBALS%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+policy($t, $rx, \%endpoint, view => 1, bare => ['notices'],
+	http => <<'EOC')->run();
     webhook_notify endpoint=notices;
-
-    webhook_payload n text {
-        template "\${arg_n|none}";
-        content_type text/plain;
-    }
-$endpoints
-    server {
-        listen 127.0.0.1:%%PORT_http%%;
-
-$locations
-        location /api { webhook_api write=on; }
-        location /view { webhook_api; }
-        location /metrics { webhook_metrics; }
-    }
-}
 EOC
 
 ###############################################################################
@@ -283,12 +243,6 @@ done_testing();
 ###############################################################################
 
 sub json { ('Content-Type' => 'application/json') }
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/view/endpoints/$name")->body());
-}
-
 sub command {
 	my ($name, $verb) = @_;
 	my $r = post("/api/endpoints/$name/$verb", '', json());
@@ -303,22 +257,6 @@ sub is_error {
 
 	is($r->status() . ' ' . ($e->{code} || $r->body()), "$status $code",
 		$name);
-}
-
-sub bodies {
-	my ($target) = @_;
-	return map { $_->{body} } grep { $_->{target} eq $target } $rx->requests();
-}
-
-sub n { scalar(() = bodies(@_)) }
-
-# whatever was to be sent before this is
-
-sub gate {
-	my $n = n('/gate');
-
-	get('/gate');
-	wait_for(sub { n('/gate') > $n }, 10) or die "gate is closed\n";
 }
 
 ###############################################################################

@@ -16,6 +16,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP ();
 
 use Test::Webhook;
+use Test::Webhook::Alertmanager;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -107,7 +108,7 @@ http {
 
 EOC
 
-alertmanager();
+Test::Webhook::Alertmanager::start($t, 'am');
 
 $t->run();
 
@@ -270,40 +271,6 @@ sub received {
 	is($r->{header}{'webhook-event'}, $event, "received $event");
 
 	return $json->decode($r->{body});
-}
-
-sub alertmanager {
-	my $conf = $t->write_file('alertmanager.yml', <<'EOC');
-route:
-  receiver: nobody
-receivers:
-  - name: nobody
-EOC
-
-	my $dir = $t->testdir();
-	my $port = port('am');
-	my $pid = fork();
-
-	die "fork() failed: $!\n" unless defined $pid;
-
-	if ($pid == 0) {
-		open STDIN, '<', '/dev/null';
-		open STDOUT, '>', "$dir/alertmanager.log";
-		open STDERR, '>&', \*STDOUT;
-		no warnings;
-		exec 'prometheus-alertmanager', "--config.file=$conf",
-			"--storage.path=$dir/alertmanager",
-			"--web.listen-address=127.0.0.1:$port",
-			'--cluster.listen-address=';
-		print STDERR "can't exec prometheus-alertmanager: $!\n";
-		POSIX::_exit(127);
-	}
-
-	$t->add_child($pid);
-
-	wait_for(sub { Test::Webhook::try_connect($port) }, 20)
-		or die "alertmanager does not listen:\n"
-			. $t->read_file('alertmanager.log');
 }
 
 ###############################################################################

@@ -17,6 +17,7 @@ use JSON::PP qw/ decode_json /;
 use Time::HiRes qw/ time /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ watch state command bodies n /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -27,6 +28,7 @@ select STDOUT; $| = 1;
 my $t = Test::Webhook->new();
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
+watch($rx);
 
 my %endpoint = (
 	dead => 'backlog 3;',
@@ -611,23 +613,5 @@ sub operate {
 
 	return decode_json($r =~ /\r\n\r\n(.*)\z/s ? $1 : '{}');
 }
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/api/endpoints/$name")->body());
-}
-
-sub command {
-	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '',
-		'Content-Type' => 'application/json')->status() == 200;
-}
-
-sub bodies {
-	my ($target) = @_;
-	return map { $_->{body} } grep { $_->{target} eq $target } $rx->requests();
-}
-
-sub n { scalar(() = bodies(@_)) }
 
 ###############################################################################

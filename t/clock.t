@@ -13,9 +13,9 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP qw/ decode_json /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ watch state command n gate /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -31,6 +31,7 @@ my $lib = clock($t->testdir());
 plan(skip_all => 'no compiler for a clock that can be set') unless $lib;
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
+watch($rx);
 
 $t->{env} = { LD_PRELOAD => $lib };
 
@@ -165,32 +166,6 @@ ok(wait_for(sub { n('/kept') == 2 }, 20), 'a pause of the future ends');
 done_testing();
 
 ###############################################################################
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/api/endpoints/$name")->body());
-}
-
-sub command {
-	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '',
-		'Content-Type' => 'application/json')->status() == 200;
-}
-
-sub n {
-	my ($target) = @_;
-	return scalar grep { $_->{target} eq $target } $rx->requests();
-}
-
-# whatever was to be sent before this is
-
-sub gate {
-	my $n = n('/gate');
-
-	get('/gate');
-	wait_for(sub { n('/gate') > $n }, 20) or die "gate is closed\n";
-}
-
 # s that the clock is ahead
 
 sub set_clock {

@@ -28,6 +28,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Webhook;
+use Test::Webhook::Alertmanager;
 use Test::Webhook::Example qw/ convert places /;
 use Test::Webhook::Mail;
 use Test::Webhook::Receiver;
@@ -67,7 +68,8 @@ sub example {
 	my $mx = Test::Webhook::Mail->new($t, port => 'p2525')
 		if $conf =~ /smtp=127\.0\.0\.1:2525;/;
 
-	alertmanager($t) if $conf =~ /proxy_pass\s+http:\/\/127\.0\.0\.1:9093;/;
+	Test::Webhook::Alertmanager::start($t, 'p9093')
+		if $conf =~ /proxy_pass\s+http:\/\/127\.0\.0\.1:9093;/;
 
 	my %rx;
 
@@ -241,42 +243,6 @@ sub shell {
 	diag($out) if $code;
 
 	return $code;
-}
-
-sub alertmanager {
-	my ($t) = @_;
-
-	my $conf = $t->write_file('alertmanager.yml', <<'EOC');
-route:
-  receiver: nobody
-receivers:
-  - name: nobody
-EOC
-
-	my $dir = $t->testdir();
-	my $port = $t->port('p9093');
-	my $pid = fork();
-
-	die "fork() failed: $!\n" unless defined $pid;
-
-	if ($pid == 0) {
-		open STDIN, '<', '/dev/null';
-		open STDOUT, '>', "$dir/alertmanager.log";
-		open STDERR, '>&', \*STDOUT;
-		no warnings;
-		exec 'prometheus-alertmanager', "--config.file=$conf",
-			"--storage.path=$dir/alertmanager",
-			"--web.listen-address=127.0.0.1:$port",
-			'--cluster.listen-address=';
-		print STDERR "can't exec prometheus-alertmanager: $!\n";
-		POSIX::_exit(127);
-	}
-
-	$t->add_child($pid);
-
-	wait_for(sub { Test::Webhook::try_connect($port) }, 20)
-		or die "alertmanager does not listen:\n"
-			. $t->read_file('alertmanager.log');
 }
 
 ###############################################################################

@@ -15,6 +15,7 @@ use lib "$FindBin::Bin/lib";
 use Time::HiRes qw/ time /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::DNS;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -22,10 +23,7 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my ($dnsmasq) = grep { -x } map { "$_/dnsmasq" }
-	split(/:/, $ENV{PATH} || ''), '/usr/sbin';
-
-plan(skip_all => 'no dnsmasq') unless $dnsmasq;
+plan(skip_all => 'no dnsmasq') unless Test::Webhook::DNS->found();
 
 my $t = Test::Webhook->new(log_level => 'info')->plan(46);
 
@@ -135,8 +133,10 @@ ok($t->wait_log(qr/attempt end: .*"moving".* class dns /, 10, $mark),
 ok($t->wait_log(qr/failed: dns, .*next in .*"moving"/, 10, $mark),
 	'which is repeated');
 
-hosts(moving => '127.0.0.1', tls => '127.0.0.1');
-my $dns = dns_start();
+my $dns = Test::Webhook::DNS->new($t);
+
+$dns->hosts(moving => '127.0.0.1', tls => '127.0.0.1');
+$dns->start();
 
 ok($rx[0]->wait_requests(1, 10), 'delivered when the name server is there');
 is($rx[0]->request(0)->{header}{host}, 'moving.example:' . $rx[0]->port(),
@@ -150,15 +150,15 @@ my $conns = $rx[0]->connections();
 
 for (1 .. 3) {
 	deliver($rx[0], '/moving');
-	past_ttl();
+	$dns->past_ttl();
 }
 
 is($rx[0]->connections(), $conns, 'connections are kept over TTLs');
 
 # another address
 
-hosts(moving => '127.0.0.2', tls => '127.0.0.1');
-past_ttl();
+$dns->hosts(moving => '127.0.0.2', tls => '127.0.0.1');
+$dns->past_ttl();
 $rx[0]->forget();
 get('/moving?n=2');
 ok($rx[1]->wait_requests(1, 10), 'another address is followed');
@@ -171,7 +171,7 @@ cmp_ok($rx[1]->connections(), '<=', 2, 'by a few connections');
 
 $_->forget() for @rx;
 $rx[1]->stop();
-hosts(moving => '127.0.0.3', tls => '127.0.0.1');
+$dns->hosts(moving => '127.0.0.3', tls => '127.0.0.1');
 get('/moving?n=11');
 ok($rx[2]->wait_requests(1, 10), 'attempts are repeated to the new address');
 $rx[1]->start();
@@ -179,14 +179,14 @@ $rx[1]->start();
 # a name that goes away, and returns
 
 $_->forget() for @rx;
-hosts(tls => '127.0.0.1');
-past_ttl();
+$dns->hosts(tls => '127.0.0.1');
+$dns->past_ttl();
 $mark = $t->log_mark();
 get('/moving?n=12');
 ok($t->wait_log(qr/"moving".* class dns status 0 /, 10, $mark),
 	'a name that is gone is a failure');
 is($rx[2]->count(), 0, 'and no stale address is used');
-hosts(moving => '127.0.0.1');
+$dns->hosts(moving => '127.0.0.1');
 ok($rx[0]->wait_requests(1, 10), 'until it is there again');
 is($rx[0]->request(0)->{body}, '12', 'the delivery');
 
@@ -201,7 +201,7 @@ ok(wait_for(sub { $t->find_in_log(qr/failed: dns, .*"absent"/, $mark) >= 3 },
 
 # several addresses
 
-hosts(several => '127.0.0.1', several => '127.0.0.2',
+$dns->hosts(several => '127.0.0.1', several => '127.0.0.2',
 	several => '127.0.0.3', failing => '127.0.0.1', failing => '127.0.0.2');
 
 $_->forget() for @rx;
@@ -229,7 +229,7 @@ $rx[0]->start();
 SKIP: {
 skip 'no IPv6', 5 unless $rx6;
 
-hosts(six => '::1', mixed => '::1', mixed => '127.0.0.1');
+$dns->hosts(six => '::1', mixed => '::1', mixed => '127.0.0.1');
 
 $_->forget() for @rx;
 get('/six?n=1');
@@ -252,8 +252,8 @@ ok($rx[0]->wait_requests(10, 10), 'IPv4 if IPv6 refuses');
 
 # TLS: sessions are kept by address and name
 
-hosts(tls => '127.0.0.1');
-past_ttl();
+$dns->hosts(tls => '127.0.0.1');
+$dns->past_ttl();
 
 for (1 .. 4) {
 	get("/tls?n=$_");
@@ -266,12 +266,12 @@ is($tls[0], '. tls.example', 'a full handshake first');
 is("@tls[1 .. 3]", 'r tls.example r tls.example r tls.example',
 	'then the session is used again');
 
-past_ttl();
+$dns->past_ttl();
 get('/tls?n=5');
 is((tls(5))[4], 'r tls.example', 'over TTLs');
 
-hosts(tls => '127.0.0.2');
-past_ttl();
+$dns->hosts(tls => '127.0.0.2');
+$dns->past_ttl();
 get('/tls?n=6');
 is((tls(6))[5], '. tls.example', 'but not at another address');
 
@@ -285,9 +285,9 @@ ok($rx[1]->wait_requests(1, 10), 'upstream with a name like a host');
 
 # a name server that does not answer: clients do not wait
 
-hosts(slow => '127.0.0.1', moving => '127.0.0.1');
-past_ttl();
-kill 'STOP', $dns;
+$dns->hosts(slow => '127.0.0.1', moving => '127.0.0.1');
+$dns->past_ttl();
+$dns->signal('STOP');
 
 $mark = $t->log_mark();
 $_->forget() for @rx;
@@ -304,79 +304,25 @@ ok($t->wait_log(qr/"slow".* class dns status 0 /, 10, $mark),
 # the end of the whole attempt, and of nginx, while it is asked
 
 get('/slow?n=2');
-kill 'CONT', $dns;
+$dns->signal('CONT');
 ok($rx[0]->wait_requests(2, 10), 'delivered when it answers again');
 is(join(' ', $rx[0]->bodies()), '1 2', 'in order');
 
-kill 'STOP', $dns;
-past_ttl();
+$dns->signal('STOP');
+$dns->past_ttl();
 get('/moving?n=1');
 ok($t->reload(), 'reload while a name is resolved');
 get('/moving?n=2');
 ok($t->stop(), 'and stop');
-kill 'CONT', $dns;
-hosts(moving => '127.0.0.3');
+$dns->signal('CONT');
+$dns->hosts(moving => '127.0.0.3');
 $t->start_again();
 ok($rx[2]->wait_requests(2, 10), 'delivered after that');
 is(join(' ', $rx[2]->bodies()), '1 2', 'in order');
 
-dns_stop($dns);
+$dns->stop();
 
 ###############################################################################
-
-# the whole file of hosts: pairs of names and addresses
-
-sub hosts {
-	my @hosts;
-
-	while (my ($name, $addr) = splice @_, 0, 2) {
-		push @hosts, "$addr $name.example\n";
-	}
-
-	$t->write_file('hosts', join '', @hosts);
-	kill 'HUP', $dns if $dns;
-}
-
-sub dns_start {
-	my $dir = $t->testdir();
-	my $port = port('dns');
-
-	defined(my $pid = fork()) or die "fork: $!\n";
-
-	if ($pid == 0) {
-		open STDOUT, '>', "$dir/dns.log";
-		open STDERR, '>&', \*STDOUT;
-		exec { $dnsmasq } $dnsmasq, '--keep-in-foreground',
-			'--log-facility=-', '--conf-file=/dev/null',
-			"--port=$port", '--listen-address=127.0.0.1',
-			'--bind-interfaces', '--no-resolv', '--no-hosts',
-			"--addn-hosts=$dir/hosts", '--local=/example/',
-			'--local-ttl=1', '--neg-ttl=1', '--pid-file=',
-			'--user=' . getpwuid($>);
-		exit 1;
-	}
-
-	$t->add_child($pid);
-
-	wait_for(sub { $t->find_in_log(qr/read .*hosts/, 0, 'dns.log') }, 10)
-		or die $t->read_file('dns.log');
-
-	return $pid;
-}
-
-sub dns_stop {
-	my ($pid) = @_;
-
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	$t->del_child($pid);
-}
-
-# TTLs are a second, in whole seconds of the clock
-
-sub past_ttl {
-	select undef, undef, undef, 2.1;
-}
 
 sub total {
 	my $n = 0;

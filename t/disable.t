@@ -17,6 +17,7 @@ use JSON::PP qw/ decode_json /;
 use Time::HiRes qw/ time /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ policy state command bodies n gate /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -53,51 +54,10 @@ my %endpoint = (
 	gate => '',
 );
 
-my $endpoints = join '', map { <<"EOC" } sort keys %endpoint;
-
-    webhook_endpoint $_ {
-        url http://127.0.0.1:%%PORT_rx%%/$_;
-        allow_http on;
-        payload n;
-        zone own;
-        $endpoint{$_}
-    }
-EOC
-
-$endpoints =~ s/zone own;\n(\s+zone all;)/$1/g;
-
-my $locations = join '', map { <<"EOC" } sort keys %endpoint;
-        location = /$_ { webhook a.$_ to=$_; return 200; }
-EOC
-
-$t->conf(<<"EOC")->run();
-%%TEST_GLOBALS%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+policy($t, $rx, \%endpoint, lines => 'zone own;', view => 1,
+	http => <<'EOC')->run();
     webhook_zone own 256k;
     webhook_zone all 256k disable=30/30m;
-
-    webhook_payload n text {
-        template "\${arg_n|none}";
-        content_type text/plain;
-    }
-$endpoints
-    server {
-        listen 127.0.0.1:%%PORT_http%%;
-
-$locations
-        location /api { webhook_api write=on; }
-        location /view { webhook_api; }
-    }
-}
 EOC
 
 ###############################################################################
@@ -345,34 +305,5 @@ ok($t->wait_log(qr/"poison" is enabled: a probe has succeeded/, 10),
 	'the next one enables');
 
 done_testing();
-
-###############################################################################
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/view/endpoints/$name")->body());
-}
-
-sub command {
-	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '',
-		'Content-Type' => 'application/json')->status() == 200;
-}
-
-sub bodies {
-	my ($target) = @_;
-	return map { $_->{body} } grep { $_->{target} eq $target } $rx->requests();
-}
-
-sub n { scalar(() = bodies(@_)) }
-
-# whatever was to be sent before this is
-
-sub gate {
-	my $n = n('/gate');
-
-	get('/gate');
-	wait_for(sub { n('/gate') > $n }, 10) or die "gate is closed\n";
-}
 
 ###############################################################################

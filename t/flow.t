@@ -12,10 +12,10 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP qw/ decode_json /;
 use Time::HiRes qw/ time /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ policy state command requests bodies n gate /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -51,49 +51,11 @@ my %endpoint = (
 	gate => '',
 );
 
-my $endpoints = join '', map { <<"EOC" } sort keys %endpoint;
-
-    webhook_endpoint $_ {
-        url http://127.0.0.1:%%PORT_rx%%/$_;
-        allow_http on;
-        payload n;
-        $endpoint{$_}
-    }
-EOC
-
-my $locations = join '', map { <<"EOC" } sort keys %endpoint;
-        location = /$_ { webhook a.$_ to=$_; return 200; }
-EOC
-
-$t->conf(<<"EOC")->run();
-%%TEST_GLOBALS%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+policy($t, $rx, \%endpoint, http => <<'EOC')->run();
     webhook_zone webhook 256k;
     webhook_zone few 256k quota=4/1h;
     webhook_zone many 256k quota=1000/1h;
     webhook_zone raised 256k quota=1/1h;
-
-    webhook_payload n text {
-        template "\${arg_n|none}";
-        content_type text/plain;
-    }
-$endpoints
-    server {
-        listen 127.0.0.1:%%PORT_http%%;
-
-$locations
-        location /api { webhook_api write=on; }
-    }
-}
 EOC
 
 ###############################################################################
@@ -265,35 +227,6 @@ is(join(' ', bodies('/kept')), '1 2 3 4', 'in its order');
 done_testing();
 
 ###############################################################################
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/api/endpoints/$name")->body());
-}
-
-sub command {
-	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '',
-		'Content-Type' => 'application/json')->status() == 200;
-}
-
-sub requests {
-	my ($target) = @_;
-	return grep { $_->{target} eq $target } $rx->requests();
-}
-
-sub bodies { map { $_->{body} } requests(@_) }
-sub n { scalar(() = requests(@_)) }
-
-# whatever was to be sent before this is
-
-sub gate {
-	my $n = n('/gate');
-
-	get('/gate');
-	wait_for(sub { n('/gate') > $n }, 10) or die "gate is closed\n";
-}
-
 # a burst, and then one in each interval, by the clock of those who send: a
 # receiver may see the first one late
 

@@ -14,10 +14,10 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP qw/ decode_json /;
 use Time::HiRes qw/ time /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ policy state command n /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -47,50 +47,10 @@ my %endpoint = (
 	two => 'disable 1/300ms; disable 3/1h; retry 400ms 400ms 400ms;',
 );
 
-my $endpoints = join '', map { <<"EOC" } sort keys %endpoint;
-
-    webhook_endpoint $_ {
-        url http://127.0.0.1:%%PORT_rx%%/$_;
-        allow_http on;
-        payload n;
-        zone own;
-        $endpoint{$_}
-    }
-EOC
-
-$endpoints =~ s/zone own;\n(\s+zone all;)/$1/g;
-
-my $locations = join '', map { <<"EOC" } sort keys %endpoint;
-        location = /$_ { webhook a.$_ to=$_; return 200; }
-EOC
-
-$t->conf(<<"EOC")->run();
-%%TEST_GLOBALS%%
-
-worker_processes 4;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+policy($t, $rx, \%endpoint, workers => 4, lines => 'zone own;',
+	listen => 'reuseport', http => <<'EOC')->run();
     webhook_zone own 256k;
     webhook_zone all 256k disable=30/30m;
-
-    webhook_payload n text {
-        template "\${arg_n|none}";
-        content_type text/plain;
-    }
-$endpoints
-    server {
-        listen 127.0.0.1:%%PORT_http%% reuseport;
-
-$locations
-        location /api { webhook_api write=on; }
-    }
-}
 EOC
 
 ###############################################################################
@@ -246,23 +206,5 @@ cmp_ok($r[2]{time} - $r[1]{time}, '>', 0.298, 'the next one again');
 $t->stop();
 $t->finish();
 done_testing();
-
-###############################################################################
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/api/endpoints/$name")->body());
-}
-
-sub command {
-	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '',
-		'Content-Type' => 'application/json')->status() == 200;
-}
-
-sub n {
-	my ($target) = @_;
-	return scalar grep { $_->{target} eq $target } $rx->requests();
-}
 
 ###############################################################################

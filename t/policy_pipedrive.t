@@ -14,9 +14,9 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP qw/ decode_json /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook::Policy qw/ policy state command /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -39,46 +39,7 @@ my %endpoint = (
 		. 'disable after=500ms;',
 );
 
-my $endpoints = join '', map { <<"EOC" } sort keys %endpoint;
-
-    webhook_endpoint $_ {
-        url http://127.0.0.1:%%PORT_rx%%/$_;
-        allow_http on;
-        payload n;
-        $endpoint{$_}
-    }
-EOC
-
-my $locations = join '', map { <<"EOC" } sort keys %endpoint;
-        location = /$_ { webhook a.$_ to=$_; return 200; }
-EOC
-
-$t->conf(<<"EOC")->run();
-%%TEST_GLOBALS%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%TEST_GLOBALS_HTTP%%
-
-    webhook_store %%TESTDIR%%/store size=16m journal=4m;
-
-    webhook_payload n text {
-        template "\${arg_n|none}";
-        content_type text/plain;
-    }
-$endpoints
-    server {
-        listen 127.0.0.1:%%PORT_http%%;
-
-$locations
-        location /api { webhook_api write=on; }
-    }
-}
-EOC
+policy($t, $rx, \%endpoint)->run();
 
 ###############################################################################
 
@@ -203,18 +164,5 @@ is(state('both')->{until}, undef, 'and not the ban');
 $t->stop();
 $t->finish();
 done_testing();
-
-###############################################################################
-
-sub state {
-	my ($name) = @_;
-	return decode_json(get("/api/endpoints/$name")->body());
-}
-
-sub command {
-	my ($name, $verb) = @_;
-	return post("/api/endpoints/$name/$verb", '',
-		'Content-Type' => 'application/json')->status() == 200;
-}
 
 ###############################################################################
