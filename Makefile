@@ -141,7 +141,7 @@ $(OBJS)/fuzz/base/%.o: src/base/%.c $(wildcard src/base/*.h)
 	@mkdir -p $(OBJS)/fuzz/base
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
 
-$(OBJS)/fuzz/%_fuzz: t/fuzz/%_fuzz.c $(FUZZ_BASE)
+$(OBJS)/fuzz/%_fuzz: t/fuzz/%_fuzz.c t/fuzz/fuzz.h $(FUZZ_BASE)
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_BASE) \
 		$(UNIT_LIBS)
 
@@ -152,7 +152,7 @@ replay-%_fuzz: $(OBJS)/fuzz/%_replay
 	@echo $*_fuzz
 	@$< t/fuzz/corpus/$*_fuzz/*
 
-$(OBJS)/fuzz/%_replay: t/fuzz/%_fuzz.c t/fuzz/replay.c $(UNIT_BASE)
+$(OBJS)/fuzz/%_replay: t/fuzz/%_fuzz.c t/fuzz/fuzz.h t/fuzz/replay.c $(UNIT_BASE)
 	@mkdir -p $(OBJS)/fuzz
 	$(CC) $(UNIT_CFLAGS) $(SANITIZE) -o $@ $< t/fuzz/replay.c \
 		$(UNIT_BASE) $(UNIT_LIBS)

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_address.h"
 
 
@@ -15,15 +13,6 @@
  * an IPv4 address, is one public; in IPv6 an IPv4 address is what it is.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int inside(const unsigned char *a);
 
@@ -34,16 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int             rc;
     unsigned char  *p, mapped[16];
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     rc = wh_address_public(p, size);
 

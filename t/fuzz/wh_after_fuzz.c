@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_after.h"
 
 
@@ -18,15 +16,6 @@
 
 #define NOW  784111777
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -36,16 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t   ms, later;
     wh_str_t   s;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     s.data = p;
     s.len = size;

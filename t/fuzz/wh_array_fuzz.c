@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_array.h"
 #include "wh_json.h"
 
@@ -18,19 +16,7 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static int elements(wh_str_t in, wh_buf_t *out, int *all);
-static int valid(const char *p, size_t n);
-static void *mem_alloc(void *ctx, size_t size);
-static void mem_free(void *ctx, void *p);
 
 
 int
@@ -41,24 +27,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wh_buf_t  out, again;
     wh_str_t  in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;
 
-    memset(&out, 0, sizeof(wh_buf_t));
-
-    out.max = SIZE_MAX;
-    out.grow = wh_buf_malloc;
+    fuzz_buf(&out, SIZE_MAX);
 
     again = out;
 
@@ -66,13 +40,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     CHECK(rc == WH_ERROR || wh_array_is(in));
 
-    if (valid(p, size)) {
+    if (fuzz_json_valid(p, size)) {
         CHECK(wh_array_is(in) == (rc == WH_AGAIN));
         CHECK(rc == WH_ERROR || all);
     }
 
     if (rc == WH_AGAIN && all) {
-        CHECK(valid(out.data, out.len));
+        CHECK(fuzz_json_valid(out.data, out.len));
 
         in.data = out.data;
         in.len = out.len;
@@ -123,7 +97,7 @@ elements(wh_str_t in, wh_buf_t *out, int *all)
 
         (void) wh_buf_put(out, element.data, element.len);
 
-        if (!valid(element.data, element.len)) {
+        if (!fuzz_json_valid(element.data, element.len)) {
             *all = 0;
         }
     }
@@ -131,45 +105,4 @@ elements(wh_str_t in, wh_buf_t *out, int *all)
     CHECK(wh_buf_putc(out, ']') == WH_OK);
 
     return rc;
-}
-
-
-static int
-valid(const char *p, size_t n)
-{
-    int          rc;
-    wh_json_t   *j;
-    wh_alloc_t   mem;
-
-    mem.alloc = mem_alloc;
-    mem.free = mem_free;
-    mem.ctx = NULL;
-
-    j = wh_json_create(NULL, 0, &mem);
-    CHECK(j != NULL);
-
-    (void) wh_json_feed(j, p, n);
-    rc = wh_json_finish(j);
-
-    wh_json_destroy(j);
-
-    return rc == WH_OK;
-}
-
-
-static void *
-mem_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return malloc(size);
-}
-
-
-static void
-mem_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
 }

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_cloudevent.h"
 #include "wh_escape.h"
 #include "wh_utf8.h"
@@ -17,15 +15,6 @@
  * is UTF-8.  All types are strings, and an URI is a reference.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int hex(char c);
 
@@ -38,20 +27,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t    i, n;
     wh_buf_t  b;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
+    p = fuzz_copy(data, size);
 
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
-
-    memset(&b, 0, sizeof(wh_buf_t));
-    b.max = SIZE_MAX;
-    b.grow = wh_buf_malloc;
+    fuzz_buf(&b, SIZE_MAX);
 
     CHECK(wh_put_ce_header(&b, p, size) == WH_OK);
     CHECK(wh_header_value_ok(b.data, b.len));

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_delivery.h"
 
 
@@ -17,15 +15,6 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void record(wh_str_t in);
 
 
@@ -35,16 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p;
     wh_str_t   in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;
@@ -69,10 +49,7 @@ record(wh_str_t in)
     const char  *end;
 
     memset(seen, 0, sizeof(seen));
-    memset(&b, 0, sizeof(wh_buf_t));
-
-    b.max = in.len;
-    b.grow = wh_buf_malloc;
+    fuzz_buf(&b, in.len);
 
     (void) wh_delivery_begin(&b);
 

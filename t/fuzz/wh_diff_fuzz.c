@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_diff.h"
 
 
@@ -17,18 +15,8 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static int diff(wh_str_t text, wh_str_t other, wh_buf_t *b, size_t *n);
 static char *copy(const uint8_t *p, size_t n);
-static void init(wh_buf_t *b);
 static void *mem_alloc(void *ctx, size_t size);
 static void mem_free(void *ctx, void *p);
 
@@ -62,8 +50,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     none.data = "{}";
     none.len = 2;
 
-    init(&b);
-    init(&again);
+    fuzz_buf(&b, SIZE_MAX);
+    fuzz_buf(&again, SIZE_MAX);
 
     all = diff(text, none, &b, &m);
     CHECK(all == WH_OK || all == WH_ERROR || all == WH_LIMIT);
@@ -123,15 +111,6 @@ copy(const uint8_t *p, size_t n)
     }
 
     return q;
-}
-
-
-static void
-init(wh_buf_t *b)
-{
-    memset(b, 0, sizeof(wh_buf_t));
-    b->max = SIZE_MAX;
-    b->grow = wh_buf_malloc;
 }
 
 

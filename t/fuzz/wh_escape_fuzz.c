@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_escape.h"
 #include "wh_json.h"
 #include "wh_utf8.h"
@@ -19,17 +17,8 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
 typedef int (*put_pt)(wh_buf_t *b, const char *p, size_t n);
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void json(const char *p, size_t n);
 static void json_decode(const char *p, size_t n, int kind, wh_buf_t *out);
@@ -38,7 +27,6 @@ static void base64(const char *p, size_t n);
 static void number(const char *p, size_t n);
 static void utf8(const char *p, size_t n);
 static void limit(const char *p, size_t n, put_pt put);
-static void init(wh_buf_t *b, size_t max);
 static int hex(char c);
 static void *mem_alloc(void *ctx, size_t size);
 static void mem_free(void *ctx, void *p);
@@ -55,14 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char  *p;
 
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     json(p, size);
     percent(p, size, wh_put_url, 0);
@@ -87,9 +68,9 @@ json(const char *p, size_t n)
 {
     wh_buf_t  b, out, twice;
 
-    init(&b, SIZE_MAX);
-    init(&out, SIZE_MAX);
-    init(&twice, SIZE_MAX);
+    fuzz_buf(&b, SIZE_MAX);
+    fuzz_buf(&out, SIZE_MAX);
+    fuzz_buf(&twice, SIZE_MAX);
 
     CHECK(wh_put_json_quoted(&b, p, n) == WH_OK);
     CHECK(wh_utf8_valid(b.data, b.len) == b.len);
@@ -166,7 +147,7 @@ percent(const char *p, size_t n, put_pt put, int form)
     size_t    i, k;
     wh_buf_t  b;
 
-    init(&b, SIZE_MAX);
+    fuzz_buf(&b, SIZE_MAX);
 
     CHECK(put(&b, p, n) == WH_OK);
 
@@ -209,7 +190,7 @@ base64(const char *p, size_t n)
     static const char  abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    init(&b, SIZE_MAX);
+    fuzz_buf(&b, SIZE_MAX);
 
     CHECK(wh_put_base64(&b, p, n) == WH_OK);
     CHECK(b.len == (n + 2) / 3 * 4);
@@ -249,7 +230,7 @@ number(const char *p, size_t n)
         return;
     }
 
-    init(&out, SIZE_MAX);
+    fuzz_buf(&out, SIZE_MAX);
 
     json_decode(p, n, WH_JSON_NUMBER, &out);
     CHECK(out.len == n && memcmp(out.data, p, n) == 0);
@@ -290,16 +271,16 @@ limit(const char *p, size_t n, put_pt put)
     int       rc;
     wh_buf_t  full, b;
 
-    init(&full, SIZE_MAX);
+    fuzz_buf(&full, SIZE_MAX);
     CHECK(put(&full, p, n) == WH_OK);
 
-    init(&b, full.len);
+    fuzz_buf(&b, full.len);
     CHECK(put(&b, p, n) == WH_OK);
     CHECK(b.len == full.len);
     free(b.data);
 
     if (full.len) {
-        init(&b, full.len - 1);
+        fuzz_buf(&b, full.len - 1);
         rc = put(&b, p, n);
         CHECK(rc == WH_LIMIT && b.err == WH_LIMIT && b.len < full.len);
         CHECK(b.len == 0 || memcmp(b.data, full.data, b.len) == 0);
@@ -307,15 +288,6 @@ limit(const char *p, size_t n, put_pt put)
     }
 
     free(full.data);
-}
-
-
-static void
-init(wh_buf_t *b, size_t max)
-{
-    memset(b, 0, sizeof(wh_buf_t));
-    b->max = max;
-    b->grow = wh_buf_malloc;
 }
 
 

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_flatten.h"
 #include "wh_pairs.h"
 
@@ -18,15 +16,6 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static int  join;
 
 
@@ -34,11 +23,7 @@ static int flatten(const char *p, size_t n, const char *prefix, size_t sep,
     int form, wh_buf_t *out, size_t *dropped);
 static int leaf(void *ctx, const wh_buf_t *name, int kind, const char *p,
     size_t n);
-static int valid(const char *p, size_t n);
 static void form(wh_buf_t *b);
-static void init(wh_buf_t *b, size_t max);
-static void *mem_alloc(void *ctx, size_t size);
-static void mem_free(void *ctx, void *p);
 
 
 int
@@ -66,13 +51,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(p, data + 1, size);
     }
 
-    init(&flat, SIZE_MAX);
-    init(&again, SIZE_MAX);
-    init(&pairs, SIZE_MAX);
+    fuzz_buf(&flat, SIZE_MAX);
+    fuzz_buf(&again, SIZE_MAX);
+    fuzz_buf(&pairs, SIZE_MAX);
 
     rc = flatten(p, size, "x", sep, 0, &flat, &n);
     CHECK(rc == WH_OK || rc == WH_ERROR || rc == WH_LIMIT);
-    CHECK((rc == WH_OK) == valid(p, size));
+    CHECK((rc == WH_OK) == fuzz_json_valid(p, size));
     CHECK(flatten(p, size, "x", sep, 1, &pairs, &n) == rc);
 
     if (rc == WH_OK) {
@@ -111,12 +96,12 @@ flatten(const char *p, size_t n, const char *prefix, size_t len, int is_form,
     wh_alloc_t         mem;
     wh_flatten_how_t   how;
 
-    init(&joined, SIZE_MAX);
-    init(&name, SIZE_MAX);
-    init(&index, SIZE_MAX);
+    fuzz_buf(&joined, SIZE_MAX);
+    fuzz_buf(&name, SIZE_MAX);
+    fuzz_buf(&index, SIZE_MAX);
 
-    mem.alloc = mem_alloc;
-    mem.free = mem_free;
+    mem.alloc = fuzz_alloc;
+    mem.free = fuzz_free;
     mem.ctx = NULL;
 
     how.separator.data = "_.";
@@ -153,29 +138,6 @@ leaf(void *ctx, const wh_buf_t *name, int kind, const char *p, size_t n)
 }
 
 
-static int
-valid(const char *p, size_t n)
-{
-    int               rc;
-    wh_json_t        *j;
-    wh_alloc_t   mem;
-
-    mem.alloc = mem_alloc;
-    mem.free = mem_free;
-    mem.ctx = NULL;
-
-    j = wh_json_create(NULL, 0, &mem);
-    CHECK(j != NULL);
-
-    (void) wh_json_feed(j, p, n);
-    rc = wh_json_finish(j);
-
-    wh_json_destroy(j);
-
-    return rc == WH_OK;
-}
-
-
 /* "=" once in each pair, and what else a form has */
 
 static void
@@ -206,31 +168,4 @@ form(wh_buf_t *b)
     }
 
     CHECK(equals == 1);
-}
-
-
-static void
-init(wh_buf_t *b, size_t max)
-{
-    memset(b, 0, sizeof(wh_buf_t));
-    b->max = max;
-    b->grow = wh_buf_malloc;
-}
-
-
-static void *
-mem_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return malloc(size);
-}
-
-
-static void
-mem_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
 }

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_escape.h"
 #include "wh_form.h"
 
@@ -20,13 +18,6 @@
  * Content-Type, the second one the boundary, the third one is a seed for
  * sizes; the rest is the text.
  */
-
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
 
 
 #define NNAMES   7
@@ -47,8 +38,6 @@ typedef struct {
     size_t       n;
 } text_t;
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void type(const char *p, size_t n);
 static void form(const text_t *t, unsigned seed);
@@ -287,10 +276,7 @@ again(const text_t *t, wh_form_t *f, mem_t *mem)
 
     made = *t;
 
-    memset(&b, 0, sizeof(wh_buf_t));
-
-    b.grow = wh_buf_malloc;
-    b.max = MAX_BIG * 8;
+    fuzz_buf(&b, MAX_BIG * 8);
 
     for (i = 0; i < NNAMES; i++) {
         v = wh_form_value(f, i);

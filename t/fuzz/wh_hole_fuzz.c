@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_hole.h"
 
 
@@ -17,15 +15,6 @@
  * would have written is the text itself.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void record(wh_str_t in);
 static void fill(wh_str_t text, wh_str_t holes, uint64_t n);
@@ -38,16 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p;
     wh_str_t   in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;
@@ -106,10 +86,7 @@ fill(wh_str_t text, wh_str_t holes, uint64_t n)
     wh_buf_t      b;
     wh_attempt_t  v;
 
-    memset(&b, 0, sizeof(wh_buf_t));
-
-    b.max = text.len + holes.len / WH_HOLE_SIZE * WH_HOLE_MAX;
-    b.grow = wh_buf_malloc;
+    fuzz_buf(&b, text.len + holes.len / WH_HOLE_SIZE * WH_HOLE_MAX);
 
     v.number = n;
     v.time = n;

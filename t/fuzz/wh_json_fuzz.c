@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_json.h"
 #include "wh_utf8.h"
 
@@ -20,13 +18,6 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
 #define NPTRS    10
 #define MAX_BIG  (1 << 20)
 
@@ -37,8 +28,6 @@ typedef struct {
     size_t  fail_at;
 } mem_t;
 
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static wh_json_t *parse(const char *p, size_t n, size_t step, size_t max,
     mem_t *mem);

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include <zlib.h>
 
 #include "wh_kept.h"
@@ -16,16 +14,6 @@
  * Windows lie inside of their record, and can be taken over.  The version, the
  * length and the checksum are made right, so that more than these is tested.
  */
-
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 int
@@ -38,16 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wh_line_t     line;
     const char   *window;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     if (size >= 16) {
         version = WH_KEPT_VERSION;

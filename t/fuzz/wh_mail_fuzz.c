@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_key.h"
 #include "wh_mail.h"
 #include "wh_utf8.h"
@@ -18,15 +16,6 @@
  * dot is the last, and decoded it is the same text.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void mail(wh_str_t subject, wh_str_t text, int allow_8bit);
 static size_t line(const char *p, const char *last, int is_8bit, size_t max);
@@ -53,16 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p, *end;
     wh_str_t   subject, text;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     end = size ? memchr(p, 255, size) : NULL;
 
@@ -93,10 +73,7 @@ mail(wh_str_t subject, wh_str_t text, int allow_8bit)
     const char  *p, *start, *last;
 
     memset(&m, 0, sizeof(wh_mail_t));
-    memset(&out, 0, sizeof(wh_buf_t));
-
-    out.max = SIZE_MAX;
-    out.grow = wh_buf_malloc;
+    fuzz_buf(&out, SIZE_MAX);
 
     plain = out;
     again = out;

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_metric.h"
 
 
@@ -15,15 +13,6 @@
  * not change; as a label it stays within its quotes, on its line.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int accepts(const uint8_t *data, size_t size, const char *more);
 static void label(const uint8_t *data, size_t size);
@@ -94,10 +83,7 @@ label(const uint8_t *data, size_t size)
     wh_buf_t           b;
     wh_metric_label_t  l;
 
-    memset(&b, 0, sizeof(wh_buf_t));
-
-    b.max = SIZE_MAX;
-    b.grow = wh_buf_malloc;
+    fuzz_buf(&b, SIZE_MAX);
 
     l.name = "l";
     l.value.data = (const char *) data;

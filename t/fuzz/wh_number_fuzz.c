@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_number.h"
 
 
@@ -15,15 +13,6 @@
  * antisymmetric and transitive.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t split(const uint8_t *data, size_t size, wh_str_t *s, size_t n);
 static void check(wh_str_t a, wh_str_t b, wh_str_t c);

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_escape.h"
 #include "wh_id.h"
 #include "wh_query.h"
@@ -19,15 +17,6 @@
  * that of strtoull(); a time is the same when it is written and read again.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void query(wh_str_t in);
 static void decode(wh_str_t in);
@@ -44,16 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p;
     wh_str_t   in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;
@@ -143,10 +123,7 @@ encoded(wh_str_t in, int (*put)(wh_buf_t *b, const char *p, size_t n))
     wh_buf_t   b;
     wh_str_t   value, text;
 
-    memset(&b, 0, sizeof(wh_buf_t));
-
-    b.max = SIZE_MAX;
-    b.grow = wh_buf_malloc;
+    fuzz_buf(&b, SIZE_MAX);
 
     CHECK(put(&b, in.data, in.len) == WH_OK);
 

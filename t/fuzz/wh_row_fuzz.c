@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_mask.h"
 #include "wh_row.h"
 
@@ -17,15 +15,6 @@
  * text that is secret nothing is left, and the rest is as it was.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void row(wh_str_t in);
 static void more(wh_str_t in);
@@ -43,16 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p;
     wh_str_t   in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;
@@ -143,10 +123,7 @@ head(wh_str_t in)
     wh_str_t     masked;
     const char  *p, *last, *end;
 
-    memset(&out, 0, sizeof(wh_buf_t));
-
-    out.max = SIZE_MAX;
-    out.grow = wh_buf_malloc;
+    fuzz_buf(&out, SIZE_MAX);
 
     again = out;
 
@@ -181,10 +158,7 @@ target(wh_str_t in)
     wh_buf_t     out;
     const char  *p, *last;
 
-    memset(&out, 0, sizeof(wh_buf_t));
-
-    out.max = SIZE_MAX;
-    out.grow = wh_buf_malloc;
+    fuzz_buf(&out, SIZE_MAX);
 
     CHECK(wh_mask_target(&out, in, secret, NULL) == WH_OK);
 

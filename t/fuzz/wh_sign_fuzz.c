@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_escape.h"
 #include "wh_key.h"
 #include "wh_sign.h"
@@ -20,19 +18,9 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void keys(wh_str_t in);
 static void text(wh_str_t in);
 static void head(wh_str_t in, int https);
-static void buf(wh_buf_t *b);
 
 
 int
@@ -41,16 +29,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p;
     wh_str_t   in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;
@@ -98,7 +77,7 @@ keys(wh_str_t in)
     CHECK(rc == WH_OK || rc == WH_ERROR);
 
     if (rc == WH_OK) {
-        buf(&b);
+        fuzz_buf(&b, SIZE_MAX);
         CHECK(wh_put_base64(&b, (char *) out, len) == WH_OK);
         CHECK(b.len == in.len && memcmp(b.data, in.data, b.len) == 0);
         free(b.data);
@@ -130,7 +109,7 @@ text(wh_str_t in)
     r.body = in;
     r.time = UINT64_MAX;
 
-    buf(&b);
+    fuzz_buf(&b, SIZE_MAX);
     b.max = 1 << 20;
 
     pos = 0;
@@ -188,8 +167,8 @@ head(wh_str_t in, int https)
         http.keyid = in;
     }
 
-    buf(&base);
-    buf(&params);
+    fuzz_buf(&base, SIZE_MAX);
+    fuzz_buf(&params, SIZE_MAX);
 
     rc = wh_sign_base(&base, &params, &http, &r);
 
@@ -214,14 +193,4 @@ head(wh_str_t in, int https)
 
     free(base.data);
     free(params.data);
-}
-
-
-static void
-buf(wh_buf_t *b)
-{
-    memset(b, 0, sizeof(wh_buf_t));
-
-    b->max = SIZE_MAX;
-    b->grow = wh_buf_malloc;
 }

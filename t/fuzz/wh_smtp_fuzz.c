@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_smtp.h"
 
 
@@ -14,16 +12,6 @@
  * What a server says, in pieces of the length in the first octet: the session
  * goes the same way as if it came octet by octet, and what we say is lines.
  */
-
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static size_t talk(const char *p, size_t n, size_t step, unsigned mode,

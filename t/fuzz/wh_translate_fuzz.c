@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_decimal.h"
 #include "wh_time.h"
 #include "wh_translate.h"
@@ -19,29 +17,16 @@
  */
 
 
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void json(const char *p, size_t n);
 static void number(const char *p, size_t n);
 static void date(const char *p, size_t n);
 static void catalogue(const char *p, size_t n);
 static int values(const char *p, size_t n, wh_buf_t *out);
 static int map(const char *p, size_t n, wh_buf_t *out);
-static int valid(const char *p, size_t n);
-static void init(wh_buf_t *b, size_t max);
 static void *mem_grow(void *ctx, void *old, size_t old_size, size_t size);
-static void *mem_alloc(void *ctx, size_t size);
-static void mem_free(void *ctx, void *p);
 
 
-static wh_alloc_t        mem = { mem_alloc, mem_free, NULL };
+static wh_alloc_t        mem = { fuzz_alloc, fuzz_free, NULL };
 
 
 /* what "a" becomes has no translation itself */
@@ -61,16 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char  *p;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     json(p, size);
     number(p, size);
@@ -89,14 +65,14 @@ json(const char *p, size_t n)
     int       rc;
     wh_buf_t  once, again;
 
-    init(&once, SIZE_MAX);
-    init(&again, SIZE_MAX);
+    fuzz_buf(&once, SIZE_MAX);
+    fuzz_buf(&again, SIZE_MAX);
 
     rc = values(p, n, &once);
-    CHECK((rc == WH_OK) == valid(p, n));
+    CHECK((rc == WH_OK) == fuzz_json_valid(p, n));
 
     if (rc == WH_OK) {
-        CHECK(valid(once.data, once.len));
+        CHECK(fuzz_json_valid(once.data, once.len));
         CHECK(values(once.data, once.len, &again) == WH_OK);
         CHECK(again.len == once.len);
         CHECK(memcmp(again.data, once.data, once.len) == 0);
@@ -112,11 +88,11 @@ json(const char *p, size_t n)
     free(once.data);
     free(again.data);
 
-    init(&once, SIZE_MAX);
-    init(&again, SIZE_MAX);
+    fuzz_buf(&once, SIZE_MAX);
+    fuzz_buf(&again, SIZE_MAX);
 
     rc = map(p, n, &once);
-    CHECK(rc != WH_OK || valid(p, n));
+    CHECK(rc != WH_OK || fuzz_json_valid(p, n));
 
     if (rc == WH_OK) {
         CHECK(map(once.data, once.len, &again) == WH_OK);
@@ -156,7 +132,7 @@ number(const char *p, size_t n)
     d.prefix.len = 1;
     d.prefix.data[0] = '-';
 
-    init(&b, SIZE_MAX);
+    fuzz_buf(&b, SIZE_MAX);
 
     rc = wh_decimal_put(&b, &d, in);
     CHECK(rc == WH_OK || (rc == WH_LIMIT && b.len == 0));
@@ -241,7 +217,7 @@ map(const char *p, size_t n, wh_buf_t *out)
     wh_buf_t         index;
     wh_translator_t  t;
 
-    init(&index, SIZE_MAX);
+    fuzz_buf(&index, SIZE_MAX);
 
     memset(&t, 0, sizeof(wh_translator_t));
     t.catalogue = &letters;
@@ -256,39 +232,12 @@ map(const char *p, size_t n, wh_buf_t *out)
 }
 
 
-static int
-valid(const char *p, size_t n)
-{
-    int         rc;
-    wh_json_t  *j;
-
-    j = wh_json_create(NULL, 0, &mem);
-    CHECK(j != NULL);
-
-    (void) wh_json_feed(j, p, n);
-    rc = wh_json_finish(j);
-
-    wh_json_destroy(j);
-
-    return rc == WH_OK;
-}
-
-
-static void
-init(wh_buf_t *b, size_t max)
-{
-    memset(b, 0, sizeof(wh_buf_t));
-    b->max = max;
-    b->grow = wh_buf_malloc;
-}
-
-
 static void *
 mem_grow(void *ctx, void *old, size_t old_size, size_t size)
 {
     void  *p;
 
-    p = mem_alloc(ctx, size);
+    p = fuzz_alloc(ctx, size);
     CHECK(p != NULL && nkept < sizeof(kept) / sizeof(kept[0]));
 
     if (old) {
@@ -298,22 +247,4 @@ mem_grow(void *ctx, void *old, size_t old_size, size_t size)
     kept[nkept++] = p;
 
     return p;
-}
-
-
-static void *
-mem_alloc(void *ctx, size_t size)
-{
-    (void) ctx;
-
-    return malloc(size);
-}
-
-
-static void
-mem_free(void *ctx, void *p)
-{
-    (void) ctx;
-
-    free(p);
 }

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_id.h"
 #include "wh_url.h"
 
@@ -17,15 +15,6 @@
  * end a request line or a header field.  The same for "traceparent".
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void url(wh_str_t in);
 static void trace(wh_str_t in);
@@ -38,16 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char      *p;
     wh_str_t   in;
 
-    /* a block of its own, for the sanitizer, or nothing at all */
-
-    p = NULL;
-
-    if (size) {
-        p = malloc(size);
-        CHECK(p != NULL);
-
-        memcpy(p, data, size);
-    }
+    p = fuzz_copy(data, size);
 
     in.data = p;
     in.len = size;

@@ -4,9 +4,7 @@
  */
 
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "wh_escape.h"
 #include "wh_utf8.h"
 #include "wh_word.h"
@@ -18,15 +16,6 @@
  * looked for by words is what is found octet by octet.
  */
 
-
-#define CHECK(cond)                                                          \
-    if (!(cond)) {                                                           \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);           \
-        abort();                                                             \
-    }
-
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void whole(const char *p, size_t n, size_t step);
 static size_t decode(const char *p, size_t n);
