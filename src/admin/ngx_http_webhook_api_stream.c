@@ -418,7 +418,9 @@ ngx_http_webhook_stream_tick(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_exiting || ngx_quit) {
+    /* a thread that reads for it is let to end */
+
+    if ((ngx_exiting || ngx_quit) && !s->api->busy) {
         ngx_http_webhook_stream_end(s);
         return;
     }
@@ -435,6 +437,10 @@ static void
 ngx_http_webhook_stream_read(ngx_http_webhook_stream_t *s)
 {
     ngx_http_webhook_api_t  *api;
+
+    if (ngx_exiting || ngx_quit) {
+        return;
+    }
 
     api = s->api;
 
