@@ -343,7 +343,12 @@ ngx_http_webhook_api_forget_done(ngx_http_webhook_job_t *job)
         return;
     }
 
-    if (job->rc != NGX_OK) {
+    if (job->rc == NGX_BUSY && f->done) {
+        rc = ngx_http_webhook_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
+                 "store_busy", "The store could not be had in time: %uL "
+                 "attempts are forgotten, not all.", f->done);
+
+    } else if (job->rc != NGX_OK) {
         rc = ngx_http_webhook_api_failed(api, job->rc);
 
     } else if (f->single && f->done == 0) {
