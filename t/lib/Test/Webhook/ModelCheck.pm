@@ -627,6 +627,14 @@ sub after {
 		&& $_->{from} < $end->{to} && !($_->{type} eq 'off'
 		&& $_->{report} && $_->{report} == $end) } @{$m->{transitions}};
 
+	# it was begun when another worker had disabled the endpoint already
+
+	my ($state) = grep { $_->{ep} eq $b->{ep} && $_->{pos} < $b->{pos} }
+		reverse @{$m->{transitions}};
+
+	return if $state && $state->{type} eq 'off' && !$b->{probe}
+		&& $state->{pid} != $b->{pid};
+
 	my $throttled = $end->{class} eq 'throttled';
 	my $n = $e->{retry} ? @{$e->{retry}} : $e->{count} || 0;
 

@@ -505,10 +505,11 @@ sub obeyed {
 	my $s = $self->{state}{$ep};
 	my $off = $s->{off} ? $s->{cause} : '';
 
-	# commands come one after another, but there are failures beside them
+	# commands come one after another, but there is more beside them
 
-	return if $s->{unsure} || grep { !$_->{step}
-		&& $_->{pos} > $step->{mark} && $_->{from} < $step->{end} }
+	return if $s->{unsure}
+		|| grep { $_->{cause} !~ /^(?:operator|pause|resume)$/
+		&& $_->{pos} >= $step->{mark} && $_->{from} < $step->{end} }
 		@{$self->{of}{$ep} || []};
 
 	my $ok = $step->{do} eq 'enable' ? $off eq ''
