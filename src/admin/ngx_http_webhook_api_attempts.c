@@ -345,7 +345,7 @@ ngx_http_webhook_api_forget_done(ngx_http_webhook_job_t *job)
 
     if (job->rc == NGX_BUSY && f->done) {
         rc = ngx_http_webhook_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
-                 "store_busy", "The store could not be had in time: %uL "
+                 "store_busy", "The store could not be had in time: %ui "
                  "attempts are forgotten, not all.", f->done);
 
     } else if (job->rc != NGX_OK) {
