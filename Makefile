@@ -8,6 +8,10 @@ CC ?= cc
 MODULE = $(OBJS)/ngx_http_webhook_module.so
 
 NPROC = $(shell nproc)
+
+# tests wait more than they work
+JOBS = $(shell expr $(NPROC) + 1)
+
 SUDO = $(shell test `id -u` = 0 || echo sudo)
 
 # "make ICU=no" builds without it
@@ -98,7 +102,7 @@ stop-module:				# with stop points, for t/stop_points.t
 
 test: deps-test module stop-module $(UNITS) $(MODEL)	## unit and integration tests (TESTS=)
 	prove -e '' $(UNITS) $(MODEL)
-	prove -j$(NPROC) --state=save -It/lib $(TESTS)
+	prove -j$(JOBS) --state=save -It/lib $(TESTS)
 
 test-all: test random npm model model-pure dead-letters replay asan fuzz	## tests, sanitizers, fuzzing
 

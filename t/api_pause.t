@@ -96,6 +96,8 @@ for (qw/ drop dead /) {
 	gate();
 	command($_, 'resume');
 	ok(wait_for(sub { n("/$_") == 2 }, 10), "while_disabled $_: both are sent");
+	my $name = $_;
+	wait_for(sub { state($name)->{ends}{delivered} == 2 }, 10);
 	is_deeply(state($_)->{ends}, { delivered => 2, dead => 0, expired => 0,
 		dropped => 0 }, "while_disabled $_: nothing was refused");
 }

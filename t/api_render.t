@@ -492,7 +492,7 @@ my $two = join '', map { my $b = $_; "POST /api/endpoints/default/render "
 	. "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 	. 'Content-Length: ' . length($b) . "\r\n"
 	. ($b eq '{}' ? "Connection: close\r\n" : '') . "\r\n$b" } '{"x":', '{}';
-my $answers = $t->http($two, socket => $s);
+my $answers = $t->http($two, socket => $s, until_close => 1);
 is(join(' ', $answers =~ m!HTTP/1.1 (\d+)!g), '400 200',
 	'a connection goes on after an error');
 
