@@ -63,6 +63,7 @@ http {
         allow_http on;
         payload n;
         retry exponential min=100ms max=1s;
+        backlog 1g;
     }
 
     server {
