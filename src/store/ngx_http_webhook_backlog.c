@@ -249,6 +249,9 @@ ngx_http_webhook_store_backlog(ngx_http_webhook_store_t *st,
 
     if (ep->part == &ep->own) {
         wh_part_add(ep->part, total);
+
+        total->events = ngx_max(total->events, 0);
+        total->octets = ngx_max(total->octets, 0);
     }
 }
 
@@ -272,6 +275,10 @@ ngx_http_webhook_store_promise(ngx_http_webhook_store_t *st,
 
     wh_backlog_promised(ngx_http_webhook_backlog(ep),
                         (unsigned) st->journal.head->last_slot, &promised);
+
+    if (ep->part == &ep->own) {
+        wh_amount_add(&promised, ep->promised.events, ep->promised.octets);
+    }
 
     wh_amount_add(&total, promised.events, promised.octets);
 

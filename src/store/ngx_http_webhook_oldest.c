@@ -102,7 +102,7 @@ ngx_http_webhook_oldest_lane(ngx_http_webhook_endpoint_t *ep)
 
         /* a few more are put right the next time */
 
-        if (node->key >= time || n == NGX_HTTP_WEBHOOK_OLDEST_TRIES) {
+        if (node->key >= time || n >= NGX_HTTP_WEBHOOK_OLDEST_TRIES) {
             return lane;
         }
 

@@ -626,7 +626,15 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         ngx_free(op);
     }
 
-    ngx_http_webhook_backlog_settle(st);
+    if (v->unlocked) {
+
+        /* what a turn that failed may have committed is not known yet */
+
+        st->settling = 0;
+
+    } else {
+        ngx_http_webhook_backlog_settle(st);
+    }
 
     ngx_http_webhook_history_end(st, v);
     ngx_http_webhook_job_end(st, v);
