@@ -14,6 +14,7 @@
 
 #define NGX_HTTP_WEBHOOK_NOTICE_MAX    256       /* that wait, in a worker */
 #define NGX_HTTP_WEBHOOK_NOTICE_AGAIN  1000      /* ms, the store is full */
+#define NGX_HTTP_WEBHOOK_NOTICE_BUSY   20        /* ms, others are at it */
 #define NGX_HTTP_WEBHOOK_NOTICE_CHECK  1000
 #define NGX_HTTP_WEBHOOK_NOTICE_MORE   60000
 #define NGX_HTTP_WEBHOOK_NOTICE_SUM    1000      /* ms to the first of a sum */
@@ -298,10 +299,12 @@ ngx_http_webhook_notice_commit_handler(ngx_event_t *ev)
 
         rc = ngx_http_webhook_notice_commit(ns->main, n);
 
-        if (rc == NGX_DECLINED) {
+        if (rc == NGX_DECLINED || rc == NGX_AGAIN) {
 
             if (!ev->timer_set) {
-                ngx_add_timer(ev, NGX_HTTP_WEBHOOK_NOTICE_AGAIN);
+                ngx_add_timer(ev, rc == NGX_AGAIN
+                                  ? NGX_HTTP_WEBHOOK_NOTICE_BUSY
+                                  : NGX_HTTP_WEBHOOK_NOTICE_AGAIN);
             }
 
             return;

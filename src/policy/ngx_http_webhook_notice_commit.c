@@ -16,6 +16,9 @@
 /* for which the same notice is the same delivery */
 #define NGX_HTTP_WEBHOOK_NOTICE_CLAIM  86400000
 
+/* of a transition, until it is told without its claims, twice at worst */
+#define NGX_HTTP_WEBHOOK_NOTICE_TRIES  50
+
 /* octets of a notice, whatever "webhook_max_event_size" is */
 #define NGX_HTTP_WEBHOOK_NOTICE_SIZE   65536
 
@@ -537,9 +540,11 @@ ngx_http_webhook_notice_append(ngx_http_webhook_noticing_t *c)
     ngx_uint_t                    i, n;
     ngx_http_webhook_entry_t     *entries;
     ngx_http_webhook_store_t     *st;
+    ngx_http_webhook_notice_t    *notice;
     ngx_http_webhook_noticed_t   *t;
 
     st = c->main->worker->store;
+    notice = c->notice;
 
     if (st == NULL) {
         return NGX_ERROR;
@@ -563,6 +568,20 @@ ngx_http_webhook_notice_append(ngx_http_webhook_noticing_t *c)
 
         if (rc == NGX_BUSY) {
             continue;
+        }
+
+        if (rc == NGX_AGAIN && notice->endpoint
+            && notice->tries++ < NGX_HTTP_WEBHOOK_NOTICE_TRIES)
+        {
+            /* after a start all workers make up for the same at once */
+
+            while (i--) {
+                if (t[i].taken) {
+                    ngx_http_webhook_claim_end(st, &t[i].claim, 0);
+                }
+            }
+
+            return NGX_AGAIN;
         }
 
         entries[n].endpoint = t[i].endpoint;

@@ -28,13 +28,15 @@ typedef struct {
     ngx_uint_t                     mail;       /* of a sum: to whom */
     uint64_t                       count;      /* and of how many */
     uint64_t                       full;
+    ngx_uint_t                     tries;
     u_char                         id[36];
 } ngx_http_webhook_notice_t;
 
 
 /*
  * NGX_OK: all that are to be told will be, or were before; NGX_DECLINED: the
- * store is full, again later; NGX_ERROR: it is not to be (logged).
+ * store is full, again later; NGX_AGAIN: another worker may be telling of the
+ * same transition, again in a moment; NGX_ERROR: it is not to be (logged).
  */
 ngx_int_t ngx_http_webhook_notice_commit(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_notice_t *n);

@@ -82,8 +82,8 @@ ngx_http_webhook_claim_take(ngx_http_webhook_store_t *st,
     case WH_AGAIN:
         return NGX_BUSY;
 
-    default:
-        return NGX_DECLINED;
+    default: /* WH_FULL */
+        return NGX_AGAIN;
     }
 
     ngx_http_webhook_stop_point("claim");

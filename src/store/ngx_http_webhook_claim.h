@@ -40,8 +40,10 @@ ngx_uint_t ngx_http_webhook_claim_held(ngx_http_webhook_store_t *st,
 /*
  * NGX_OK        taken until c->until (366 days ahead at most); to be ended
  * NGX_BUSY      held: somebody was first, or this very request has it
- * NGX_DECLINED  not taken, go on without: another worker is at it and does
- *               not go on, or claims are out of order (which was logged)
+ * NGX_AGAIN     not taken: another worker is at it and does not go on; go on
+ *               without, or try later
+ * NGX_DECLINED  not taken, go on without: claims are out of order (which was
+ *               logged)
  */
 ngx_int_t ngx_http_webhook_claim_take(ngx_http_webhook_store_t *st,
     ngx_http_webhook_claim_t *c, uint64_t now);
