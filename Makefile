@@ -96,7 +96,7 @@ model-pure: $(MODEL)			## the scheduler in 100000 random schedules
 deps-test:
 	@$(MAKE) --no-print-directory deps DEPS=test
 
-stop-module:				# with stop points, for t/stop_points.t
+stop-module:				# with stop points, for t/stop_points.t, t/notify_claim.t
 	@$(MAKE) --no-print-directory module OBJS=$(OBJS)-stop \
 		CFLAGS_EXTRA=-DNGX_HTTP_WEBHOOK_STOP_POINTS=1
 
