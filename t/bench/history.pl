@@ -2,14 +2,19 @@
 
 # A history of a million attempts, read and trimmed while traffic flows: how
 # long pages take, and how long turns of the event loop do, as
-# nginx_webhook_loop_stall_max_seconds tells: the module's own turns.  They are
-# timed by a clock that goes on while others have the processor; so each part
-# is done twice, once with CPU time instead of it (see turns.c), which also is
-# that of the longest whole turn of nginx.
+# nginx_webhook_loop_stall_max_seconds tells: the module's own turns.
+#
+# They are timed by a clock that goes on while others have the processor, be it
+# a process or another guest of the host.  What a part needs it needs each time,
+# what others do comes and goes: so a part in which the metric gets to 1 ms is
+# done again, HISTORY_TRIES times at most, and the least one counts; "tries"
+# tells how many it took.  Once more it is done with CPU time instead (see
+# turns.c), which also gives that of the longest whole turn of nginx.
 #
 # The attempts are real ones.  nginx is started again for each part, so that the
 # metric begins anew; "<": it had this value before the part, from the start.
-# The first part is traffic alone, to compare with.
+# The first part is traffic alone, to compare with; and in front of it there is
+# what a program sees that does nothing but to read the clock.
 #
 # Environment:
 #
@@ -17,6 +22,7 @@
 #     HISTORY_RATE        requests per second meanwhile, 200 by default; each
 #                         makes four attempts
 #     HISTORY_WORKERS     2 by default
+#     HISTORY_TRIES       of a part, 5 by default
 #     BENCH_KEEP          see bench.pl
 
 use strict;
@@ -35,6 +41,7 @@ use Bench;
 my $rows = $ENV{HISTORY_ROWS} || 1_000_000;
 my $rate = $ENV{HISTORY_RATE} || 200;
 my $workers = $ENV{HISTORY_WORKERS} || 2;
+my $tries = $ENV{HISTORY_TRIES} || 5;
 
 my $each = 4;
 my $chunk = 500;
@@ -45,6 +52,8 @@ my $dir = setup();
 
 system("cc -O2 -shared -fPIC -o $dir/turns.so " . dirname(__FILE__)
 	. '/turns.c -ldl') == 0 or die "can't compile turns.c\n";
+system("cc -O2 -o $dir/gaps " . dirname(__FILE__) . '/gaps.c') == 0
+	or die "can't compile gaps.c\n";
 
 peer(app => 'app', map { ("hook$_" => 'hook') } 1 .. $each);
 
@@ -104,7 +113,7 @@ for (@options) {
 turns_reset();
 
 my $front = front('history', @options);
-my ($failed, $noisy) = (0, 0);
+my ($failed, $cpu_failed) = (0, 0);
 
 seed();
 
@@ -113,10 +122,13 @@ printf "%d attempts in a store of %d MB of which %.0f %% are used, %d workers, "
 	. "machine: %s.\n\n", $rows, $size, used(), $workers, $rate,
 	$rate * $each, loadavg();
 
-printf "%-40s %6s %7s %7s %7s %9s %9s %8s %8s\n", '', '', '', 'median',
-	'longest', 'metric', 'CPU time', 'CPU time', 'load of';
-printf "%-40s %6s %7s %7s %7s %9s %9s %8s %8s\n", 'all times in ms', 'asked',
-	'rows', '', '', '', 'of it', 'of turns', 'machine';
+printf "A program that only reads the clock, for 10 s: %s\n",
+	`taskset -c 0 $dir/gaps 10`;
+
+printf "%-40s %6s %7s %7s %7s %9s %5s %9s %8s %7s\n", '', '', '', 'median',
+	'longest', 'metric', 'tries', 'CPU time', 'CPU time', 'load of';
+printf "%-40s %6s %7s %7s %7s %9s %5s %9s %8s %7s\n", 'all times in ms',
+	'asked', 'rows', '', '', '', '', 'of it', 'of turns', 'machine';
 
 my $began = time();
 my ($n, @found) = all();
@@ -126,6 +138,11 @@ printf "%-40s %6d %6d %8.1f\n", 'all, in pages of 1000', scalar(@found), $n,
 
 my ($middle, $last) = map { $_->{key} } $found[@found / 2], $found[-1];
 my ($when, $id) = @{$found[@found / 2]}{qw/ time id /};
+
+# of the newer half, for what is done once only
+
+my @times = map { $found[$_ * @found / 2 / ($tries + 2)]{time} }
+	1 .. $tries + 1;
 
 part('traffic alone', sub { sleep(5); return });
 
@@ -146,7 +163,10 @@ part('of an endpoint and a time',
 part('an attempt', pages(undef, "/$middle"));
 part('8 clients, pages that look at 100k', many(8, 'status=599'));
 part('forget by an id that is none, all rows', forget('id=none'));
-part('forget 5000 of a time', forget(span($when, 5000)));
+part('forget 5000 of a time', undef, sub {
+	$when = pop @times;
+	return forget(span($when, 5000));
+});
 
 bounded('bounded by count', sub { "count=$_[0]" });
 bounded('bounded by age', sub {
@@ -156,9 +176,8 @@ printf "\nLoad of the machine: %s.\n", loadavg();
 print "\n", map { "$_\n" } log_problems($front);
 stop_front($front);
 
-print "\nTurns of the module of 1 ms or more: in $failed parts of CPU time, in "
-	. "$noisy others by\nthe metric, which counts while others have the "
-	. "processor.\n";
+print "\nTurns of the module of 1 ms or more: in $failed parts by the metric, "
+	. "in $cpu_failed of CPU time.\n";
 
 exit 0;
 
@@ -380,58 +399,76 @@ sub forget {
 sub bounded {
 	my ($title, $bounds) = @_;
 
-	my ($n, @found) = all();
-	my ($some, $most) = @found > 100 ? (50, 80) : (@found / 3, @found / 2);
-	my $new = $bounds->($n - 1000 * int $some, $found[-$some]{time});
-	my $key = $found[-$most]{key};
+	part($title, undef, sub {
+		my ($n, @found) = all();
+		my ($some, $most) = @found > 100
+			? (50, 80) : (@found / 3, @found / 2);
+		my $new = $bounds->($n - 1000 * int $some, $found[-$some]{time});
+		my $key = $found[-$most]{key};
 
-	my $conf = slurp("$front->{base}/nginx.conf");
+		my $conf = slurp("$front->{base}/nginx.conf");
 
-	$conf =~ s/(webhook_history all) [^;]*;/$1 size=${size}m $new body=1k;/;
+		$conf =~ s/(webhook_history all) [^;]*;/$1 size=${size}m $new body=1k;/;
 
-	open my $fh, '>', "$front->{base}/nginx.conf" or die;
-	print $fh $conf;
-	close $fh;
+		open my $fh, '>', "$front->{base}/nginx.conf" or die;
+		print $fh $conf;
+		close $fh;
 
-	my $before = older($key);
+		my $before = older($key);
 
-	part($title, sub {
-		my ($began, $left) = (time());
+		return sub {
+			my ($began, $left) = (time());
 
-		wait_until(60, sub {
-			sleep(1);
-			$left = older($key);
-			$left <= $before - 1000 * int $some;
-		});
+			wait_until(60, sub {
+				sleep(1);
+				$left = older($key);
+				$left <= $before - 1000 * int $some;
+			});
 
-		return ($before - $left, time() - $began);
+			return ($before - $left, time() - $began);
+		};
 	});
 }
 
-# with traffic, by both clocks
+# with traffic, by both clocks; what can be done only once is prepared again
 
 sub part {
-	my ($title, $code) = @_;
+	my ($title, $code, $prepare) = @_;
+	my ($metric, $began, $n, @took);
 
-	my ($metric, $began, undef, $n, @took) = timed('none', $code);
-	my ($cpu, $cpu_began, $turn, $m, @more) = timed('cpu', $code);
+	my $count = 0;
 
-	$n = max($n, $m) if defined $n;
+	for (1 .. $tries) {
+		my ($stall, $before, undef, $rows, @more)
+			= timed('none', $prepare ? $prepare->() : $code);
+
+		$count++;
+		push @took, @more;
+
+		$n = $rows unless defined $n && (!defined $rows || $rows < $n);
+		($metric, $began) = ($stall, $before)
+			unless defined $metric && $metric <= $stall;
+
+		last if $metric < 1;
+	}
+
+	my ($cpu, $cpu_began, $turn, $rows, @more)
+		= timed('cpu', $prepare ? $prepare->() : $code);
 
 	push @took, @more;
 	@took = map { 1000 * $_ } @took;
 
-	printf "%-40s %6s %7s %7s %7s %9s %9s %8.3f %8s\n", $title,
+	printf "%-40s %6s %7s %7s %7s %9s %5d %9s %8.3f %7s\n", $title,
 		scalar(@took) || '', defined $n ? $n : '',
 		@took ? sprintf('%.1f', median(@took)) : '',
 		@took ? sprintf('%.1f', max(@took)) : '',
 		(map { sprintf '%s%.3f', $_->[0] > $_->[1] ? '' : '<', $_->[0] }
-			[$metric, $began], [$cpu, $cpu_began]),
-		$turn, loadavg();
+			[$metric, $began]), $count,
+		(map { sprintf '%s%.3f', $_->[0] > $_->[1] ? '' : '<', $_->[0] }
+			[$cpu, $cpu_began]), $turn, loadavg();
 
-	$failed++ if $cpu >= 1 && $cpu > $cpu_began;
-	$noisy++ if $metric >= 1 && $metric > $began
-		&& ($cpu < 1 || $cpu == $cpu_began);
+	$failed++ if $metric >= 1;
+	$cpu_failed++ if $cpu >= 1 && $cpu > $cpu_began;
 }
 
 # the front is started again
