@@ -115,6 +115,52 @@ ngx_int_t ngx_http_webhook_api_args(ngx_http_webhook_api_t *api,
 /* a key, or a cursor, into octets; NGX_DECLINED: it is none */
 ngx_int_t ngx_http_webhook_api_octets(wh_str_t *text, u_char *key, size_t len);
 
+
+/* a list that is read from the store page by page, and one of its elements */
+
+typedef struct {
+    size_t                         least;      /* octets of a key */
+    size_t                         most;
+    int                          (*run)(ngx_http_webhook_job_t *job,
+                                        ngx_http_webhook_inside_t *in);
+
+    /* of a page, one of them */
+    int                          (*letter)(ngx_http_webhook_page_t *page,
+                                       ngx_http_webhook_letter_t *letter);
+    int                          (*row)(ngx_http_webhook_page_t *page,
+                                        u_char *key, wh_row_t *row,
+                                        wh_row_more_t *more, wh_str_t *body);
+
+    /* the answer when there is no such element; NULL: none is asked for */
+    ngx_http_webhook_api_pt        unknown;
+
+    /* what follows "next", or NULL */
+    void                         (*rest)(ngx_http_webhook_api_t *api);
+} ngx_http_webhook_api_pages_t;
+
+/*
+ * As a handler: answers with a page, of which api->out has the beginning up to
+ * "[", or with the single element that the path names.
+ */
+ngx_int_t ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_pages_t *pages, ngx_uint_t single);
+
+/* in the thread: begins an element, an object, of a page */
+wh_buf_t *ngx_http_webhook_api_page_element(ngx_http_webhook_page_t *page);
+
+/*
+ * The key in the path when "single", else the cursor, into "from" of "most"
+ * octets; without a cursor *fromlen is left as it is.  NGX_OK; NGX_DECLINED:
+ * it is none, which is answered, *rc is what to return.
+ */
+ngx_int_t ngx_http_webhook_api_from(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_pages_t *pages, ngx_uint_t single, u_char *from,
+    size_t *fromlen, ngx_int_t *rc);
+
+/* the answer to a cursor that is none */
+ngx_int_t ngx_http_webhook_api_bad_cursor(ngx_http_webhook_api_t *api);
+
+
 /* parts of JSON, each with a comma in front of it unless it is the first */
 void ngx_http_webhook_api_put_name(wh_buf_t *b, char *name);
 void ngx_http_webhook_api_put_text(wh_buf_t *b, char *name, wh_str_t *text);
@@ -125,6 +171,8 @@ void ngx_http_webhook_api_put_key(wh_buf_t *b, char *name, u_char *key,
 /* octets: text if they are UTF-8, else NAME_base64 */
 void ngx_http_webhook_api_put_octets(wh_buf_t *b, char *name,
     wh_str_t *octets);
+/* how far a delivery is: number, class and status of its attempts */
+void ngx_http_webhook_api_put_progress(wh_buf_t *b, wh_progress_t *progress);
 /* header lines, as an array of objects */
 void ngx_http_webhook_api_put_headers(wh_buf_t *b, char *name,
     wh_str_t *head);

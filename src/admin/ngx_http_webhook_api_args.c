@@ -313,6 +313,22 @@ ngx_http_webhook_api_put_octets(wh_buf_t *b, char *name, wh_str_t *octets)
 
 
 void
+ngx_http_webhook_api_put_progress(wh_buf_t *b, wh_progress_t *progress)
+{
+    wh_str_t  class;
+
+    ngx_http_webhook_api_put_number(b, "attempts", progress->attempts);
+
+    if (progress->attempts && progress->class <= NGX_HTTP_WEBHOOK_BLOCKED) {
+        class.data = ngx_http_webhook_class_name(progress->class);
+        class.len = ngx_strlen(class.data);
+        ngx_http_webhook_api_put_text(b, "class", &class);
+        ngx_http_webhook_api_put_number(b, "status", progress->status);
+    }
+}
+
+
+void
 ngx_http_webhook_api_put_headers(wh_buf_t *b, char *name, wh_str_t *head)
 {
     size_t      pos, n;

@@ -11,94 +11,42 @@
 #include "ngx_http_webhook_history.h"
 
 
-static ngx_int_t ngx_http_webhook_api_attempts_start(
-    ngx_http_webhook_api_t *api, ngx_http_webhook_page_t *page);
 static int ngx_http_webhook_api_attempts_row(ngx_http_webhook_page_t *page,
     u_char *key, wh_row_t *row, wh_row_more_t *more, wh_str_t *body);
-static void ngx_http_webhook_api_attempts_done(ngx_http_webhook_job_t *job);
+static ngx_int_t ngx_http_webhook_api_attempts_unknown(
+    ngx_http_webhook_api_t *api);
+static void ngx_http_webhook_api_attempts_lost(ngx_http_webhook_api_t *api);
 static void ngx_http_webhook_api_forget_done(ngx_http_webhook_job_t *job);
 static void ngx_http_webhook_api_put_time(wh_buf_t *b, char *name,
     uint32_t ms);
 
 
+static ngx_http_webhook_api_pages_t  ngx_http_webhook_api_attempts_pages = {
+    NGX_HTTP_WEBHOOK_ATTEMPT_KEY,
+    NGX_HTTP_WEBHOOK_ATTEMPT_KEY,
+    ngx_http_webhook_history_page,
+    NULL,
+    ngx_http_webhook_api_attempts_row,
+    ngx_http_webhook_api_attempts_unknown,
+    ngx_http_webhook_api_attempts_lost
+};
+
+
 ngx_int_t
 ngx_http_webhook_api_attempts(ngx_http_webhook_api_t *api)
 {
-    ngx_http_webhook_page_t  *page;
-
-    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
-    if (page == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (api->cursor.len) {
-
-        if (ngx_http_webhook_api_octets(&api->cursor, page->from,
-                                     NGX_HTTP_WEBHOOK_ATTEMPT_KEY)
-            != NGX_OK)
-        {
-            return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
-                       "bad_cursor", "The cursor is not one of this list.");
-        }
-
-        page->fromlen = NGX_HTTP_WEBHOOK_ATTEMPT_KEY;
-    }
-
-    page->filter = api->filter;
-    page->limit = api->limit;
-
     (void) wh_buf_put_literal(&api->out, "{\"attempts\":[");
 
-    return ngx_http_webhook_api_attempts_start(api, page);
+    return ngx_http_webhook_api_page(api, &ngx_http_webhook_api_attempts_pages,
+                                     0);
 }
 
 
 ngx_int_t
 ngx_http_webhook_api_attempt(ngx_http_webhook_api_t *api)
 {
-    wh_str_t                  key;
-    ngx_http_webhook_page_t  *page;
-
-    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
-    if (page == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    key.data = (char *) api->name.data;
-    key.len = api->name.len;
-
-    if (ngx_http_webhook_api_octets(&key, page->from,
-                                 NGX_HTTP_WEBHOOK_ATTEMPT_KEY)
-        != NGX_OK)
-    {
-        return ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
-                   "no_such_attempt", "There is no attempt of this key, or "
-                   "not any more.");
-    }
-
-    page->single = 1;
-    page->limit = 1;
-
-    return ngx_http_webhook_api_attempts_start(api, page);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_api_attempts_start(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_page_t *page)
-{
-    page->job.run = ngx_http_webhook_history_page;
-    page->job.done = ngx_http_webhook_api_attempts_done;
-    page->data = api;
-    page->row = ngx_http_webhook_api_attempts_row;
-
-    if (ngx_http_webhook_job_read(api->store, &page->job, api->pool)
-        != NGX_OK)
-    {
-        return ngx_http_webhook_api_failed(api, NGX_BUSY);
-    }
-
-    return ngx_http_webhook_api_wait(api);
+    return ngx_http_webhook_api_page(api, &ngx_http_webhook_api_attempts_pages,
+                                     1);
 }
 
 
@@ -108,17 +56,9 @@ static int
 ngx_http_webhook_api_attempts_row(ngx_http_webhook_page_t *page, u_char *key,
     wh_row_t *row, wh_row_more_t *more, wh_str_t *body)
 {
-    wh_buf_t                *b;
-    ngx_http_webhook_api_t  *api;
+    wh_buf_t  *b;
 
-    api = page->data;
-    b = &api->out;
-
-    if (page->found && !page->single) {
-        (void) wh_buf_putc(b, ',');
-    }
-
-    (void) wh_buf_putc(b, '{');
+    b = ngx_http_webhook_api_page_element(page);
 
     ngx_http_webhook_api_put_key(b, "key", key, NGX_HTTP_WEBHOOK_ATTEMPT_KEY);
     ngx_http_webhook_api_put_row(b, row);
@@ -232,51 +172,27 @@ ngx_http_webhook_api_put_time(wh_buf_t *b, char *name, uint32_t ms)
 }
 
 
-static void
-ngx_http_webhook_api_attempts_done(ngx_http_webhook_job_t *job)
+static ngx_int_t
+ngx_http_webhook_api_attempts_unknown(ngx_http_webhook_api_t *api)
 {
-    ngx_int_t                 rc;
-    ngx_http_webhook_api_t   *api;
-    ngx_http_webhook_page_t  *page;
+    return ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
+               "no_such_attempt", "There is no attempt of this key, or not "
+               "any more.");
+}
 
-    page = (ngx_http_webhook_page_t *) job;
-    api = page->data;
 
-    if (!ngx_http_webhook_api_waits(api)) {
-        return;
-    }
-
-    if (job->rc != NGX_OK) {
-        rc = ngx_http_webhook_api_failed(api, job->rc);
-
-    } else if (page->single && page->found == 0) {
-        rc = ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
-                 "no_such_attempt", "There is no attempt of this key, or not "
-                 "any more.");
-
-    } else {
-
-        if (!page->single) {
-            (void) wh_buf_putc(&api->out, ']');
-            ngx_http_webhook_api_put_key(&api->out, "next",
-                                         page->end ? NULL : page->from,
-                                         NGX_HTTP_WEBHOOK_ATTEMPT_KEY);
-            ngx_http_webhook_api_put_number(&api->out, "lost",
-                          ngx_http_webhook_store_history_lost(api->store));
-            (void) wh_buf_putc(&api->out, '}');
-        }
-
-        rc = ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
-    }
-
-    ngx_http_webhook_api_finish(api, rc);
+static void
+ngx_http_webhook_api_attempts_lost(ngx_http_webhook_api_t *api)
+{
+    ngx_http_webhook_api_put_number(&api->out, "lost",
+                              ngx_http_webhook_store_history_lost(api->store));
 }
 
 
 ngx_int_t
 ngx_http_webhook_api_forget(ngx_http_webhook_api_t *api)
 {
-    wh_str_t                    key;
+    ngx_int_t                   rc;
     ngx_http_webhook_forget_t  *f;
 
     f = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_forget_t));
@@ -285,20 +201,15 @@ ngx_http_webhook_api_forget(ngx_http_webhook_api_t *api)
     }
 
     if (api->name.len) {
-        key.data = (char *) api->name.data;
-        key.len = api->name.len;
+        f->single = 1;
 
-        if (ngx_http_webhook_api_octets(&key, f->from,
-                                     NGX_HTTP_WEBHOOK_ATTEMPT_KEY)
+        if (ngx_http_webhook_api_from(api,
+                                      &ngx_http_webhook_api_attempts_pages, 1,
+                                      f->from, &f->fromlen, &rc)
             != NGX_OK)
         {
-            return ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
-                       "no_such_attempt", "There is no attempt of this key, "
-                       "or not any more.");
+            return rc;
         }
-
-        f->fromlen = NGX_HTTP_WEBHOOK_ATTEMPT_KEY;
-        f->single = 1;
 
     } else if (api->given == 0) {
         return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
@@ -352,9 +263,7 @@ ngx_http_webhook_api_forget_done(ngx_http_webhook_job_t *job)
         rc = ngx_http_webhook_api_failed(api, job->rc);
 
     } else if (f->single && f->done == 0) {
-        rc = ngx_http_webhook_api_error(api, NGX_HTTP_NOT_FOUND,
-                 "no_such_attempt", "There is no attempt of this key, or not "
-                 "any more.");
+        rc = ngx_http_webhook_api_attempts_unknown(api);
 
     } else {
         (void) wh_buf_putc(&api->out, '{');

@@ -57,8 +57,7 @@ ngx_http_webhook_api_config(ngx_http_webhook_api_t *api)
         if (ngx_http_webhook_api_octets(&api->cursor, key, sizeof(key))
             != NGX_OK)
         {
-            return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
-                       "bad_cursor", "The cursor is not one of this list.");
+            return ngx_http_webhook_api_bad_cursor(api);
         }
 
         for (i = 0; i < sizeof(key); i++) {

@@ -17,7 +17,7 @@ static int ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
     ngx_http_webhook_letter_t *letter);
 static void ngx_http_webhook_api_dead_whole(wh_buf_t *b,
     ngx_http_webhook_letter_t *letter);
-static void ngx_http_webhook_api_dead_done(ngx_http_webhook_job_t *job);
+static ngx_int_t ngx_http_webhook_api_unknown(ngx_http_webhook_api_t *api);
 static ngx_http_webhook_resend_t *ngx_http_webhook_api_resend(
     ngx_http_webhook_api_t *api, ngx_int_t *rc);
 static ngx_int_t ngx_http_webhook_api_resend_start(
@@ -25,88 +25,35 @@ static ngx_int_t ngx_http_webhook_api_resend_start(
 static void ngx_http_webhook_api_resend_done(ngx_http_webhook_job_t *job);
 static ngx_int_t ngx_http_webhook_api_resend_answer(
     ngx_http_webhook_api_t *api, ngx_http_webhook_resend_t *rs);
-static ngx_int_t ngx_http_webhook_api_unknown(ngx_http_webhook_api_t *api);
 static ngx_int_t ngx_http_webhook_api_orphan(ngx_http_webhook_api_t *api,
     ngx_http_webhook_resend_t **rs);
 static void ngx_http_webhook_api_orphans_done(ngx_http_webhook_job_t *job);
 
 
+static ngx_http_webhook_api_pages_t  ngx_http_webhook_api_dead_pages = {
+    NGX_HTTP_WEBHOOK_DEAD_KEY,
+    NGX_HTTP_WEBHOOK_DEAD_KEY,
+    ngx_http_webhook_dead_page,
+    ngx_http_webhook_api_dead_put,
+    NULL,
+    ngx_http_webhook_api_unknown,
+    NULL
+};
+
+
 ngx_int_t
 ngx_http_webhook_api_dead(ngx_http_webhook_api_t *api)
 {
-    ngx_http_webhook_page_t  *page;
-
-    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
-    if (page == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (api->cursor.len) {
-
-        if (ngx_http_webhook_api_octets(&api->cursor, page->from,
-                                     NGX_HTTP_WEBHOOK_DEAD_KEY)
-            != NGX_OK)
-        {
-            return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
-                       "bad_cursor", "The cursor is not one of this list.");
-        }
-
-        page->fromlen = NGX_HTTP_WEBHOOK_DEAD_KEY;
-    }
-
-    page->job.run = ngx_http_webhook_dead_page;
-    page->job.done = ngx_http_webhook_api_dead_done;
-    page->data = api;
-    page->filter = api->filter;
-    page->limit = api->limit;
-    page->letter = ngx_http_webhook_api_dead_put;
-
     (void) wh_buf_put_literal(&api->out, "{\"dead\":[");
 
-    if (ngx_http_webhook_job_read(api->store, &page->job, api->pool)
-        != NGX_OK)
-    {
-        return ngx_http_webhook_api_failed(api, NGX_BUSY);
-    }
-
-    return ngx_http_webhook_api_wait(api);
+    return ngx_http_webhook_api_page(api, &ngx_http_webhook_api_dead_pages, 0);
 }
 
 
 ngx_int_t
 ngx_http_webhook_api_dead_one(ngx_http_webhook_api_t *api)
 {
-    wh_str_t                  key;
-    ngx_http_webhook_page_t  *page;
-
-    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
-    if (page == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    key.data = (char *) api->name.data;
-    key.len = api->name.len;
-
-    if (ngx_http_webhook_api_octets(&key, page->from, NGX_HTTP_WEBHOOK_DEAD_KEY)
-        != NGX_OK)
-    {
-        return ngx_http_webhook_api_unknown(api);
-    }
-
-    page->job.run = ngx_http_webhook_dead_page;
-    page->job.done = ngx_http_webhook_api_dead_done;
-    page->data = api;
-    page->single = 1;
-    page->limit = 1;
-    page->letter = ngx_http_webhook_api_dead_put;
-
-    if (ngx_http_webhook_job_read(api->store, &page->job, api->pool)
-        != NGX_OK)
-    {
-        return ngx_http_webhook_api_failed(api, NGX_BUSY);
-    }
-
-    return ngx_http_webhook_api_wait(api);
+    return ngx_http_webhook_api_page(api, &ngx_http_webhook_api_dead_pages, 1);
 }
 
 
@@ -116,20 +63,12 @@ static int
 ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
     ngx_http_webhook_letter_t *letter)
 {
-    wh_buf_t                *b;
-    wh_str_t                 text;
-    wh_progress_t           *progress;
-    ngx_http_webhook_api_t  *api;
+    wh_buf_t       *b;
+    wh_str_t        text;
+    wh_progress_t  *progress;
 
-    api = page->data;
-    b = &api->out;
+    b = ngx_http_webhook_api_page_element(page);
     progress = &letter->progress;
-
-    if (page->found && !page->single) {
-        (void) wh_buf_putc(b, ',');
-    }
-
-    (void) wh_buf_putc(b, '{');
 
     ngx_http_webhook_api_put_key(b, "key", letter->key, letter->keylen);
 
@@ -147,14 +86,7 @@ ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
     text.len = ngx_strlen(text.data);
     ngx_http_webhook_api_put_text(b, "end", &text);
 
-    ngx_http_webhook_api_put_number(b, "attempts", progress->attempts);
-
-    if (progress->attempts && progress->class <= NGX_HTTP_WEBHOOK_BLOCKED) {
-        text.data = ngx_http_webhook_class_name(progress->class);
-        text.len = ngx_strlen(text.data);
-        ngx_http_webhook_api_put_text(b, "class", &text);
-        ngx_http_webhook_api_put_number(b, "status", progress->status);
-    }
+    ngx_http_webhook_api_put_progress(b, progress);
 
     if (page->single) {
         ngx_http_webhook_api_dead_whole(b, letter);
@@ -255,43 +187,6 @@ ngx_http_webhook_api_dead_whole(wh_buf_t *b,
 }
 
 
-static void
-ngx_http_webhook_api_dead_done(ngx_http_webhook_job_t *job)
-{
-    ngx_int_t                 rc;
-    ngx_http_webhook_api_t   *api;
-    ngx_http_webhook_page_t  *page;
-
-    page = (ngx_http_webhook_page_t *) job;
-    api = page->data;
-
-    if (!ngx_http_webhook_api_waits(api)) {
-        return;
-    }
-
-    if (job->rc != NGX_OK) {
-        rc = ngx_http_webhook_api_failed(api, job->rc);
-
-    } else if (page->single && page->found == 0) {
-        rc = ngx_http_webhook_api_unknown(api);
-
-    } else {
-
-        if (!page->single) {
-            (void) wh_buf_putc(&api->out, ']');
-            ngx_http_webhook_api_put_key(&api->out, "next",
-                                         page->end ? NULL : page->from,
-                                         NGX_HTTP_WEBHOOK_DEAD_KEY);
-            (void) wh_buf_putc(&api->out, '}');
-        }
-
-        rc = ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
-    }
-
-    ngx_http_webhook_api_finish(api, rc);
-}
-
-
 static ngx_int_t
 ngx_http_webhook_api_unknown(ngx_http_webhook_api_t *api)
 {
@@ -343,7 +238,6 @@ static ngx_http_webhook_resend_t *
 ngx_http_webhook_api_resend(ngx_http_webhook_api_t *api, ngx_int_t *rc)
 {
     size_t                      n;
-    wh_str_t                    key;
     ngx_http_webhook_resend_t  *rs;
 
     rs = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_resend_t));
@@ -362,28 +256,13 @@ ngx_http_webhook_api_resend(ngx_http_webhook_api_t *api, ngx_int_t *rc)
 
     rs->ndropped = rs->dropped + api->main->endpoints.nelts;
 
-    key = api->cursor;
+    rs->single = (api->name.len != 0);
 
-    if (api->name.len) {
-        key.data = (char *) api->name.data;
-        key.len = api->name.len;
-        rs->single = 1;
-    }
-
-    if (key.len) {
-
-        if (ngx_http_webhook_api_octets(&key, rs->from,
-                                     NGX_HTTP_WEBHOOK_DEAD_KEY)
-            != NGX_OK)
-        {
-            *rc = rs->single ? ngx_http_webhook_api_unknown(api)
-                             : ngx_http_webhook_api_error(api,
-                                   NGX_HTTP_BAD_REQUEST, "bad_cursor",
-                                   "The cursor is not one of this list.");
-            return NULL;
-        }
-
-        rs->fromlen = NGX_HTTP_WEBHOOK_DEAD_KEY;
+    if (ngx_http_webhook_api_from(api, &ngx_http_webhook_api_dead_pages,
+                                  rs->single, rs->from, &rs->fromlen, rc)
+        != NGX_OK)
+    {
+        return NULL;
     }
 
     rs->main = api->main;

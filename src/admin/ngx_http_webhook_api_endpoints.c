@@ -60,7 +60,17 @@ static u_char *ngx_http_webhook_api_quota(u_char *p, char *name,
     wh_quota_t *quota, uint64_t now);
 static int ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
     ngx_http_webhook_letter_t *letter);
-static void ngx_http_webhook_api_queue_done(ngx_http_webhook_job_t *job);
+
+
+static ngx_http_webhook_api_pages_t  ngx_http_webhook_api_queue_pages = {
+    1,
+    NGX_HTTP_WEBHOOK_KEY_SIZE - 1,
+    ngx_http_webhook_queue_page,
+    ngx_http_webhook_api_queued,
+    NULL,
+    NULL,
+    NULL
+};
 
 
 ngx_int_t
@@ -307,9 +317,7 @@ ngx_http_webhook_api_obeyed(ngx_http_webhook_api_command_t *cmd,
 ngx_int_t
 ngx_http_webhook_api_queue(ngx_http_webhook_api_t *api)
 {
-    size_t                        len;
     ngx_int_t                     rc;
-    ngx_http_webhook_page_t      *page;
     ngx_http_webhook_endpoint_t  *ep;
 
     ep = ngx_http_webhook_api_named(api, &rc);
@@ -317,47 +325,16 @@ ngx_http_webhook_api_queue(ngx_http_webhook_api_t *api)
         return rc;
     }
 
-    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
-    if (page == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    api->filter.endpoint.data = (char *) ep->name.data;
+    api->filter.endpoint.len = ep->name.len;
 
-    if (api->cursor.len) {
-        len = api->cursor.len / 2;
-
-        if (len == 0 || len >= NGX_HTTP_WEBHOOK_KEY_SIZE
-            || ngx_http_webhook_api_octets(&api->cursor, page->from, len)
-               != NGX_OK)
-        {
-            return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
-                       "bad_cursor", "The cursor is not one of this list.");
-        }
-
-        page->fromlen = len;
-    }
-
-    page->job.run = ngx_http_webhook_queue_page;
-    page->job.done = ngx_http_webhook_api_queue_done;
-    page->data = api;
-    page->filter = api->filter;
-    page->filter.endpoint.data = (char *) ep->name.data;
-    page->filter.endpoint.len = ep->name.len;
-    page->limit = api->limit;
-    page->letter = ngx_http_webhook_api_queued;
-
-    (void) wh_buf_put_literal(&api->out, "{");
+    (void) wh_buf_putc(&api->out, '{');
     ngx_http_webhook_api_put_number(&api->out, "journal",
                             ngx_http_webhook_store_unmoved(api->store,
                                                            &ep->name));
     (void) wh_buf_put_literal(&api->out, ",\"deliveries\":[");
 
-    if (ngx_http_webhook_job_read(api->store, &page->job, api->pool)
-        != NGX_OK)
-    {
-        return ngx_http_webhook_api_failed(api, NGX_BUSY);
-    }
-
-    return ngx_http_webhook_api_wait(api);
+    return ngx_http_webhook_api_page(api, &ngx_http_webhook_api_queue_pages, 0);
 }
 
 
@@ -365,18 +342,10 @@ static int
 ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
     ngx_http_webhook_letter_t *letter)
 {
-    wh_buf_t                *b;
-    wh_str_t                 text;
-    ngx_http_webhook_api_t  *api;
+    wh_buf_t  *b;
+    wh_str_t   text;
 
-    api = page->data;
-    b = &api->out;
-
-    if (page->found) {
-        (void) wh_buf_putc(b, ',');
-    }
-
-    (void) wh_buf_putc(b, '{');
+    b = ngx_http_webhook_api_page_element(page);
 
     ngx_http_webhook_api_put_text(b, "event", &letter->event);
     ngx_http_webhook_api_put_text(b, "id", &letter->id);
@@ -387,51 +356,11 @@ ngx_http_webhook_api_queued(ngx_http_webhook_page_t *page,
 
     ngx_http_webhook_api_put_number(b, "time", letter->progress.time);
     ngx_http_webhook_api_put_number(b, "planned", letter->progress.planned);
-    ngx_http_webhook_api_put_number(b, "attempts", letter->progress.attempts);
-
-    if (letter->progress.attempts
-        && letter->progress.class <= NGX_HTTP_WEBHOOK_BLOCKED)
-    {
-        text.data = ngx_http_webhook_class_name(letter->progress.class);
-        text.len = ngx_strlen(text.data);
-        ngx_http_webhook_api_put_text(b, "class", &text);
-        ngx_http_webhook_api_put_number(b, "status", letter->progress.status);
-    }
+    ngx_http_webhook_api_put_progress(b, &letter->progress);
 
     (void) wh_buf_putc(b, '}');
 
     return b->err ? ENOMEM : 0;
-}
-
-
-static void
-ngx_http_webhook_api_queue_done(ngx_http_webhook_job_t *job)
-{
-    ngx_int_t                 rc;
-    ngx_http_webhook_api_t   *api;
-    ngx_http_webhook_page_t  *page;
-
-    page = (ngx_http_webhook_page_t *) job;
-    api = page->data;
-
-    if (!ngx_http_webhook_api_waits(api)) {
-        return;
-    }
-
-    if (job->rc != NGX_OK) {
-        rc = ngx_http_webhook_api_failed(api, job->rc);
-
-    } else {
-        (void) wh_buf_putc(&api->out, ']');
-        ngx_http_webhook_api_put_key(&api->out, "next",
-                                     page->end ? NULL : page->from,
-                                     page->fromlen);
-        (void) wh_buf_putc(&api->out, '}');
-
-        rc = ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
-    }
-
-    ngx_http_webhook_api_finish(api, rc);
 }
 
 

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_http_webhook_module authors
  *
- * The list of endpoints, of which there may be thousands.
+ * Lists: that of endpoints, of which there may be thousands, and those that
+ * the store has.
  */
 
 
@@ -25,6 +26,7 @@ static ngx_int_t ngx_http_webhook_api_list_slice(
 static ngx_int_t ngx_http_webhook_api_list_answer(
     ngx_http_webhook_api_list_t *list, ngx_int_t rc);
 static void ngx_http_webhook_api_list_turn(ngx_event_t *ev);
+static void ngx_http_webhook_api_page_done(ngx_http_webhook_job_t *job);
 
 
 ngx_int_t
@@ -138,4 +140,150 @@ ngx_http_webhook_api_list_turn(ngx_event_t *ev)
     }
 
     ngx_http_webhook_meter_held(wmcf, since);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_pages_t *pages, ngx_uint_t single)
+{
+    ngx_int_t                 rc;
+    ngx_http_webhook_page_t  *page;
+
+    page = ngx_pcalloc(api->pool, sizeof(ngx_http_webhook_page_t));
+    if (page == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_webhook_api_from(api, pages, single, page->from,
+                                  &page->fromlen, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    page->job.run = pages->run;
+    page->job.done = ngx_http_webhook_api_page_done;
+    page->filter = api->filter;
+    page->limit = api->limit;
+    page->single = single;
+    page->letter = pages->letter;
+    page->row = pages->row;
+    page->data = api;
+
+    api->data = pages;
+
+    if (ngx_http_webhook_job_read(api->store, &page->job, api->pool)
+        != NGX_OK)
+    {
+        return ngx_http_webhook_api_failed(api, NGX_BUSY);
+    }
+
+    return ngx_http_webhook_api_wait(api);
+}
+
+
+static void
+ngx_http_webhook_api_page_done(ngx_http_webhook_job_t *job)
+{
+    ngx_int_t                      rc;
+    ngx_http_webhook_api_t        *api;
+    ngx_http_webhook_page_t       *page;
+    ngx_http_webhook_api_pages_t  *pages;
+
+    page = (ngx_http_webhook_page_t *) job;
+    api = page->data;
+    pages = api->data;
+
+    if (!ngx_http_webhook_api_waits(api)) {
+        return;
+    }
+
+    if (job->rc != NGX_OK) {
+        rc = ngx_http_webhook_api_failed(api, job->rc);
+
+    } else if (page->single && page->found == 0) {
+        rc = pages->unknown(api);
+
+    } else {
+
+        if (!page->single) {
+            (void) wh_buf_putc(&api->out, ']');
+            ngx_http_webhook_api_put_key(&api->out, "next",
+                                         page->end ? NULL : page->from,
+                                         page->fromlen);
+
+            if (pages->rest) {
+                pages->rest(api);
+            }
+
+            (void) wh_buf_putc(&api->out, '}');
+        }
+
+        rc = ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
+    }
+
+    ngx_http_webhook_api_finish(api, rc);
+}
+
+
+wh_buf_t *
+ngx_http_webhook_api_page_element(ngx_http_webhook_page_t *page)
+{
+    wh_buf_t                *b;
+    ngx_http_webhook_api_t  *api;
+
+    api = page->data;
+    b = &api->out;
+
+    if (page->found && !page->single) {
+        (void) wh_buf_putc(b, ',');
+    }
+
+    (void) wh_buf_putc(b, '{');
+
+    return b;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_from(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_pages_t *pages, ngx_uint_t single, u_char *from,
+    size_t *fromlen, ngx_int_t *rc)
+{
+    size_t    len;
+    wh_str_t  key;
+
+    key = api->cursor;
+
+    if (single) {
+        key.data = (char *) api->name.data;
+        key.len = api->name.len;
+    }
+
+    if (key.len == 0) {
+        return NGX_OK;
+    }
+
+    len = key.len / 2;
+
+    if (len < pages->least || len > pages->most
+        || ngx_http_webhook_api_octets(&key, from, len) != NGX_OK)
+    {
+        *rc = single ? pages->unknown(api)
+                     : ngx_http_webhook_api_bad_cursor(api);
+        return NGX_DECLINED;
+    }
+
+    *fromlen = len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_bad_cursor(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
+               "bad_cursor", "The cursor is not one of this list.");
 }

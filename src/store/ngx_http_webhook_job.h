@@ -233,14 +233,14 @@ typedef struct {
     ngx_http_webhook_job_t           job;       /* must be first */
     wh_filter_t                      filter;
     u_char                           from[NGX_HTTP_WEBHOOK_ATTEMPT_KEY];
-    ngx_uint_t                       fromlen;
+    size_t                           fromlen;
     ngx_uint_t                       done;      /* out, in all slices */
     unsigned                         single:1;
 
     /* private, of the slice */
     ngx_uint_t                       ndone;
     u_char                           to[NGX_HTTP_WEBHOOK_ATTEMPT_KEY];
-    ngx_uint_t                       tolen;
+    size_t                           tolen;
 } ngx_http_webhook_forget_t;
 
 int ngx_http_webhook_forget_run(ngx_http_webhook_job_t *job,
