@@ -31,14 +31,31 @@ void ngx_http_webhook_log_attempt(ngx_http_webhook_attempt_t *a);
 /* $webhook_endpoint, $webhook_class, ...; preconfiguration */
 ngx_int_t ngx_http_webhook_log_variables_add(ngx_conf_t *cf);
 
-/* values of attempts under names that requests of clients have, too */
+/* values of attempts; the first ones have names that clients have, too */
 
 typedef enum {
     NGX_HTTP_WEBHOOK_LOG_EVENT = 0,
     NGX_HTTP_WEBHOOK_LOG_ID,
     NGX_HTTP_WEBHOOK_LOG_ATTEMPT,
     NGX_HTTP_WEBHOOK_LOG_RETRY,
-    NGX_HTTP_WEBHOOK_LOG_TIME
+    NGX_HTTP_WEBHOOK_LOG_TIME,
+    NGX_HTTP_WEBHOOK_LOG_ENDPOINT,
+    NGX_HTTP_WEBHOOK_LOG_CLASS,
+    NGX_HTTP_WEBHOOK_LOG_END,
+    NGX_HTTP_WEBHOOK_LOG_METHOD,
+    NGX_HTTP_WEBHOOK_LOG_URL,
+    NGX_HTTP_WEBHOOK_LOG_PEER,
+    NGX_HTTP_WEBHOOK_LOG_STATUS,
+    NGX_HTTP_WEBHOOK_LOG_WORKER,
+    NGX_HTTP_WEBHOOK_LOG_REUSED,
+    NGX_HTTP_WEBHOOK_LOG_SENT,
+    NGX_HTTP_WEBHOOK_LOG_RECEIVED,
+    NGX_HTTP_WEBHOOK_LOG_DURATION,
+    NGX_HTTP_WEBHOOK_LOG_DNS,
+    NGX_HTTP_WEBHOOK_LOG_CONNECT,
+    NGX_HTTP_WEBHOOK_LOG_TLS,
+    NGX_HTTP_WEBHOOK_LOG_HEADER,
+    NGX_HTTP_WEBHOOK_LOG_LATENCY
 } ngx_http_webhook_log_e;
 
 /* a variable's handler, "data" is one of these; none for clients' requests */

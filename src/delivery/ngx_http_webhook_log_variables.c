@@ -11,109 +11,76 @@
 #include "wh_id.h"
 
 
-static ngx_int_t ngx_http_webhook_log_set(ngx_http_variable_value_t *v,
-    u_char *data, size_t len);
-static ngx_int_t ngx_http_webhook_log_text_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_log_number_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_log_seconds_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_webhook_log_latency_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_webhook_log_text(ngx_http_variable_value_t *v,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_webhook_log_constant(ngx_http_variable_value_t *v,
+    char *text);
+static ngx_int_t ngx_http_webhook_log_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, off_t n);
 static ngx_int_t ngx_http_webhook_log_seconds(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uint64_t ms);
-static ngx_int_t ngx_http_webhook_log_url_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_webhook_log_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uint64_t ms);
+static ngx_int_t ngx_http_webhook_log_url(ngx_http_variable_value_t *v,
+    ngx_http_webhook_attempt_t *a);
 
 
-typedef enum {
-    NGX_HTTP_WEBHOOK_LOG_ENDPOINT = 0,
-    NGX_HTTP_WEBHOOK_LOG_CLASS,
-    NGX_HTTP_WEBHOOK_LOG_END,
-    NGX_HTTP_WEBHOOK_LOG_METHOD,
-    NGX_HTTP_WEBHOOK_LOG_PEER
-} ngx_http_webhook_log_text_e;
-
-
-typedef enum {
-    NGX_HTTP_WEBHOOK_LOG_STATUS = 0,
-    NGX_HTTP_WEBHOOK_LOG_WORKER,
-    NGX_HTTP_WEBHOOK_LOG_REUSED,
-    NGX_HTTP_WEBHOOK_LOG_SENT,
-    NGX_HTTP_WEBHOOK_LOG_RECEIVED
-} ngx_http_webhook_log_number_e;
-
-
-/* octets of wh_time_iso(), and of any number */
+/* octets of wh_time_iso() */
 #define NGX_HTTP_WEBHOOK_LOG_ISO  24
-
-#define ngx_http_webhook_log_ms(field)                                        \
-    offsetof(ngx_http_webhook_attempt_t, field)
 
 
 static ngx_http_variable_t  ngx_http_webhook_log_variables[] = {
 
     { ngx_string("webhook_endpoint"), NULL,
-      ngx_http_webhook_log_text_variable, NGX_HTTP_WEBHOOK_LOG_ENDPOINT,
-      0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_ENDPOINT, 0, 0 },
 
     { ngx_string("webhook_class"), NULL,
-      ngx_http_webhook_log_text_variable, NGX_HTTP_WEBHOOK_LOG_CLASS, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_CLASS, 0, 0 },
 
     { ngx_string("webhook_end"), NULL,
-      ngx_http_webhook_log_text_variable, NGX_HTTP_WEBHOOK_LOG_END, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_END, 0, 0 },
 
     { ngx_string("webhook_method"), NULL,
-      ngx_http_webhook_log_text_variable, NGX_HTTP_WEBHOOK_LOG_METHOD, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_METHOD, 0, 0 },
 
     { ngx_string("webhook_url"), NULL,
-      ngx_http_webhook_log_url_variable, 0, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_URL, 0, 0 },
 
     { ngx_string("webhook_upstream_addr"), NULL,
-      ngx_http_webhook_log_text_variable, NGX_HTTP_WEBHOOK_LOG_PEER, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_PEER, 0, 0 },
 
     { ngx_string("webhook_status"), NULL,
-      ngx_http_webhook_log_number_variable, NGX_HTTP_WEBHOOK_LOG_STATUS,
-      0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_STATUS, 0, 0 },
 
     { ngx_string("webhook_worker"), NULL,
-      ngx_http_webhook_log_number_variable, NGX_HTTP_WEBHOOK_LOG_WORKER,
-      0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_WORKER, 0, 0 },
 
     { ngx_string("webhook_reused"), NULL,
-      ngx_http_webhook_log_number_variable, NGX_HTTP_WEBHOOK_LOG_REUSED,
-      0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_REUSED, 0, 0 },
 
     { ngx_string("webhook_bytes_sent"), NULL,
-      ngx_http_webhook_log_number_variable, NGX_HTTP_WEBHOOK_LOG_SENT, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_SENT, 0, 0 },
 
     { ngx_string("webhook_bytes_received"), NULL,
-      ngx_http_webhook_log_number_variable, NGX_HTTP_WEBHOOK_LOG_RECEIVED,
-      0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_RECEIVED, 0, 0 },
 
     { ngx_string("webhook_attempt_duration"), NULL,
-      ngx_http_webhook_log_seconds_variable,
-      ngx_http_webhook_log_ms(duration), 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_DURATION, 0, 0 },
 
     { ngx_string("webhook_dns_time"), NULL,
-      ngx_http_webhook_log_seconds_variable,
-      ngx_http_webhook_log_ms(dns_ms), 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_DNS, 0, 0 },
 
     { ngx_string("webhook_connect_time"), NULL,
-      ngx_http_webhook_log_seconds_variable,
-      ngx_http_webhook_log_ms(connect_ms), 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_CONNECT, 0, 0 },
 
     { ngx_string("webhook_tls_time"), NULL,
-      ngx_http_webhook_log_seconds_variable,
-      ngx_http_webhook_log_ms(tls_ms), 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_TLS, 0, 0 },
 
     { ngx_string("webhook_header_time"), NULL,
-      ngx_http_webhook_log_seconds_variable,
-      ngx_http_webhook_log_ms(header_ms), 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_HEADER, 0, 0 },
 
     { ngx_string("webhook_latency"), NULL,
-      ngx_http_webhook_log_latency_variable, 0, 0, 0 },
+      ngx_http_webhook_log_variable, NGX_HTTP_WEBHOOK_LOG_LATENCY, 0, 0 },
 
       ngx_http_null_variable
 };
@@ -142,25 +109,10 @@ ngx_http_webhook_log_variables_add(ngx_conf_t *cf)
 }
 
 
-static ngx_int_t
-ngx_http_webhook_log_set(ngx_http_variable_value_t *v, u_char *data,
-    size_t len)
-{
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = (len == 0);
-    v->len = len;
-    v->data = data;
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_webhook_log_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                      *p;
     ngx_http_webhook_attempt_t  *a;
 
     a = ngx_http_webhook_attempt_get(r);
@@ -168,170 +120,146 @@ ngx_http_webhook_log_variable(ngx_http_request_t *r,
     if (a == NULL) {
         v->not_found = 1;
         return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, NGX_HTTP_WEBHOOK_LOG_ISO);
-    if (p == NULL) {
-        return NGX_ERROR;
     }
 
     switch (data) {
 
     case NGX_HTTP_WEBHOOK_LOG_EVENT:
-        return ngx_http_webhook_log_set(v, a->event.data, a->event.len);
+        return ngx_http_webhook_log_text(v, &a->event);
 
     case NGX_HTTP_WEBHOOK_LOG_ID:
-        return ngx_http_webhook_log_set(v, a->id.data, a->id.len);
+        return ngx_http_webhook_log_text(v, &a->id);
 
     case NGX_HTTP_WEBHOOK_LOG_ATTEMPT:
-        return ngx_http_webhook_log_set(v, p,
-                                        ngx_sprintf(p, "%ui", a->number) - p);
+        return ngx_http_webhook_log_number(r, v, a->number);
 
     case NGX_HTTP_WEBHOOK_LOG_RETRY:
-        return ngx_http_webhook_log_set(v, p,
-                                   ngx_sprintf(p, "%ui", a->number - 1) - p);
+        return ngx_http_webhook_log_number(r, v, a->number - 1);
 
-    default: /* NGX_HTTP_WEBHOOK_LOG_TIME */
-        wh_time_iso((char *) p, a->started);
-        return ngx_http_webhook_log_set(v, p, NGX_HTTP_WEBHOOK_LOG_ISO);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_webhook_log_text_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    u_char                      *p;
-    ngx_str_t                   *s;
-    ngx_http_webhook_attempt_t  *a;
-
-    a = ngx_http_webhook_attempt_get(r);
-
-    if (a == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    switch (data) {
+    case NGX_HTTP_WEBHOOK_LOG_TIME:
+        return ngx_http_webhook_log_time(r, v, a->started);
 
     case NGX_HTTP_WEBHOOK_LOG_ENDPOINT:
-        s = &a->endpoint->name;
-        break;
+        return ngx_http_webhook_log_text(v, &a->endpoint->name);
+
+    case NGX_HTTP_WEBHOOK_LOG_CLASS:
+        return ngx_http_webhook_log_constant(v,
+                                        ngx_http_webhook_class_name(a->class));
+
+    case NGX_HTTP_WEBHOOK_LOG_END:
+        return ngx_http_webhook_log_constant(v, a->end);
 
     case NGX_HTTP_WEBHOOK_LOG_METHOD:
 
-        if (a->request == NULL) {
-            v->not_found = 1;
-            return NGX_OK;
+        /* a mail has none, and no URL */
+
+        if (a->request) {
+            return ngx_http_webhook_log_text(v, &a->endpoint->method);
         }
 
-        s = &a->endpoint->method;
+        break;
+
+    case NGX_HTTP_WEBHOOK_LOG_URL:
+
+        if (a->request) {
+            return ngx_http_webhook_log_url(v, a);
+        }
+
         break;
 
     case NGX_HTTP_WEBHOOK_LOG_PEER:
-        s = &a->peer;
-        break;
-
-    case NGX_HTTP_WEBHOOK_LOG_CLASS:
-        p = (u_char *) ngx_http_webhook_class_name(a->class);
-        return ngx_http_webhook_log_set(v, p, ngx_strlen(p));
-
-    default: /* NGX_HTTP_WEBHOOK_LOG_END */
-        p = (u_char *) a->end;
-        return ngx_http_webhook_log_set(v, p, p ? ngx_strlen(p) : 0);
-    }
-
-    return ngx_http_webhook_log_set(v, s->data, s->len);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_log_number_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    off_t                        n;
-    u_char                      *p;
-    ngx_http_webhook_attempt_t  *a;
-
-    a = ngx_http_webhook_attempt_get(r);
-
-    if (a == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    switch (data) {
+        return ngx_http_webhook_log_text(v, &a->peer);
 
     case NGX_HTTP_WEBHOOK_LOG_STATUS:
-        n = a->status;
+
+        if (a->status) {
+            return ngx_http_webhook_log_number(r, v, a->status);
+        }
+
         break;
 
     case NGX_HTTP_WEBHOOK_LOG_WORKER:
-        n = ngx_worker;
-        break;
+        return ngx_http_webhook_log_number(r, v, ngx_worker);
 
     case NGX_HTTP_WEBHOOK_LOG_REUSED:
-        n = a->reused;
-        break;
+        return ngx_http_webhook_log_number(r, v, a->reused);
 
     case NGX_HTTP_WEBHOOK_LOG_SENT:
-        n = a->sent;
-        break;
+        return ngx_http_webhook_log_number(r, v, a->sent);
 
-    default: /* NGX_HTTP_WEBHOOK_LOG_RECEIVED */
-        n = a->received;
+    case NGX_HTTP_WEBHOOK_LOG_RECEIVED:
+        return ngx_http_webhook_log_number(r, v, a->received);
+
+    case NGX_HTTP_WEBHOOK_LOG_DURATION:
+        return ngx_http_webhook_log_seconds(r, v, a->duration);
+
+    case NGX_HTTP_WEBHOOK_LOG_DNS:
+        return ngx_http_webhook_log_seconds(r, v, a->dns_ms);
+
+    case NGX_HTTP_WEBHOOK_LOG_CONNECT:
+        return ngx_http_webhook_log_seconds(r, v, a->connect_ms);
+
+    case NGX_HTTP_WEBHOOK_LOG_TLS:
+        return ngx_http_webhook_log_seconds(r, v, a->tls_ms);
+
+    case NGX_HTTP_WEBHOOK_LOG_HEADER:
+        return ngx_http_webhook_log_seconds(r, v, a->header_ms);
+
+    default: /* NGX_HTTP_WEBHOOK_LOG_LATENCY */
+
+        if (a->time) {
+            return ngx_http_webhook_log_seconds(r, v,
+                                         ngx_http_webhook_attempt_latency(a));
+        }
+
         break;
     }
 
-    if (n == 0 && data == NGX_HTTP_WEBHOOK_LOG_STATUS) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
+    v->not_found = 1;
 
-    p = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
-    if (p == NULL) {
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_log_text(ngx_http_variable_value_t *v, ngx_str_t *text)
+{
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = (text->len == 0);
+    v->len = text->len;
+    v->data = text->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_log_constant(ngx_http_variable_value_t *v, char *text)
+{
+    ngx_str_t  s;
+
+    s.data = (u_char *) text;
+    s.len = text ? ngx_strlen(text) : 0;
+
+    return ngx_http_webhook_log_text(v, &s);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_log_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, off_t n)
+{
+    ngx_str_t  s;
+
+    s.data = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
+    if (s.data == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_log_set(v, p, ngx_sprintf(p, "%O", n) - p);
-}
+    s.len = ngx_sprintf(s.data, "%O", n) - s.data;
 
-
-static ngx_int_t
-ngx_http_webhook_log_seconds_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_msec_t                   ms;
-    ngx_http_webhook_attempt_t  *a;
-
-    a = ngx_http_webhook_attempt_get(r);
-    ms = a ? *(ngx_msec_t *) ((u_char *) a + data) : NGX_HTTP_WEBHOOK_NO_TIME;
-
-    if (ms == NGX_HTTP_WEBHOOK_NO_TIME) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    return ngx_http_webhook_log_seconds(r, v, ms);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_log_latency_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_http_webhook_attempt_t  *a;
-
-    a = ngx_http_webhook_attempt_get(r);
-
-    if (a == NULL || a->time == 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    return ngx_http_webhook_log_seconds(r, v,
-                                        ngx_http_webhook_attempt_latency(a));
+    return ngx_http_webhook_log_text(v, &s);
 }
 
 
@@ -339,38 +267,55 @@ static ngx_int_t
 ngx_http_webhook_log_seconds(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uint64_t ms)
 {
-    u_char  *p, *last;
+    ngx_str_t  s;
 
-    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + 4);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    last = ngx_sprintf(p, "%uL.%03uL", ms / 1000, ms % 1000);
-
-    return ngx_http_webhook_log_set(v, p, last - p);
-}
-
-
-/* a mail has none */
-
-static ngx_int_t
-ngx_http_webhook_log_url_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    wh_str_t                     url;
-    ngx_http_webhook_attempt_t  *a;
-
-    a = ngx_http_webhook_attempt_get(r);
-
-    if (a == NULL || a->request == NULL) {
+    if (ms == NGX_HTTP_WEBHOOK_NO_TIME) {
         v->not_found = 1;
         return NGX_OK;
     }
+
+    s.data = ngx_pnalloc(r->pool, NGX_INT64_LEN + 4);
+    if (s.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    s.len = ngx_sprintf(s.data, "%uL.%03uL", ms / 1000, ms % 1000) - s.data;
+
+    return ngx_http_webhook_log_text(v, &s);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_log_time(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uint64_t ms)
+{
+    ngx_str_t  s;
+
+    s.data = ngx_pnalloc(r->pool, NGX_HTTP_WEBHOOK_LOG_ISO);
+    if (s.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    wh_time_iso((char *) s.data, ms);
+    s.len = NGX_HTTP_WEBHOOK_LOG_ISO;
+
+    return ngx_http_webhook_log_text(v, &s);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_log_url(ngx_http_variable_value_t *v,
+    ngx_http_webhook_attempt_t *a)
+{
+    wh_str_t   url;
+    ngx_str_t  s;
 
     if (ngx_http_webhook_record_url(a, &url) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_log_set(v, (u_char *) url.data, url.len);
+    s.data = (u_char *) url.data;
+    s.len = url.len;
+
+    return ngx_http_webhook_log_text(v, &s);
 }
