@@ -182,7 +182,7 @@ ok(!(grep { $_ eq 'dropped' } bodies('/drop')), 'and nothing else');
 
 $rx->set(rules => { '/off' => 500, '*' => 200 });
 get('/off?n=1');
-ok($t->wait_log(qr/"off" is disabled: 1 failures in a row/, 10), 'disabled');
+ok($t->wait_log(qr/"off" is disabled: 1 failure in a row/, 10), 'disabled');
 is(post('/api/endpoints/off/pause', '', json())->status(), 409,
 	'by failures, likewise');
 

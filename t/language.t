@@ -268,7 +268,7 @@ my @lines = find_in_log(qr/no translation of/);
 
 is(grep({ /into "de"/ } @lines), 1, 'but once in a while for a language');
 like((grep { /into "tlh"/ } @lines)[0],
-	qr/\[warn\].*webhook: no translation of "open" into "tlh" for field "plain" and endpoint "tlh", 1 values were/,
+	qr/\[warn\].*webhook: no translation of "open" into "tlh" for field "plain" and endpoint "tlh", 1 value was/,
 	'with the first value');
 
 # an endpoint that is not known to have a language

@@ -318,9 +318,12 @@ ngx_http_webhook_api_resend_done(ngx_http_webhook_job_t *job)
 
     if (rs->done) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "webhook: %ui %s are %s by an operator", rs->done,
-                      rs->orphans ? "deliveries of no endpoint"
-                                  : "dead letters",
+                      "webhook: %ui %s%s %s %s by an operator", rs->done,
+                      rs->done == 1
+                      ? (rs->orphans ? "delivery" : "dead letter")
+                      : (rs->orphans ? "deliveries" : "dead letters"),
+                      rs->orphans ? " of no endpoint" : "",
+                      rs->done == 1 ? "is" : "are",
                       rs->purge ? "dropped" : "sent again");
     }
 

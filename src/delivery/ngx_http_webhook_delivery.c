@@ -908,8 +908,9 @@ ngx_http_webhook_delivery_quiet_handler(ngx_event_t *ev)
     }
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "webhook endpoint \"%V\" is disabled, %ui events are %s",
+                  "webhook endpoint \"%V\" is disabled, %ui %s %s",
                   &ep->name, ep->skipped,
+                  ep->skipped == 1 ? "event is" : "events are",
                   ep->policy.while_disabled == WH_WHILE_DROP ? "dropped"
                                                              : "dead");
 

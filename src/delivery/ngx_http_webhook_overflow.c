@@ -300,6 +300,10 @@ static void
 ngx_http_webhook_overflow_log(ngx_http_webhook_endpoint_t *ep,
     wh_amount_t *total)
 {
+    wh_amount_t  *most;
+
+    most = &ep->backlog.most;
+
     ep->overflows++;
 
     if (ep->full == ngx_time()) {
@@ -307,15 +311,17 @@ ngx_http_webhook_overflow_log(ngx_http_webhook_endpoint_t *ep,
     }
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "webhook endpoint \"%V\" has a backlog of %L deliveries and "
-                  "%L octets, its limit is %L %s: %ui of the %s are %s",
-                  &ep->name, total->events, total->octets,
-                  ep->backlog.most.events ? ep->backlog.most.events
-                                          : ep->backlog.most.octets,
-                  ep->backlog.most.events ? "deliveries" : "octets",
+                  "webhook endpoint \"%V\" has a backlog of %L %s and "
+                  "%L octets, its limit is %L %s: %ui of the %s %s %s",
+                  &ep->name, total->events,
+                  total->events == 1 ? "delivery" : "deliveries",
+                  total->octets, most->events ? most->events : most->octets,
+                  most->events == 0 ? "octets"
+                  : most->events == 1 ? "delivery" : "deliveries",
                   ep->overflows,
                   ep->backlog.overflow == WH_OVERFLOW_DROP_OLDEST ? "oldest"
                                                                   : "newest",
+                  ep->overflows == 1 ? "is" : "are",
                   ep->backlog.overflow == WH_OVERFLOW_DEAD ? "dead"
                                                            : "dropped");
 

@@ -320,8 +320,10 @@ ngx_http_webhook_fields_flat(ngx_http_webhook_fields_ctx_t *ctx,
 
     if (n) {
         ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                      "webhook event \"%V\": %uz values are left out, there "
-                      "are others of their names", &ctx->event->type, n);
+                      "webhook event \"%V\": %uz %s", &ctx->event->type, n,
+                      n == 1 ? "value is left out, there are others of its name"
+                             : "values are left out, there are others of "
+                               "their names");
     }
 
     return index.err ? NGX_ERROR : NGX_OK;
@@ -599,6 +601,6 @@ ngx_http_webhook_field_mistyped(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "webhook event \"%V\": value of field \"%V\" is not "
-                  "of its type, endpoint \"%V\" has had %ui such values",
-                  &evt->type, name, &ep->name, n);
+                  "of its type, endpoint \"%V\" has had %ui such value%s",
+                  &evt->type, name, &ep->name, n, n == 1 ? "" : "s");
 }

@@ -581,10 +581,11 @@ ngx_http_webhook_local_missing(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "webhook: no translation of \"%*s\" into \"%V\" for field "
-                  "\"%V\" and endpoint \"%V\", %ui values were not "
-                  "translated into it since the last such line",
+                  "\"%V\" and endpoint \"%V\", %ui %s not translated into it "
+                  "since the last such line",
                   (size_t) (p - text), text, &lang->name, &field->name,
-                  &ep->name, lang->missing);
+                  &ep->name, lang->missing,
+                  lang->missing == 1 ? "value was" : "values were");
 
     lang->quiet = ngx_time();
     lang->missing = 0;

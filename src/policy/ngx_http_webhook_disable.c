@@ -340,10 +340,13 @@ static void
 ngx_http_webhook_disable_log_disabled(ngx_http_webhook_endpoint_t *ep,
     wh_change_t *change)
 {
+    char    *failures;
     u_char  *p, *last, text[NGX_MAX_ERROR_STR];
 
     p = text;
     last = text + sizeof(text);
+
+    failures = change->count == 1 ? "failure" : "failures";
 
     switch (change->to.reason) {
 
@@ -361,23 +364,23 @@ ngx_http_webhook_disable_log_disabled(ngx_http_webhook_endpoint_t *ep,
         return;
 
     case WH_STATE_WINDOW:
-        p = ngx_slprintf(p, last, "%uD failures in %uL ms",
-                         change->count, change->time);
+        p = ngx_slprintf(p, last, "%uD %s in %uL ms",
+                         change->count, failures, change->time);
         break;
 
     case WH_STATE_ZONE:
-        p = ngx_slprintf(p, last, "%uD failures in %uL ms of the endpoints of "
-                         "zone \"%V\"", change->count, change->time,
+        p = ngx_slprintf(p, last, "%uD %s in %uL ms of the endpoints of zone "
+                         "\"%V\"", change->count, failures, change->time,
                          ngx_http_webhook_zone_name(ep->zone));
         break;
 
     case WH_STATE_CONSECUTIVE:
-        p = ngx_slprintf(p, last, "%uD failures in a row", change->count);
+        p = ngx_slprintf(p, last, "%uD %s in a row", change->count, failures);
         break;
 
     case WH_STATE_AFTER:
-        p = ngx_slprintf(p, last, "no success for %uL ms, %uD failures in a "
-                         "row", ep->policy.after, change->count);
+        p = ngx_slprintf(p, last, "no success for %uL ms, %uD %s in a row",
+                         ep->policy.after, change->count, failures);
         break;
 
     case WH_STATE_GONE:

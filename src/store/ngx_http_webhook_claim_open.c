@@ -85,9 +85,11 @@ ngx_http_webhook_claims_create(ngx_http_webhook_store_conf_t *sc,
 
         if (voided) {
             ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                          "webhook_store \"%V\": %uz intervals and ids are "
-                          "forgotten, their events may have been lost with "
-                          "the power", &sc->path, voided);
+                          "webhook_store \"%V\": %uz %s may have been lost "
+                          "with the power", &sc->path, voided,
+                          voided == 1
+                          ? "interval or id is forgotten, its event"
+                          : "intervals and ids are forgotten, their events");
         }
     }
 
@@ -315,7 +317,8 @@ ngx_http_webhook_claims_resize(ngx_http_webhook_store_conf_t *sc,
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "webhook_store \"%V\": \"claims\" has %uz octets now, with "
-                  "%uz intervals and ids", &sc->path, other.size, n);
+                  "%uz %s", &sc->path, other.size, n,
+                  n == 1 ? "interval or id" : "intervals and ids");
 
     ngx_http_webhook_claims_unmap(f);
     *f = other;

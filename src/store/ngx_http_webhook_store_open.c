@@ -176,15 +176,18 @@ ngx_http_webhook_store_cold(ngx_http_webhook_store_conf_t *sc,
 
     if (j.head->damaged != before) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "webhook_store \"%V\": %uL records of the journal were "
-                      "not written completely", &sc->path,
-                      j.head->damaged - before);
+                      "webhook_store \"%V\": %uL %s not written completely",
+                      &sc->path, j.head->damaged - before,
+                      j.head->damaged - before == 1
+                      ? "record of the journal was"
+                      : "records of the journal were");
     }
 
     if (left) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "webhook_store \"%V\": %uz deliveries recovered from "
-                      "the journal", &sc->path, left);
+                      "webhook_store \"%V\": %uz %s recovered from the "
+                      "journal", &sc->path, left,
+                      left == 1 ? "delivery" : "deliveries");
     }
 
     if (j.nsegs != sc->nsegs || j.seg_size != sc->seg_size) {

@@ -660,8 +660,9 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
 
     if (v->purged) {
         ngx_log_error(NGX_LOG_WARN, st->log, 0,
-                      "webhook_store: %ui dead letters were dropped, the "
-                      "oldest first", v->purged);
+                      "webhook_store: %ui dead %s dropped, the oldest first",
+                      v->purged,
+                      v->purged == 1 ? "letter was" : "letters were");
     }
 
     turn->lane = NULL;

@@ -579,9 +579,10 @@ ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st)
 
         ngx_log_error(NGX_LOG_WARN, st->log, 0,
                       "webhook endpoint \"%V\" is not configured any more, "
-                      "%s%ui deliveries of it are kept until it is",
-                      &stray->name, stray->most ? "more than " : "",
-                      stray->n);
+                      "%s%ui %s kept until it is",
+                      &stray->name, stray->most ? "more than " : "", stray->n,
+                      stray->n == 1 ? "delivery of it is"
+                                    : "deliveries of it are");
     }
 
     for (i = 0; i < WH_SHARDS; i++) {

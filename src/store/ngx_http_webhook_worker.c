@@ -687,8 +687,9 @@ ngx_http_webhook_worker_stalled(ngx_http_webhook_store_t *st, unsigned slot)
     if (n) {
         ngx_log_error(NGX_LOG_WARN, st->log, 0,
                       "webhook worker process %uD in slot %ui does not run, "
-                      "%ui shards of it are taken over",
-                      st->journal.slots[slot].pid, (ngx_uint_t) slot, n);
+                      "%ui %s taken over",
+                      st->journal.slots[slot].pid, (ngx_uint_t) slot, n,
+                      n == 1 ? "shard of it is" : "shards of it are");
     }
 }
 

@@ -224,7 +224,7 @@ sub line {
 
 		$l{ban} = $why =~ s/,_for_(\d+)_ms$// ? $1 : 0;
 
-		if ($why =~ /^(\d+)_failures_in_(\d+)_ms(_of_the_endpoints)?/) {
+		if ($why =~ /^(\d+)_failures?_in_(\d+)_ms(_of_the_endpoints)?/) {
 			@l{qw/ n time_of /} = ($1 - 1, $2);
 			$l{cause} = $3 ? 'zone' : 'window';
 
