@@ -20,7 +20,7 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Webhook->new()->plan(17);
+my $t = Test::Webhook->new()->plan(19);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 
@@ -70,6 +70,24 @@ http {
 EOC
 
 ###############################################################################
+
+# all shards are without an owner at a start
+
+my %adopted;
+
+ok(wait_for(sub {
+	my $n = 0;
+	%adopted = ();
+
+	for ($t->find_in_log(qr/\[info\].* has adopted \d+ shards?/)) {
+		my ($pid, $shards) = /(\d+)#.* has adopted (\d+)/;
+		$adopted{$pid}++;
+		$n += $shards;
+	}
+
+	return $n == 1024;
+}, 10), 'workers take all shards, and tell it');
+is(join(' ', grep { $_ != 1 } values %adopted), '', 'each tells it once');
 
 # a dead target, everything killed
 

@@ -194,6 +194,7 @@ struct ngx_http_webhook_store_s {
     u_char                           from[NGX_HTTP_WEBHOOK_KEY_SIZE];
     size_t                           fromlen;   /* where a slice goes on */
     ngx_uint_t                       slices;    /* number of the last one */
+    ngx_uint_t                       adopted;   /* shards not told of yet */
 
     unsigned                         busy:1;    /* a turn is in flight */
     unsigned                         urgent:1;  /* the next one is, too */

@@ -452,11 +452,20 @@ ngx_http_webhook_adopt(ngx_http_webhook_store_t *st)
     }
 
     if (n) {
-        ngx_log_error(NGX_LOG_INFO, st->log, 0,
-                      "webhook worker in slot %ui adopts %ui shards",
-                      (ngx_uint_t) st->slot, n);
-
+        st->adopted += n;
         ngx_http_webhook_turn_start(st);
+        return;
+    }
+
+    /* all slices of it are told of at once */
+
+    if (st->adopted) {
+        ngx_log_error(NGX_LOG_INFO, st->log, 0,
+                      "webhook worker in slot %ui has adopted %ui %s",
+                      (ngx_uint_t) st->slot, st->adopted,
+                      st->adopted == 1 ? "shard" : "shards");
+
+        st->adopted = 0;
     }
 }
 
