@@ -609,24 +609,24 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
 
     peers = p->peers;
 
-    n = 0;
-    last = NULL;
-
-    for (q = ngx_queue_head(&peers->idle);
-         q != ngx_queue_sentinel(&peers->idle);
-         q = ngx_queue_next(q))
-    {
-        item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
-
-        if (ngx_http_webhook_peer_key_equal(&item->key, &key)) {
-            last = item;
-            n++;
-        }
-    }
-
     /* a busy receiver may have the places that no other one needs */
 
     if (ngx_queue_empty(&peers->free)) {
+
+        n = 0;
+        last = NULL;
+
+        for (q = ngx_queue_head(&peers->idle);
+             q != ngx_queue_sentinel(&peers->idle);
+             q = ngx_queue_next(q))
+        {
+            item = ngx_queue_data(q, ngx_http_webhook_idle_t, queue);
+
+            if (ngx_http_webhook_peer_key_equal(&item->key, &key)) {
+                last = item;
+                n++;
+            }
+        }
 
         if (n >= NGX_HTTP_WEBHOOK_IDLE_PER_KEY) {
             ngx_http_webhook_peer_drop(last);
