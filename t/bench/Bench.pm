@@ -12,6 +12,7 @@ use File::Basename qw/ dirname /;
 use File::Path qw/ remove_tree /;
 use File::Temp qw/ tempdir /;
 use IO::Socket::INET;
+use List::Util qw/ sum0 /;
 use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw/ time sleep /;
@@ -21,7 +22,7 @@ use Test::Webhook ();
 our @EXPORT = qw/ setup command port peer counts front start_front stop_front
 	cpu log_problems load
 	front_mirror front_post_action front_webhook
-	wait_until slurp median quartiles /;
+	wait_until slurp median quartiles mean interval /;
 
 our $root = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 our $dir;
@@ -478,6 +479,29 @@ sub quantile {
 
 sub median { return quantile(0.5, @_) }
 sub quartiles { return (quantile(0.25, @_), quantile(0.75, @_)) }
+
+sub mean {
+	my (@values) = @_;
+
+	return sum0(@values) / @values;
+}
+
+# the mean, and how far off the true one may be, by 95 % (Student's t)
+
+sub interval {
+	my (@values) = @_;
+
+	my @t = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23,
+		2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09);
+
+	my $mean = mean(@values);
+
+	return ($mean, 9 ** 9 ** 9) if @values < 2;
+
+	my $square = sum0(map { ($_ - $mean) ** 2 } @values) / $#values;
+
+	return ($mean, ($t[$#values - 1] || 2.09) * sqrt($square / @values));
+}
 
 END {
 	if ($owner == $$) {

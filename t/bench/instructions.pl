@@ -31,6 +31,7 @@ use List::Util qw/ sum0 /;
 use Time::HiRes qw/ sleep /;
 
 use Bench;
+use Callgrind qw/ control /;
 
 my $requests = $ENV{BENCH_REQUESTS} || 2000;
 my $connections = $ENV{BENCH_CONNECTIONS} || 1;
@@ -182,14 +183,6 @@ sub profile {
 	print "$name: $lines[0]\n" if @lines;
 
 	return $p;
-}
-
-sub control {
-	my ($option, $pid) = @_;
-
-	my $out = `callgrind_control $option $pid 2>&1`;
-
-	die "callgrind_control failed:\n$out" if $? != 0;
 }
 
 # callgrind's format: costs of a function, and "calls=" with the costs of the
