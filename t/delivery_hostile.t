@@ -62,6 +62,12 @@ my @cases = (
 	longreason => ['endless reason phrase',
 		raw('HTTP/1.1 200 ', 'x' x 200000, "$crlf$two${crlf}ok"),
 		'broken', 0],
+	fullreason => ['reason phrase that fills the buffer',
+		raw('HTTP/1.1 500 ', 'x' x 4083, "$crlf$two${crlf}ok"),
+		'broken', 0],
+	fullspaces => ['status line whose status is cut by the buffer',
+		raw('HTTP/1.1', ' ' x 4086, "500 X$crlf$two${crlf}ok"),
+		'broken', 0],
 	s099 => ['status 099', raw("HTTP/1.1 099 X$crlf$two${crlf}ok"),
 		'broken', 0],
 	s000 => ['status 000', raw("HTTP/1.1 000 X$crlf$two${crlf}ok"),
@@ -252,9 +258,9 @@ sub visit { return get($_[0], -port => 'http') }
 
 my %case = @cases;
 my @names = map { $cases[2 * $_] } 0 .. $#cases / 2;
-my @more = qw/ huge hugechunked endless dead lost half smuggle /;
+my @more = qw/ huge hugechunked endless hints dead lost half smuggle /;
 
-$t->plan(@names + 37);
+$t->plan(@names + 39);
 
 my $endpoints = join '', map { <<EOC } @names, @more;
 
@@ -423,6 +429,24 @@ cmp_ok($grown, '<', 512, 'does not grow with bodies');
 ok(wait_for(sub { $rx->events('close') >= 33 }, 5),
 	'endless bodies are not read to the end');
 
+# nor does each of many answers before the final one cost a page of memory
+
+$rx->set(rules => { '/hints' => { raw => "HTTP/1.1 103\n\n" x 4600 },
+	'*' => 200 });
+
+my $peak = rss($worker, 'VmHWM');
+
+visit('/hints');
+like(ended('hints'), qr/ class broken status 0\b/, 'thousands of 1xx');
+
+SKIP: {
+skip 'a sanitizer keeps freed memory', 1 if $ENV{TEST_NGINX_PRELOAD}
+	|| $ENV{TEST_WEBHOOK_ASAN};
+
+cmp_ok(rss($worker, 'VmHWM') - $peak, '<', 4096, 'take little memory');
+
+}
+
 ###############################################################################
 
 # a kept alive connection that was closed meanwhile is no failed attempt
@@ -536,10 +560,12 @@ sub deliver {
 }
 
 sub rss {
-	my ($pid) = @_;
+	my ($pid, $which) = @_;
+
+	$which ||= 'RssAnon';
 
 	my ($kb) = Test::Webhook::slurp("/proc/$pid/status", 0)
-		=~ /^RssAnon:\s+(\d+) kB/m;
+		=~ /^$which:\s+(\d+) kB/m;
 
 	return $kb;
 }

@@ -67,12 +67,17 @@ void
 ngx_http_webhook_answer_init(ngx_http_request_t *r,
     ngx_http_webhook_answer_t *an)
 {
+    u_char                       *head;
     ngx_http_webhook_statuses_t  *except;
 
     except = an->except;
+    head = an->head.data;
 
     ngx_memzero(an, sizeof(ngx_http_webhook_answer_t));
 
+    /* that there is one answer more needs no more memory */
+
+    an->head.data = head;
     an->except = except;
     an->length = -1;
     an->retry_after = -1;
@@ -99,6 +104,10 @@ ngx_http_webhook_answer_header(ngx_http_request_t *r,
     for ( ;; ) {
 
         if (!an->lines) {
+
+            if (an->line == NULL) {
+                an->line = b->pos;
+            }
 
             rc = ngx_http_parse_status_line(r, b, &an->line_status);
 
@@ -171,7 +180,6 @@ static ngx_int_t
 ngx_http_webhook_answer_more(ngx_http_request_t *r,
     ngx_http_webhook_answer_t *an)
 {
-    u_char     *line;
     size_t      rest;
     ngx_buf_t  *b;
 
@@ -181,9 +189,7 @@ ngx_http_webhook_answer_more(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    line = an->lines ? an->line : b->last;
-
-    an->header += line - b->start;
+    an->header += an->line - b->start;
 
     if (an->header > NGX_HTTP_WEBHOOK_HEADER_MAX) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -191,23 +197,21 @@ ngx_http_webhook_answer_more(ngx_http_request_t *r,
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    rest = b->last - line;
+    rest = b->last - an->line;
 
-    if (line > b->start) {
-        ngx_memmove(b->start, line, rest);
+    if (an->line > b->start) {
+        ngx_memmove(b->start, an->line, rest);
         b->last = b->start + rest;
     }
 
-    if (an->lines) {
+    /* begin the line anew, should there be room for the rest of it */
 
-        /* begin the line anew */
+    b->pos = b->start;
+    an->line = b->start;
+    r->state = 0;
 
-        b->pos = b->start;
-        an->line = b->start;
-        r->state = 0;
-
-    } else {
-        b->pos = b->last;
+    if (!an->lines) {
+        ngx_memzero(&an->line_status, sizeof(ngx_http_status_t));
     }
 
     return NGX_AGAIN;
