@@ -30,7 +30,7 @@ plan(skip_all => 'no --with-http_ssl_module')
 	unless (Test::Webhook::command($t->binary(), '-V'))[1]
 	=~ /--with-http_ssl_module/;
 
-$t->plan(86);
+$t->plan(88);
 
 # "one" and "two" are CAs; "system" is the CA that the system trusts
 
@@ -309,6 +309,23 @@ for (['reuse', $rx, '1.3'], ['reuse12', $rxold, '1.2']) {
 
 	$receiver->set(200);
 }
+
+# an answer behind that of a request, which nobody has asked for, may have come
+# with the same record, and fill the buffer to its end
+
+my $head = "HTTP/1.1 200 OK\x0d\x0aContent-Length: %04d\x0d\x0a\x0d\x0a";
+my $length = 4096 - length(sprintf $head, 0);
+
+$rx->set(rules => { '/reuse' => [{ keep => 1,
+	raw => sprintf($head, $length) . 'x' x $length
+	. "HTTP/1.1 500 X\x0d\x0aContent-Length: 2\x0d\x0a\x0d\x0ano" }, 200],
+	'*' => 200 });
+$rx->forget();
+
+delivered('reuse', $rx, 'more than the answer is answered');
+delivered('reuse', $rx, 'which is not the next answer');
+
+$rx->set(200);
 
 # what is different never meets
 

@@ -92,6 +92,7 @@ static ngx_connection_t *ngx_http_webhook_peer_cached(
     ngx_http_webhook_peer_t *p, ngx_peer_connection_t *pc);
 static ngx_int_t ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
     ngx_peer_connection_t *pc);
+static ngx_uint_t ngx_http_webhook_peer_pending(ngx_connection_t *c);
 static void ngx_http_webhook_peer_room(ngx_http_webhook_peers_t *peers);
 static void ngx_http_webhook_peer_drop(ngx_http_webhook_idle_t *item);
 static void ngx_http_webhook_peer_idle_handler(ngx_event_t *ev);
@@ -594,6 +595,7 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
         || c->write->error
         || c->write->timedout
         || c->buffered
+        || ngx_http_webhook_peer_pending(c)
         || c->requests >= NGX_HTTP_WEBHOOK_IDLE_REQUESTS
         || ngx_current_msec - c->start_time > NGX_HTTP_WEBHOOK_IDLE_AGE
         || ngx_http_webhook_peer_key(p, pc, &key) != NGX_OK
@@ -671,6 +673,22 @@ ngx_http_webhook_peer_keep(ngx_http_webhook_peer_t *p,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * What the TLS library has read ahead, and nobody has asked for, would be the
+ * next answer: of the socket it is not to be seen.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_peer_pending(ngx_connection_t *c)
+{
+#if (NGX_HTTP_SSL)
+    return c->ssl && SSL_has_pending(c->ssl->connection);
+#else
+    return 0;
+#endif
 }
 
 
