@@ -100,10 +100,19 @@ http {
         probe 1s;
     }
 
+    webhook_endpoint f {
+        url http://127.0.0.1:%%PORT_rx%%/f;
+        allow_http on;
+        addresses public;
+        zone own;
+        retry off;
+        disable consecutive=1;
+    }
+
     server {
         listen 127.0.0.1:%%PORT_http%% reuseport;
 
-        location ~ ^/([a-e])\$ { webhook a.b to=\$to; return 200; }
+        location ~ ^/([a-f])\$ { webhook a.b to=\$to; return 200; }
         location = /mail { webhook a.b to=\$mail; return 200; }
         location = /ops { webhook a.b to=ops; return 200; }
         location /api { webhook_api write=on; }
@@ -191,6 +200,15 @@ command('d', 'disable');
 $data = wait_event('webhook.endpoint.disabled');
 is($data->{reason}, 'operator', 'disabled by an operator');
 is("@{$data->{last_failures}}", '', 'what failed before is not the reason');
+
+# of whatever class the last failures were
+
+forget();
+get('/f');
+$data = wait_event('webhook.endpoint.disabled');
+is($data->{last_failures}[0]{class}, 'blocked',
+	'an address that is not allowed is a failure that is told');
+$mx->wait_mails(1, 10);
 
 # a zone again: that is another notice
 

@@ -324,7 +324,7 @@ ngx_http_webhook_notice_last(ngx_http_webhook_noticing_t *c,
 
         if (failure.begun == 0 || failure.begun != failure.ended
             || failure.len > NGX_HTTP_WEBHOOK_FAILURE_ID
-            || failure.class > NGX_HTTP_WEBHOOK_THROTTLED)
+            || failure.class >= NGX_HTTP_WEBHOOK_CLASSES)
         {
             continue;
         }
