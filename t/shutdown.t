@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Tests for worker_shutdown_timeout: attempts in flight are given up, and their
-# deliveries go to the next worker.
+# deliveries go to the next worker; tests of an operator's end.
 
 ###############################################################################
 
@@ -21,7 +21,7 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Webhook->new()->plan(5);
+my $t = Test::Webhook->new()->plan(7);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx', script => { hang => 1 });
 
@@ -57,6 +57,7 @@ http {
         listen 127.0.0.1:%%PORT_http%%;
 
         location / { webhook a.b to=one; return 200; }
+        location /api { webhook_api write=on; }
         location /many { webhook a.c to=many; return 200; }
     }
 }
@@ -84,6 +85,29 @@ ok(wait_for(sub { $rx->count() >= 7 }, 10, 'deliveries'),
 
 my %seen = map { $_ => 1 } $rx->ids();
 is(scalar(keys %seen), 4, 'the same events');
+
+$rx->release(200);
+
+###############################################################################
+
+# nor for an operator's test, which is nobody's then
+
+$rx->set({ hang => 1 });
+
+my $n = $rx->count();
+my $s = $t->connect_port('http');
+
+Test::Webhook::send_all($s, "POST /api/endpoints/one/test HTTP/1.1\x0d\x0a"
+	. "Host: localhost\x0d\x0aContent-Type: application/json\x0d\x0a"
+	. "Content-Length: 2\x0d\x0a\x0d\x0a{}", time() + 5);
+
+ok(wait_for(sub { $rx->count() == $n + 1 }, 5), 'test hangs');
+
+($old) = $t->workers();
+$t->reload();
+
+ok(wait_for(sub { !kill(0, $old) }, 10, 'the old worker to end'),
+	'old worker does not wait for a test');
 
 $rx->release(200);
 

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_lane.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_random.h"
@@ -48,7 +49,7 @@ ngx_http_webhook_api_test(ngx_http_webhook_api_t *api)
 
     (void) ngx_http_webhook_api_wait(api);
 
-    ngx_http_webhook_attempt_start(a);
+    ngx_http_webhook_delivery_alone(a);
 
     return NGX_DONE;
 }
@@ -184,6 +185,8 @@ ngx_http_webhook_api_test_done(ngx_http_webhook_attempt_t *a)
     ngx_http_webhook_record_t   rec;
 
     api = a->data;
+
+    ngx_queue_remove(&a->queue);
 
     ngx_http_webhook_record(api->store, a,
                             ngx_http_webhook_store_number(api->store), 0,

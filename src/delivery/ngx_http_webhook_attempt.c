@@ -657,6 +657,22 @@ ngx_http_webhook_attempt_abort(ngx_http_webhook_attempt_t *a)
 }
 
 
+void
+ngx_http_webhook_attempt_cancel(ngx_http_webhook_attempt_t *a)
+{
+    ngx_http_webhook_engine_t  *e;
+
+    e = a->engine;
+
+    if (e->finished) {
+        return;
+    }
+
+    ngx_http_webhook_attempt_release(e);
+    ngx_http_webhook_attempt_finish(e, NGX_HTTP_WEBHOOK_LOCAL);
+}
+
+
 /* all that is not in the pool */
 
 static void

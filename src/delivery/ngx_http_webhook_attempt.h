@@ -112,6 +112,9 @@ void ngx_http_webhook_attempt_discard(ngx_http_webhook_attempt_t *a);
  */
 void ngx_http_webhook_attempt_abort(ngx_http_webhook_attempt_t *a);
 
+/* ends one in flight as without local resources: the handler is called */
+void ngx_http_webhook_attempt_cancel(ngx_http_webhook_attempt_t *a);
+
 /*
  * In the handler, once: a request in which the variables of the attempt have
  * their values, and those of clients have none; for "ctx".  It lives as long

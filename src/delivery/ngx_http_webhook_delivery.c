@@ -28,6 +28,7 @@
 
 typedef struct {
     ngx_queue_t   attempts;                    /* in flight */
+    ngx_queue_t   alone;                       /* ... of no delivery */
     ngx_queue_t   refused;                     /* endpoints to tell of */
     ngx_event_t   shutdown;                    /* worker_shutdown_timeout */
     ngx_uint_t    zone;                        /* where a burial goes on */
@@ -102,6 +103,7 @@ ngx_http_webhook_delivery_init_process(ngx_cycle_t *cycle,
     }
 
     ngx_queue_init(&d->attempts);
+    ngx_queue_init(&d->alone);
     ngx_queue_init(&d->refused);
 
     d->shutdown.handler = ngx_http_webhook_delivery_shutdown_handler;
@@ -438,6 +440,18 @@ ngx_http_webhook_delivery_send(ngx_http_webhook_store_t *st,
     ngx_http_webhook_attempt_start(a);
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_delivery_alone(ngx_http_webhook_attempt_t *a)
+{
+    ngx_http_webhook_delivery_t  *d;
+
+    d = a->endpoint->main->worker->delivery;
+    ngx_queue_insert_tail(&d->alone, &a->queue);
+
+    ngx_http_webhook_attempt_start(a);
 }
 
 
@@ -994,6 +1008,14 @@ ngx_http_webhook_delivery_shutdown_handler(ngx_event_t *ev)
     wmcf = ev->data;
     st = wmcf->worker->store;
     d = wmcf->worker->delivery;
+
+    for (q = ngx_queue_head(&d->alone);
+         q != ngx_queue_sentinel(&d->alone);
+         q = ngx_queue_next(q))
+    {
+        a = ngx_queue_data(q, ngx_http_webhook_attempt_t, queue);
+        ngx_http_webhook_attempt_cancel(a);
+    }
 
     while (!ngx_queue_empty(&d->attempts)) {
 

@@ -10,6 +10,7 @@
 #define _NGX_HTTP_WEBHOOK_DELIVERY_H_INCLUDED_
 
 
+#include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_lane.h"
 
 
@@ -21,6 +22,13 @@ void ngx_http_webhook_delivery_attach(ngx_http_webhook_endpoint_t *ep);
 
 /* an endpoint was enabled or disabled: all workers look at it at once */
 void ngx_http_webhook_delivery_changed(ngx_http_webhook_main_conf_t *wmcf);
+
+
+/*
+ * Starts an attempt that is of no delivery.  Its handler takes it out of a
+ * queue, by "queue".
+ */
+void ngx_http_webhook_delivery_alone(ngx_http_webhook_attempt_t *a);
 
 
 /* without an attempt, in a turn */

@@ -7,6 +7,7 @@
 #include "ngx_http_webhook_notice_commit.h"
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_claim.h"
+#include "ngx_http_webhook_delivery.h"
 #include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_mail.h"
 #include "ngx_http_webhook_payload.h"
@@ -689,7 +690,7 @@ ngx_http_webhook_notice_direct(ngx_http_webhook_noticing_t *c)
         a->permit = -1;
         a->handler = ngx_http_webhook_notice_direct_handler;
 
-        ngx_http_webhook_attempt_start(a);
+        ngx_http_webhook_delivery_alone(a);
     }
 }
 
@@ -697,6 +698,8 @@ ngx_http_webhook_notice_direct(ngx_http_webhook_noticing_t *c)
 static void
 ngx_http_webhook_notice_direct_handler(ngx_http_webhook_attempt_t *a)
 {
+    ngx_queue_remove(&a->queue);
+
     if (a->class == NGX_HTTP_WEBHOOK_SUCCESS) {
         return;
     }
