@@ -82,6 +82,7 @@ struct ngx_http_webhook_endpoint_s {
 
     ngx_http_upstream_conf_t      upstream;   /* for ngx_http_upstream_t.conf */
     ngx_http_upstream_srv_conf_t *uscf;       /* peers; NULL: resolver */
+    unsigned                      plain:1;    /* they are a name's addresses */
     void                         *tls;        /* identity: TLS context, name */
     ngx_http_upstream_conf_t     *unnamed;    /* "upstream" for addresses out
                                                  of records, NULL: no TLS */

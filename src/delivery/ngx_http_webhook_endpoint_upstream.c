@@ -184,6 +184,7 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
     }
 
     ep->uscf = uscf;
+    ep->plain = 1;
 
     return NGX_CONF_OK;
 }

@@ -81,6 +81,7 @@ static ngx_int_t ngx_http_webhook_peer_get(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+static void ngx_http_webhook_peer_revive(ngx_http_webhook_peer_t *p);
 
 static ngx_int_t ngx_http_webhook_peer_refuse(ngx_http_webhook_peer_t *p,
     ngx_peer_connection_t *pc);
@@ -195,6 +196,12 @@ ngx_http_webhook_peer_get(ngx_peer_connection_t *pc, void *data)
     }
 
     rc = p->get(pc, p->data);
+
+    if (rc == NGX_BUSY && p->resolved.naddrs == 0 && p->endpoint->plain) {
+        ngx_http_webhook_peer_revive(p);
+
+        rc = p->get(pc, p->data);
+    }
 
     if (rc == NGX_DONE) {
 
@@ -347,6 +354,27 @@ ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
 
         pc->tries = 0;
         pc->cached = 0;
+    }
+}
+
+
+/*
+ * The balancer avoids addresses of failed attempts for some seconds.  That it
+ * then has none left is not to be a failure, too: it would be counted, and use
+ * up a retry, though nobody was asked.  What servers of an upstream {} are to
+ * suffer is the operator's choice.
+ */
+
+static void
+ngx_http_webhook_peer_revive(ngx_http_webhook_peer_t *p)
+{
+    ngx_http_upstream_rr_peer_t       *peer;
+    ngx_http_upstream_rr_peer_data_t  *rrp;
+
+    rrp = p->data;
+
+    for (peer = rrp->peers->peer; peer; peer = peer->next) {
+        peer->fails = 0;
     }
 }
 
