@@ -232,7 +232,7 @@ get("/one?n=$_") for 1 .. 5;
 get("/two?n=$_&k=1") for 1 .. 5;
 ok(wait_for(sub { dead() == 10 }, 10), 'dead to be dropped');
 
-my ($last) = pages('limit=1');
+my ($last) = pages('endpoint=two&limit=1');
 
 is(status('DELETE', 'dead'), 400, 'not all of them by mistake');
 is(command('DELETE', "dead/$last->{key}")->{dropped}, 1, 'one is dropped');
