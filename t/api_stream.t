@@ -319,6 +319,8 @@ $slow->wait(sub { $_[0]->{last} });
 get('/long') for 1 .. 60;
 wait_for(sub { long() >= 60 }, 20);
 
+my $sixtieth = newest();
+
 # all at once, the store might not keep up, and what it gives up is no gap
 
 for my $i (1 .. 40) {
@@ -327,6 +329,9 @@ for my $i (1 .. 40) {
 }
 
 cmp_ok($rx->count(), '>=', 460 + $n, 'attempts');
+
+ok(wait_for(sub { (attempts('limit=1000'))[-1]{key} gt $sixtieth }, 20),
+	'of which more are gone than are on their way to him');
 
 # workers write what they have gathered one after the other: that of another
 # one may follow, and be more than is kept
@@ -343,7 +348,10 @@ ok(wait_for(sub { get('/bad'); $slow->wait($bad, 2) }, 60),
 
 my @slow = $slow->events();
 cmp_ok(scalar(@slow), '<', 460, 'but not all');
-cmp_ok(scalar(grep { $_->{event} eq 'gap' } @slow), '>=', 1, 'he is told');
+cmp_ok(scalar(grep { $_->{event} eq 'gap' } @slow), '>=', 1, 'he is told')
+	or diag(scalar(@slow) . ' events: ' . join(' ', map {
+		join ' ', $_->{id}, $_->{event}, $_->{data}{event} || ''
+	} @slow));
 is((grep { $_->{event} eq 'gap' } @slow)[0]->{data}{reason}, 'purged',
 	'that they are gone');
 is(join(',', map { $_->{id} } @slow), join(',', sort map { $_->{id} } @slow),
