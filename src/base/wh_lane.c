@@ -68,7 +68,23 @@ wh_lane_place(wh_lane_t *lane, uint64_t seq, uint32_t index, int front,
         return NULL;
     }
 
-    for (q = wh_queue_last(&lane->items);
+    q = wh_queue_last(&lane->items);
+
+    if (q != wh_queue_sentinel(&lane->items)
+        && wh_item_cmp(wh_lane_item(q), seq, index) > 0)
+    {
+        /* what several have written comes one after the other, and is long */
+
+        q = lane->placed;
+
+        while (q != wh_queue_last(&lane->items)
+               && wh_item_cmp(wh_lane_item(wh_queue_next(q)), seq, index) <= 0)
+        {
+            q = wh_queue_next(q);
+        }
+    }
+
+    for ( /* void */ ;
          q != wh_queue_sentinel(&lane->items);
          q = wh_queue_prev(q))
     {
@@ -94,6 +110,7 @@ wh_lane_insert(wh_lane_t *lane, wh_item_t *item, wh_queue_t *behind)
 {
     wh_queue_insert_after(behind, &item->queue);
 
+    lane->placed = &item->queue;
     lane->nitems++;
 }
 
@@ -102,6 +119,10 @@ void
 wh_lane_remove(wh_lane_t *lane, wh_item_t *item)
 {
     wh_lane_unlist(lane, item);
+
+    if (lane->placed == &item->queue) {
+        lane->placed = wh_queue_prev(&item->queue);
+    }
 
     wh_queue_remove(&item->queue);
 

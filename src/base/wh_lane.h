@@ -64,6 +64,7 @@ typedef struct {
     wh_queue_t     items;        /* by number */
     wh_queue_t     readies;      /* unordered: to be sent */
     wh_queue_t     laters;       /* ... waiting, by time */
+    wh_queue_t    *placed;       /* the last insertion, or before that */
     uint32_t       nitems;
     uint32_t       nlater;
     uint32_t       inflight;

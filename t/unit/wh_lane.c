@@ -4,16 +4,21 @@
  */
 
 
+#include <time.h>
+
 #include "tap.h"
 #include "wh_lane.h"
 
 
 #define ITEMS  8
+#define RUNS   4
+#define RUN    50000
 
 
 static wh_item_t *put(wh_lane_t *lane, uint64_t seq, uint32_t index,
     int front);
 static void order(void);
+static void merge(void);
 static void times(void);
 static void parts(void);
 static void unordered(void);
@@ -29,6 +34,7 @@ int
 main(void)
 {
     order();
+    merge();
     times();
     parts();
     unordered();
@@ -61,6 +67,71 @@ put(wh_lane_t *lane, uint64_t seq, uint32_t index, int front)
     wh_lane_insert(lane, item, behind);
 
     return item;
+}
+
+
+/* long runs of several writers, one after the other, which interleave */
+
+static void
+merge(void)
+{
+    clock_t      begin;
+    unsigned     run, i, sorted, gone;
+    uint64_t     seq;
+    wh_lane_t    lane;
+    wh_item_t   *items, *item;
+    wh_queue_t  *behind, *q;
+
+    items = calloc(RUNS * RUN, sizeof(wh_item_t));
+
+    wh_lane_init(&lane, 0);
+
+    begin = clock();
+    gone = 0;
+
+    for (run = 0; run < RUNS; run++) {
+
+        for (i = 0; i < RUN; i++) {
+            item = &items[run * RUN + i];
+            item->seq = 1 + (uint64_t) i * RUNS + (run * 7) % RUNS;
+
+            if (wh_lane_place(&lane, item->seq, 0, 0, &behind) == NULL) {
+                wh_lane_insert(&lane, item, behind);
+            }
+
+            /* what was placed the last may be gone for the next one */
+
+            if (i % 1000 == 500) {
+                wh_lane_remove(&lane, item);
+                gone++;
+            }
+        }
+    }
+
+    ok(clock() - begin < 2 * CLOCKS_PER_SEC, "long runs are merged at once");
+
+    seq = 0;
+    sorted = 0;
+
+    for (q = wh_queue_head(&lane.items);
+         q != wh_queue_sentinel(&lane.items);
+         q = wh_queue_next(q))
+    {
+        item = wh_queue_data(q, wh_item_t, queue);
+
+        if (item->seq > seq) {
+            sorted++;
+        }
+
+        seq = item->seq;
+    }
+
+    is_int(sorted, RUNS * RUN - gone, "in order");
+
+    ok(wh_lane_place(&lane, items[RUN].seq, 0, 0, &behind) == &items[RUN],
+       "and found again");
+
+    free(items);
 }
 
 
