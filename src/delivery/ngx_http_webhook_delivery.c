@@ -229,7 +229,7 @@ ngx_http_webhook_delivery_drive(ngx_http_webhook_store_t *st,
             return;
         }
 
-        if (lane->nfresh && ngx_http_webhook_overflow(st, lane) != NGX_OK) {
+        if (lane->judged && ngx_http_webhook_overflow(st, lane) != NGX_OK) {
             return;
         }
 

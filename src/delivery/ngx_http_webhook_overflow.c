@@ -17,8 +17,6 @@ static ngx_uint_t ngx_http_webhook_overflow_over(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, wh_amount_t *total);
 static ngx_uint_t ngx_http_webhook_overflow_refused(
     ngx_http_webhook_endpoint_t *ep);
-static wh_queue_t *ngx_http_webhook_overflow_first(
-    ngx_http_webhook_lane_t *lane, wh_amount_t *fresh);
 static void ngx_http_webhook_overflow_known(ngx_http_webhook_lane_t *lane);
 static ngx_int_t ngx_http_webhook_overflow_newest(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
@@ -94,53 +92,11 @@ ngx_http_webhook_overflow_refused(ngx_http_webhook_endpoint_t *ep)
 }
 
 
-/* the first of those captured, of which few are not at the end */
-
-static wh_queue_t *
-ngx_http_webhook_overflow_first(ngx_http_webhook_lane_t *lane,
-    wh_amount_t *fresh)
-{
-    ngx_uint_t                n;
-    wh_queue_t               *q, *first;
-    ngx_http_webhook_item_t  *item;
-
-    fresh->events = 0;
-    fresh->octets = 0;
-
-    first = wh_queue_sentinel(&lane->core.items);
-    q = wh_queue_last(&lane->core.items);
-
-    for (n = lane->nfresh;
-         n && q != wh_queue_sentinel(&lane->core.items);
-         q = wh_queue_prev(q))
-    {
-        item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
-
-        if (item->fresh) {
-            wh_amount_add(fresh, 1, (int64_t) item->size);
-            first = q;
-            n--;
-        }
-    }
-
-    return first;
-}
-
-
 static void
 ngx_http_webhook_overflow_known(ngx_http_webhook_lane_t *lane)
 {
-    wh_queue_t               *q;
-    ngx_http_webhook_item_t  *item;
-
-    for (q = wh_queue_last(&lane->core.items);
-         lane->nfresh && q != wh_queue_sentinel(&lane->core.items);
-         q = wh_queue_prev(q))
-    {
-        item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
-
-        lane->nfresh -= item->fresh;
-        item->fresh = 0;
+    while (lane->judged) {
+        ngx_http_webhook_item_known(lane->judged);
     }
 }
 
@@ -153,8 +109,6 @@ ngx_http_webhook_overflow_newest(ngx_http_webhook_store_t *st,
 {
     wh_end_e                      end;
     ngx_uint_t                    n;
-    wh_queue_t                   *q, *next;
-    wh_amount_t                   fresh;
     ngx_http_webhook_item_t      *item;
     ngx_http_webhook_endpoint_t  *ep;
 
@@ -164,26 +118,15 @@ ngx_http_webhook_overflow_newest(ngx_http_webhook_store_t *st,
     end = ep->backlog.overflow == WH_OVERFLOW_DEAD ? WH_END_DEAD
                                                    : WH_END_DROPPED;
 
-    q = ngx_http_webhook_overflow_first(lane, &fresh);
+    wh_amount_add(total, -lane->fresh.events, -lane->fresh.octets);
 
-    wh_amount_add(total, -fresh.events, -fresh.octets);
+    while (lane->judged) {
 
-    for ( /* void */ ;
-         q != wh_queue_sentinel(&lane->core.items);
-         q = next)
-    {
-        next = wh_queue_next(q);
-        item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
-
-        if (!item->fresh) {
-            continue;
-        }
+        item = lane->judged;
 
         if (wh_limits_room(&ep->backlog, total, 1, (int64_t) item->size)) {
             wh_amount_add(total, 1, (int64_t) item->size);
-
-            item->fresh = 0;
-            lane->nfresh--;
+            ngx_http_webhook_item_known(item);
 
             continue;
         }

@@ -12,6 +12,7 @@
 static ngx_http_webhook_item_t *ngx_http_webhook_item_create(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
     wh_queue_t *behind, uint64_t seq, uint32_t index);
+static void ngx_http_webhook_item_fresh(ngx_http_webhook_item_t *item);
 
 
 static ngx_http_webhook_item_t *
@@ -96,8 +97,7 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
             || (origin == NGX_HTTP_WEBHOOK_ADOPTED
                 && v->time >= st->conf->since))
         {
-            item->fresh = 1;
-            lane->nfresh++;
+            ngx_http_webhook_item_fresh(item);
         }
 
         ngx_queue_insert_tail(&st->age, &item->age);
@@ -132,6 +132,67 @@ failed:
                   "no memory for a webhook delivery, its shard is given up");
 
     ngx_http_webhook_shard_give_up(st, v->shard);
+}
+
+
+static void
+ngx_http_webhook_item_fresh(ngx_http_webhook_item_t *item)
+{
+    ngx_http_webhook_item_t  *first;
+    ngx_http_webhook_lane_t  *lane;
+
+    lane = item->lane;
+    first = lane->judged;
+
+    item->fresh = 1;
+    wh_amount_add(&lane->fresh, 1, (int64_t) item->size);
+
+    if (first == NULL
+        || item->core.seq < first->core.seq
+        || (item->core.seq == first->core.seq
+            && item->core.index < first->core.index))
+    {
+        lane->judged = item;
+    }
+}
+
+
+void
+ngx_http_webhook_item_known(ngx_http_webhook_item_t *item)
+{
+    wh_queue_t               *q;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (!item->fresh) {
+        return;
+    }
+
+    lane = item->lane;
+
+    item->fresh = 0;
+    wh_amount_add(&lane->fresh, -1, -(int64_t) item->size);
+
+    if (lane->judged != item) {
+        return;
+    }
+
+    lane->judged = NULL;
+
+    if (lane->fresh.events == 0) {
+        return;
+    }
+
+    /* few between them have not been captured just now */
+
+    q = &item->core.queue;
+
+    do {
+        q = wh_queue_next(q);
+        item = wh_queue_data(q, ngx_http_webhook_item_t, core.queue);
+
+    } while (!item->fresh);
+
+    lane->judged = item;
 }
 
 
@@ -257,8 +318,7 @@ ngx_http_webhook_item_unlink(ngx_http_webhook_store_t *st,
     if (item->lane) {
         ngx_http_webhook_backlog_leave(st, item);
 
-        item->lane->nfresh -= item->fresh;
-        item->fresh = 0;
+        ngx_http_webhook_item_known(item);
 
         wh_lane_remove(&item->lane->core, &item->core);
         item->lane->nmoved -= item->moved;
@@ -500,7 +560,10 @@ ngx_http_webhook_item_moved(ngx_http_webhook_store_t *st,
 
     lane = item->lane;
 
+    /* what is one too many would not be known as that any more */
+
     if (item->core.inflight
+        || item->fresh
         || (lane->endpoint != NULL
             && lane->nmoved <= ngx_http_webhook_lane_room(lane)
             && wh_lane_known(&lane->core, &item->core)

@@ -85,7 +85,8 @@ struct ngx_http_webhook_lane_s {
     ngx_queue_t                   readied;    /* to be driven */
     ngx_queue_t                   reading;    /* to be read on */
     ngx_rbtree_node_t             age;        /* among its endpoint's */
-    ngx_uint_t                    nfresh;     /* deliveries */
+    wh_amount_t                   fresh;      /* what was captured, and ... */
+    ngx_http_webhook_item_t      *judged;     /* ... the first one of it */
     unsigned                      ready:1;
     unsigned                      read:1;     /* in the reading queue */
     unsigned                      aging:1;    /* "age" is in use */
@@ -214,6 +215,9 @@ ngx_http_webhook_lane_t *ngx_http_webhook_oldest_lane(
     ngx_http_webhook_endpoint_t *ep);
 ngx_http_webhook_lane_t *ngx_http_webhook_oldest_next(
     ngx_http_webhook_lane_t *lane);
+
+/* a delivery that was captured is no matter for overflow any more */
+void ngx_http_webhook_item_known(ngx_http_webhook_item_t *item);
 
 /* wakes the workers beside this one */
 void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);

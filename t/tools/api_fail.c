@@ -3,7 +3,10 @@
  * An interposer for tests: as long as the file API_FAIL_READ is there, no
  * transaction that reads can be begun, the file has the code; API_FAIL_COMMIT
  * is the same of commits, but that every second one is made when the code is
- * that of a full database; with API_FAIL_SOCKET there are no sockets.
+ * that of a full database; with API_FAIL_SOCKET there are no sockets.  The
+ * process whose number the file API_FAIL_STOP has stops itself inside its next
+ * commit.  Processes begin and end all the same: what the first thread of one
+ * does with the database is done.
  */
 
 
@@ -11,9 +14,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <lmdb.h>
 
@@ -22,9 +27,16 @@ static int
 code_of(const char *name)
 {
     int    rc;
+    char  *path;
     FILE  *f;
 
-    f = fopen(getenv(name), "r");
+    path = getenv(name);
+
+    if (path == NULL) {
+        return 0;
+    }
+
+    f = fopen(path, "r");
 
     if (f == NULL) {
         return 0;
@@ -40,6 +52,13 @@ code_of(const char *name)
 }
 
 
+static int
+first_thread(void)
+{
+    return gettid() == getpid();
+}
+
+
 int
 mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned int flags,
     MDB_txn **txn)
@@ -48,7 +67,7 @@ mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned int flags,
 
     int  rc;
 
-    rc = (flags & MDB_RDONLY) ? code_of("API_FAIL_READ") : 0;
+    rc = (flags & MDB_RDONLY) && !first_thread() ? code_of("API_FAIL_READ") : 0;
 
     if (rc) {
         return rc;
@@ -71,7 +90,12 @@ mdb_txn_commit(MDB_txn *txn)
 
     int  rc;
 
-    rc = code_of("API_FAIL_COMMIT");
+    if (!first_thread() && code_of("API_FAIL_STOP") == getpid()) {
+        unlink(getenv("API_FAIL_STOP"));
+        raise(SIGSTOP);
+    }
+
+    rc = first_thread() ? 0 : code_of("API_FAIL_COMMIT");
 
     full = (rc == MDB_MAP_FULL && !full);
 
