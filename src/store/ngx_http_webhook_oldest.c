@@ -91,6 +91,12 @@ ngx_http_webhook_oldest_lane(ngx_http_webhook_endpoint_t *ep)
         node = ngx_rbtree_min(ep->ages.root, ep->ages.sentinel);
         lane = ngx_rbtree_data(node, ngx_http_webhook_lane_t, age);
 
+        /* a few more are put right the next time */
+
+        if (n == NGX_HTTP_WEBHOOK_OLDEST_TRIES) {
+            return lane;
+        }
+
         item = ngx_http_webhook_oldest_item(lane);
 
         if (item == NULL) {
@@ -100,9 +106,7 @@ ngx_http_webhook_oldest_lane(ngx_http_webhook_endpoint_t *ep)
 
         time = (ngx_rbtree_key_t) item->core.progress.time;
 
-        /* a few more are put right the next time */
-
-        if (node->key >= time || n >= NGX_HTTP_WEBHOOK_OLDEST_TRIES) {
+        if (node->key >= time) {
             return lane;
         }
 
