@@ -38,6 +38,7 @@ my %endpoint = (
 	none => 'backlog 3 overflow=drop_oldest; order none;',
 	reject => 'backlog 3 overflow=reject;',
 	named => 'backlog 2 overflow=reject;',
+	several => 'backlog 2 overflow=reject;',
 	bulk => 'backlog 3 overflow=reject;',
 	octets => 'backlog 4k;',
 	default => '',
@@ -107,6 +108,13 @@ $endpoints
 $locations
         location = /by-name {
             webhook a.named to=\$arg_e;
+            try_files /empty =404;
+        }
+
+        location = /by-names {
+            webhook a.one to=\$arg_e;
+            webhook a.two to=\$arg_e;
+            webhook a.three to=\$arg_e;
             try_files /empty =404;
         }
 
@@ -238,6 +246,10 @@ get('/by-name?e=named') for 1 .. 4;
 ok($t->wait_log(qr/the backlog of the endpoint is full, event dropped: .*"named"/,
 	10), 'a name of a variable: dropped');
 ok(settled('named', 2), 'a name of a variable: N are kept');
+
+command('several', 'disable');
+get('/by-names?e=several');
+ok(settled('several', 2), 'a name of a variable: also of one request');
 
 # events that applications post are all or none
 

@@ -15,7 +15,7 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp qw/ tempdir /;
 
-use Test::Webhook qw/ :DEFAULT wait_for /;
+use Test::Webhook qw/ :DEFAULT connect_port wait_for /;
 use Test::Webhook::Policy qw/ watch state command n /;
 use Test::Webhook::Receiver;
 
@@ -242,6 +242,42 @@ ok(settled($_, 40), "$_: the number is known then") for @overflows;
 
 command($_, 'enable') for @overflows;
 ok(empty($_), "$_: nothing is left in the end") for @overflows;
+
+$t->stop();
+
+# what waits for its flush has its place
+
+system("cc -shared -fPIC -o $dir/slow.so $FindBin::Bin/tools/slow_flush.c -ldl")
+	== 0 or die "can't compile slow_flush.c\n";
+
+$t->{env} = {
+	LD_PRELOAD => join(' ', split(/[ :]/, $ENV{TEST_NGINX_PRELOAD} || ''),
+		"$dir/slow.so"),
+	SLOW_FLUSH => "$dir/SLOW"
+};
+
+my $conf = conf(1);
+$conf =~ s/journal=16m/journal=16m sync=always/;
+$t->conf($conf)->run();
+
+command('reject', 'disable');
+get("/reject?n=$_") for 1 .. 38;
+ok(settled('reject', 38), 'sync=always: a backlog');
+
+error('SLOW', 500);
+
+my @s = map { connect_port($t, 'http') } 1 .. 5;
+my %status;
+
+print $_ "GET /reject HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+	for @s;
+$status{(split / /, readline($_))[1]}++ for @s;
+
+is_deeply(\%status, { 200 => 2, 503 => 3 },
+	'sync=always: what is not flushed as yet has its place');
+
+unlink "$dir/SLOW";
+ok(settled('reject', 40), 'sync=always: N are kept');
 
 $t->done_testing();
 

@@ -12,6 +12,7 @@
 
 
 static void wh_amount_sum(wh_amount_t *sum, const uint64_t *word, int sign);
+static void wh_part_add(const wh_part_t *part, wh_amount_t *total);
 
 
 static void
@@ -92,7 +93,7 @@ wh_backlog_blocks(unsigned last)
 }
 
 
-void
+static void
 wh_part_add(const wh_part_t *part, wh_amount_t *total)
 {
     wh_amount_sum(total, &part->landed, -1);
@@ -101,7 +102,8 @@ wh_part_add(const wh_part_t *part, wh_amount_t *total)
 
 
 void
-wh_backlog_total(const wh_backlog_t *b, unsigned last, wh_amount_t *total)
+wh_backlog_total(const wh_backlog_t *b, unsigned last, const wh_part_t *own,
+    wh_amount_t *total)
 {
     unsigned          i;
     const wh_part_t  *part;
@@ -117,6 +119,10 @@ wh_backlog_total(const wh_backlog_t *b, unsigned last, wh_amount_t *total)
         }
     }
 
+    if (own) {
+        wh_part_add(own, total);
+    }
+
     if (total->events < 0) {
         total->events = 0;
     }
@@ -129,7 +135,7 @@ wh_backlog_total(const wh_backlog_t *b, unsigned last, wh_amount_t *total)
 
 void
 wh_backlog_promised(const wh_backlog_t *b, unsigned last,
-    wh_amount_t *promised)
+    const wh_part_t *own, wh_amount_t *promised)
 {
     unsigned          i;
     const wh_part_t  *part;
@@ -143,6 +149,10 @@ wh_backlog_promised(const wh_backlog_t *b, unsigned last,
         if (part) {
             wh_amount_sum(promised, &part->promised, 1);
         }
+    }
+
+    if (own) {
+        wh_amount_sum(promised, &own->promised, 1);
     }
 }
 
@@ -177,7 +187,8 @@ wh_backlog_oldest(const wh_backlog_t *b, unsigned last)
 void
 wh_part_promise(wh_part_t *part, const wh_amount_t *a)
 {
-    wh_backlog_write(&part->promised, wh_amount_pack(a));
+    __atomic_store_n(&part->promised, wh_amount_pack(a), __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 

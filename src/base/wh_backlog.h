@@ -119,20 +119,18 @@ void wh_backlog_extend(wh_backlog_t *b, unsigned n, wh_block_t *block);
 unsigned wh_backlog_blocks(unsigned last);
 
 /*
- * All parts up to "last", and what is promised beside.  What moves from one
+ * All parts up to "last", and "own", unless NULL, of a process that has none of
+ * them; what is promised beside.  It never is below zero.  What moves from one
  * word to another at this very moment may be counted twice, or not at all:
  * who is about to end something looks twice.
  */
 void wh_backlog_total(const wh_backlog_t *b, unsigned last,
-    wh_amount_t *total);
+    const wh_part_t *own, wh_amount_t *total);
 void wh_backlog_promised(const wh_backlog_t *b, unsigned last,
-    wh_amount_t *promised);
+    const wh_part_t *own, wh_amount_t *promised);
 
 /* commit time of the oldest one of all parts; 0: none */
 uint64_t wh_backlog_oldest(const wh_backlog_t *b, unsigned last);
-
-/* what a single part adds to the total */
-void wh_part_add(const wh_part_t *part, wh_amount_t *total);
 
 /* a process: what it knows, and has promised */
 
@@ -142,6 +140,7 @@ wh_part_take(wh_part_t *part, const wh_amount_t *a)
     __atomic_store_n(&part->taken, wh_amount_pack(a), __ATOMIC_RELEASE);
 }
 
+/* whoever promises at the same time sees this, or is seen by us */
 void wh_part_promise(wh_part_t *part, const wh_amount_t *a);
 void wh_part_age(wh_part_t *part, uint64_t oldest);
 

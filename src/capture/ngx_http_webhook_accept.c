@@ -310,11 +310,13 @@ static ngx_int_t
 ngx_http_webhook_accept_commit(ngx_http_webhook_batch_t *b)
 {
     size_t                     size;
+    ngx_int_t                  rc;
     ngx_http_webhook_store_t  *st;
 
     ngx_http_webhook_unpromise(b->stage->ctx);
 
     if (!ngx_http_webhook_batch_room(b)) {
+        ngx_http_webhook_unpromise(b->stage->ctx);
         b->failed = NGX_HTTP_WEBHOOK_DROP_OVERFLOW;
         return NGX_DECLINED;
     }
@@ -327,6 +329,7 @@ ngx_http_webhook_accept_commit(ngx_http_webhook_batch_t *b)
         size = b->buf->len + b->pending.nelts * NGX_HTTP_WEBHOOK_OVERHEAD;
 
         if (ngx_http_webhook_store_reserve(st, size) != NGX_OK) {
+            ngx_http_webhook_unpromise(b->stage->ctx);
             b->failed = NGX_HTTP_WEBHOOK_DROP_FULL;
             return NGX_DECLINED;
         }
@@ -334,7 +337,11 @@ ngx_http_webhook_accept_commit(ngx_http_webhook_batch_t *b)
         ngx_http_webhook_store_unreserve(st, size);
     }
 
-    return ngx_http_webhook_batch_commit(b);
+    rc = ngx_http_webhook_batch_commit(b);
+
+    ngx_http_webhook_unpromise(b->stage->ctx);
+
+    return rc;
 }
 
 

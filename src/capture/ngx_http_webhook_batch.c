@@ -41,8 +41,6 @@ static void ngx_http_webhook_capturer_trim(ngx_http_webhook_capturer_t *cap,
     size_t max_event_size);
 static void ngx_http_webhook_batch_named(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_event_t *evt, ngx_http_webhook_fired_t *f);
-static ngx_uint_t ngx_http_webhook_batch_place(ngx_http_webhook_batch_t *b,
-    ngx_http_webhook_endpoint_t *ep, size_t size);
 static ngx_uint_t ngx_http_webhook_batch_has(ngx_http_webhook_batch_t *b,
     ngx_http_webhook_fired_t *f, ngx_http_webhook_endpoint_t *ep);
 static void ngx_http_webhook_batch_one(ngx_http_webhook_batch_t *b,
@@ -259,7 +257,9 @@ ngx_http_webhook_batch_named(ngx_http_webhook_batch_t *b,
         /* its request could not be refused for a name that was not known */
 
         if (!b->whole
-            && !ngx_http_webhook_batch_place(b, ep, b->main->max_event_size))
+            && ngx_http_webhook_promise_one(b->stage->ctx, ep,
+                                            b->main->max_event_size)
+               != NGX_OK)
         {
             ngx_http_webhook_batch_lost(b, f, ep, &ep->name,
                                         NGX_HTTP_WEBHOOK_DROP_BACKLOG);
@@ -271,67 +271,24 @@ ngx_http_webhook_batch_named(ngx_http_webhook_batch_t *b,
 }
 
 
-/* overflow=reject: true if one more may come to the backlog */
-
-static ngx_uint_t
-ngx_http_webhook_batch_place(ngx_http_webhook_batch_t *b,
-    ngx_http_webhook_endpoint_t *ep, size_t size)
-{
-    ngx_http_webhook_store_t  *st;
-
-    st = b->main->worker->store;
-    size += NGX_HTTP_WEBHOOK_OVERHEAD;
-
-    if (ep->backlog.overflow != WH_OVERFLOW_REJECT) {
-        return 1;
-    }
-
-    if (ngx_http_webhook_store_promise(st, ep, 1, size) != NGX_OK) {
-        return 0;
-    }
-
-    ngx_http_webhook_store_unpromise(st, ep, 1, size);
-
-    return 1;
-}
-
-
 ngx_uint_t
 ngx_http_webhook_batch_room(ngx_http_webhook_batch_t *b)
 {
-    size_t                        size;
-    ngx_uint_t                    i, ok;
-    ngx_http_webhook_store_t     *st;
-    ngx_http_webhook_pending_t   *p;
+    ngx_uint_t                   i;
+    ngx_http_webhook_pending_t  *p;
 
-    st = b->main->worker->store;
     p = b->pending.elts;
-    ok = 1;
 
     for (i = 0; i < b->pending.nelts; i++) {
-
-        if (p[i].endpoint->backlog.overflow != WH_OVERFLOW_REJECT) {
-            continue;
-        }
-
-        size = p[i].len + NGX_HTTP_WEBHOOK_OVERHEAD;
-
-        if (ngx_http_webhook_store_promise(st, p[i].endpoint, 1, size)
+        if (ngx_http_webhook_promise_one(b->stage->ctx, p[i].endpoint,
+                                         p[i].len)
             != NGX_OK)
         {
-            ok = 0;
-            break;
+            return 0;
         }
     }
 
-    while (i--) {
-        if (p[i].endpoint->backlog.overflow == WH_OVERFLOW_REJECT) {
-            size = p[i].len + NGX_HTTP_WEBHOOK_OVERHEAD;
-            ngx_http_webhook_store_unpromise(st, p[i].endpoint, 1, size);
-        }
-    }
-
-    return ok;
+    return 1;
 }
 
 

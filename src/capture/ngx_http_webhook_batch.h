@@ -79,7 +79,7 @@ void ngx_http_webhook_batch_add(ngx_http_webhook_batch_t *b,
  */
 ngx_int_t ngx_http_webhook_batch_commit(ngx_http_webhook_batch_t *b);
 
-/* overflow=reject: true if backlogs have a place for all that is pending */
+/* overflow=reject: all that is pending is promised a place; false: not all */
 ngx_uint_t ngx_http_webhook_batch_room(ngx_http_webhook_batch_t *b);
 
 /* what fired, but has no delivery */

@@ -256,7 +256,7 @@ ngx_http_webhook_precontent_handler(ngx_http_request_t *r)
      */
 
     if (ctx->reserved
-        || ctx->npromised
+        || ctx->promised
         || r->error_page
         || (ctx->stages[NGX_HTTP_WEBHOOK_ON_RESPONSE].decided
             && ctx->stages[NGX_HTTP_WEBHOOK_ON_REQUEST].decided))

@@ -41,6 +41,7 @@
 typedef struct ngx_http_webhook_ctx_s       ngx_http_webhook_ctx_t;
 typedef struct ngx_http_webhook_accept_s    ngx_http_webhook_accept_t;
 typedef struct ngx_http_webhook_capturer_s  ngx_http_webhook_capturer_t;
+typedef struct ngx_http_webhook_promise_s   ngx_http_webhook_promise_t;
 
 
 /* a trigger that nothing was decided about yet */
@@ -94,8 +95,7 @@ struct ngx_http_webhook_ctx_s {
     ngx_str_t                      encoding;     /* of it, before filters */
 
     size_t                         reserved;     /* in the store, octets */
-    ngx_http_webhook_endpoint_t  **promised;     /* a place in their backlogs */
-    ngx_uint_t                     npromised;
+    ngx_http_webhook_promise_t    *promised;     /* places in backlogs */
 
     ngx_chain_t                   *held;
     ngx_event_t                    event;        /* end of turn, while held */
@@ -224,12 +224,16 @@ void ngx_http_webhook_unreserve(ngx_http_webhook_ctx_t *ctx);
 
 /*
  * overflow=reject: some endpoint has it; a place in backlogs for what the
- * request may cause.  NGX_DECLINED: there is none, logged; NGX_ERROR.
+ * request may cause, until given back.  NGX_DECLINED: there is none, logged;
+ * NGX_ERROR.  ..._one: for a single delivery of that endpoint, whichever
+ * overflow it has, not logged.
  */
 ngx_uint_t ngx_http_webhook_promise_rejects(
     ngx_http_webhook_main_conf_t *wmcf);
 ngx_int_t ngx_http_webhook_promise(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
+ngx_int_t ngx_http_webhook_promise_one(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_endpoint_t *ep, size_t size);
 void ngx_http_webhook_unpromise(ngx_http_webhook_ctx_t *ctx);
 
 /* ends the commit of a stage, data is the stage */

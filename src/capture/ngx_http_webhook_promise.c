@@ -11,6 +11,13 @@
 #include "ngx_http_webhook_batch.h"
 
 
+struct ngx_http_webhook_promise_s {
+    ngx_http_webhook_promise_t    *next;
+    ngx_http_webhook_endpoint_t   *endpoint;
+    size_t                         size;       /* octets */
+};
+
+
 static ngx_uint_t ngx_http_webhook_promise_wanted(ngx_http_webhook_ctx_t *ctx,
     ngx_http_webhook_trigger_t *t);
 
@@ -36,7 +43,8 @@ ngx_http_webhook_promise_rejects(ngx_http_webhook_main_conf_t *wmcf)
 ngx_int_t
 ngx_http_webhook_promise(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
-    ngx_uint_t                     i, k, n;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i, k;
     ngx_http_webhook_fired_t     **f;
     ngx_http_webhook_trigger_t    *t;
     ngx_http_webhook_endpoint_t   *ep;
@@ -48,26 +56,7 @@ ngx_http_webhook_promise(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
         return NGX_OK;
     }
 
-    n = 0;
     f = ctx->fired;
-
-    for (i = 0; i < ctx->nfired; i++) {
-        t = f[i]->trigger;
-
-        for (k = 0; k < t->nendpoints; k++) {
-            n += (t->endpoints[k]->backlog.overflow == WH_OVERFLOW_REJECT);
-        }
-    }
-
-    if (n == 0) {
-        return NGX_OK;
-    }
-
-    ctx->promised = ngx_palloc(r->pool,
-                               n * sizeof(ngx_http_webhook_endpoint_t *));
-    if (ctx->promised == NULL) {
-        return NGX_ERROR;
-    }
 
     for (i = 0; i < ctx->nfired; i++) {
         t = f[i]->trigger;
@@ -79,29 +68,25 @@ ngx_http_webhook_promise(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
         for (k = 0; k < t->nendpoints; k++) {
             ep = t->endpoints[k];
 
-            if (ep->backlog.overflow != WH_OVERFLOW_REJECT) {
-                continue;
-            }
+            rc = ngx_http_webhook_promise_one(ctx, ep, wmcf->max_event_size);
 
-            if (ngx_http_webhook_store_promise(wmcf->worker->store, ep, 1,
-                                               wmcf->max_event_size
-                                               + NGX_HTTP_WEBHOOK_OVERHEAD)
-                != NGX_OK)
-            {
-                ngx_http_webhook_unpromise(ctx);
-
+            if (rc == NGX_DECLINED) {
                 ngx_http_webhook_drop_log(r, f[i], &ep->name,
                                           NGX_HTTP_WEBHOOK_DROP_OVERFLOW);
                 goto declined;
             }
 
-            ctx->promised[ctx->npromised++] = ep;
+            if (rc != NGX_OK) {
+                return NGX_ERROR;
+            }
         }
     }
 
     return NGX_OK;
 
 declined:
+
+    ngx_http_webhook_unpromise(ctx);
 
     for (i = 0; i < ctx->nfired; i++) {
         if (!ngx_http_webhook_promise_wanted(ctx, f[i]->trigger)) {
@@ -113,24 +98,61 @@ declined:
 }
 
 
+ngx_int_t
+ngx_http_webhook_promise_one(ngx_http_webhook_ctx_t *ctx,
+    ngx_http_webhook_endpoint_t *ep, size_t size)
+{
+    ngx_http_webhook_promise_t    *p;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    if (ep->backlog.overflow != WH_OVERFLOW_REJECT) {
+        return NGX_OK;
+    }
+
+    p = ngx_palloc(ctx->request->pool, sizeof(ngx_http_webhook_promise_t));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    wmcf = ngx_http_get_module_main_conf(ctx->request,
+                                         ngx_http_webhook_module);
+
+    size += NGX_HTTP_WEBHOOK_OVERHEAD;
+
+    if (ngx_http_webhook_store_promise(wmcf->worker->store, ep, size)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    p->endpoint = ep;
+    p->size = size;
+    p->next = ctx->promised;
+    ctx->promised = p;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_webhook_unpromise(ngx_http_webhook_ctx_t *ctx)
 {
+    ngx_http_webhook_promise_t    *p;
     ngx_http_webhook_main_conf_t  *wmcf;
 
-    if (ctx->npromised == 0) {
+    if (ctx->promised == NULL) {
         return;
     }
 
     wmcf = ngx_http_get_module_main_conf(ctx->request,
                                          ngx_http_webhook_module);
 
-    while (ctx->npromised) {
-        ngx_http_webhook_store_unpromise(wmcf->worker->store,
-                                         ctx->promised[--ctx->npromised], 1,
-                                         wmcf->max_event_size
-                                         + NGX_HTTP_WEBHOOK_OVERHEAD);
+    for (p = ctx->promised; p; p = p->next) {
+        ngx_http_webhook_store_unpromise(wmcf->worker->store, p->endpoint,
+                                         p->size);
     }
+
+    ctx->promised = NULL;
 }
 
 

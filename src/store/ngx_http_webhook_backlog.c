@@ -18,6 +18,8 @@ static void ngx_http_webhook_backlog_unsettled(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep);
 static wh_backlog_t *ngx_http_webhook_backlog(
     ngx_http_webhook_endpoint_t *ep);
+static wh_part_t *ngx_http_webhook_backlog_own(
+    ngx_http_webhook_endpoint_t *ep);
 
 
 /*
@@ -75,6 +77,15 @@ ngx_http_webhook_backlog(ngx_http_webhook_endpoint_t *ep)
     counters = ep->counters;
 
     return &counters->backlog;
+}
+
+
+/* without room in the zone; NULL: it is among the others */
+
+static wh_part_t *
+ngx_http_webhook_backlog_own(ngx_http_webhook_endpoint_t *ep)
+{
+    return ep->part == &ep->own ? &ep->own : NULL;
 }
 
 
@@ -245,14 +256,8 @@ ngx_http_webhook_store_backlog(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, wh_amount_t *total)
 {
     wh_backlog_total(ngx_http_webhook_backlog(ep),
-                     (unsigned) st->journal.head->last_slot, total);
-
-    if (ep->part == &ep->own) {
-        wh_part_add(ep->part, total);
-
-        total->events = ngx_max(total->events, 0);
-        total->octets = ngx_max(total->octets, 0);
-    }
+                     (unsigned) st->journal.head->last_slot,
+                     ngx_http_webhook_backlog_own(ep), total);
 }
 
 
@@ -265,38 +270,46 @@ ngx_http_webhook_store_oldest(ngx_http_webhook_store_t *st,
 }
 
 
+void
+ngx_http_webhook_backlog_promise(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, int64_t events, int64_t octets)
+{
+    wh_amount_add(&ep->promised, events, octets);
+    wh_part_promise(ngx_http_webhook_backlog_part(st, ep), &ep->promised);
+}
+
+
+/* of those who come for the last place at the same time nobody gets it twice */
+
 ngx_int_t
 ngx_http_webhook_store_promise(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size)
+    ngx_http_webhook_endpoint_t *ep, size_t size)
 {
     wh_amount_t  total, promised;
 
-    ngx_http_webhook_store_backlog(st, ep, &total);
+    ngx_http_webhook_backlog_promise(st, ep, 1, (int64_t) size);
 
     wh_backlog_promised(ngx_http_webhook_backlog(ep),
-                        (unsigned) st->journal.head->last_slot, &promised);
+                        (unsigned) st->journal.head->last_slot,
+                        ngx_http_webhook_backlog_own(ep), &promised);
 
-    if (ep->part == &ep->own) {
-        wh_amount_add(&promised, ep->promised.events, ep->promised.octets);
+    ngx_http_webhook_store_backlog(st, ep, &total);
+
+    if (wh_limits_room(&ep->backlog, &total, promised.events,
+                       promised.octets))
+    {
+        return NGX_OK;
     }
 
-    wh_amount_add(&total, promised.events, promised.octets);
+    ngx_http_webhook_store_unpromise(st, ep, size);
 
-    if (!wh_limits_room(&ep->backlog, &total, (int64_t) n, (int64_t) size)) {
-        return NGX_DECLINED;
-    }
-
-    wh_amount_add(&ep->promised, (int64_t) n, (int64_t) size);
-    wh_part_promise(ngx_http_webhook_backlog_part(st, ep), &ep->promised);
-
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
 void
 ngx_http_webhook_store_unpromise(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size)
+    ngx_http_webhook_endpoint_t *ep, size_t size)
 {
-    wh_amount_add(&ep->promised, -(int64_t) n, -(int64_t) size);
-    wh_part_promise(ngx_http_webhook_backlog_part(st, ep), &ep->promised);
+    ngx_http_webhook_backlog_promise(st, ep, -1, -(int64_t) size);
 }

@@ -29,6 +29,9 @@ typedef struct {
 } ngx_http_webhook_flush_t;
 
 
+static void ngx_http_webhook_flush_publish(ngx_http_webhook_ticket_t *t);
+static void ngx_http_webhook_flush_promise(ngx_http_webhook_ticket_t *t,
+    int sign);
 static void ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st);
 static ngx_int_t ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
     ngx_http_webhook_flush_t *f, wh_ref_t *ref);
@@ -95,6 +98,8 @@ ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st,
 {
     t->ref = *ref;
 
+    ngx_http_webhook_flush_promise(t, 1);
+
     ngx_add_timer(&t->timer, st->conf->commit_timeout);
 
     ngx_queue_insert_tail(&st->tickets, &t->queue);
@@ -126,10 +131,56 @@ ngx_http_webhook_store_late(void *ticket)
 {
     ngx_http_webhook_ticket_t *t = ticket;
 
+    ngx_http_webhook_flush_publish(t);
+}
+
+
+static void
+ngx_http_webhook_flush_publish(ngx_http_webhook_ticket_t *t)
+{
     if (!t->published) {
         t->published = 1;
 
         ngx_http_webhook_publish(t->store, &t->ref);
+        ngx_http_webhook_flush_promise(t, -1);
+    }
+}
+
+
+/*
+ * overflow=reject: what nobody has taken up as yet keeps its place.  Segments
+ * of ours are reused by us alone, and not before this.
+ */
+
+static void
+ngx_http_webhook_flush_promise(ngx_http_webhook_ticket_t *t, int sign)
+{
+    uint32_t                      i, n;
+    wh_view_t                     v;
+    ngx_str_t                     name;
+    ngx_http_webhook_store_t     *st;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    st = t->store;
+    n = wh_journal_count(&st->journal, &t->ref);
+
+    for (i = 0; i < n; i++) {
+
+        if (wh_journal_view(&st->journal, &t->ref, i, &v) != WH_OK) {
+            continue;
+        }
+
+        name.data = (u_char *) v.name.data;
+        name.len = v.name.len;
+
+        ep = ngx_http_webhook_endpoint_find(st->wmcf, &name);
+
+        if (ep && ep->backlog.overflow == WH_OVERFLOW_REJECT) {
+            ngx_http_webhook_backlog_promise(st, ep, sign,
+                (int64_t) sign
+                * (int64_t) ngx_http_webhook_warehouse_size(v.name.len,
+                                                  v.key.len, v.data.len));
+        }
     }
 }
 
@@ -280,9 +331,7 @@ ngx_http_webhook_flush_over(ngx_event_t *ev)
             ngx_del_timer(&t->timer);
         }
 
-        if (!t->published) {
-            ngx_http_webhook_publish(st, &t->ref);
-        }
+        ngx_http_webhook_flush_publish(t);
 
         if (t->handler) {
             t->handler(t->data, rc);

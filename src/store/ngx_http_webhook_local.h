@@ -318,6 +318,9 @@ void ngx_http_webhook_backlog_deduct(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op, ngx_http_webhook_endpoint_t *ep, size_t size);
 void ngx_http_webhook_backlog_deducted(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
+/* one more that this worker promises, or, below zero, one less */
+void ngx_http_webhook_backlog_promise(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_endpoint_t *ep, int64_t events, int64_t octets);
 /* a visit: what has changed; all names; and what follows is done */
 void ngx_http_webhook_backlog_changed(ngx_http_webhook_visit_t *v);
 ngx_str_t *ngx_http_webhook_backlog_name(ngx_http_webhook_visit_t *v,

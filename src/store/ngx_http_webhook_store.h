@@ -77,13 +77,13 @@ void ngx_http_webhook_store_unreserve(ngx_http_webhook_store_t *st,
     size_t size);
 
 /*
- * overflow=reject: the same for "n" deliveries of "size" octets in the backlog
- * of an endpoint.
+ * overflow=reject: the same for a delivery of "size" octets in the backlog of
+ * an endpoint.
  */
 ngx_int_t ngx_http_webhook_store_promise(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size);
+    ngx_http_webhook_endpoint_t *ep, size_t size);
 void ngx_http_webhook_store_unpromise(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_endpoint_t *ep, ngx_uint_t n, size_t size);
+    ngx_http_webhook_endpoint_t *ep, size_t size);
 
 /* octets of the warehouse */
 size_t ngx_http_webhook_store_capacity(ngx_http_webhook_store_conf_t *sc);

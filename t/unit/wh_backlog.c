@@ -13,6 +13,7 @@ static void amounts(void);
 static void amount(int64_t events, int64_t octets);
 static void limits(void);
 static void totals(void);
+static void owns(void);
 static void moves(void);
 static void oldest(void);
 static void lanes(void);
@@ -37,6 +38,7 @@ main(void)
     amounts();
     limits();
     totals();
+    owns();
     moves();
     oldest();
     lanes();
@@ -151,8 +153,8 @@ totals(void)
     a.octets = 100;
     wh_part_promise(part(2), &a);
 
-    wh_backlog_total(&b, 255, &all);
-    wh_backlog_promised(&b, 255, &promised);
+    wh_backlog_total(&b, 255, NULL, &all);
+    wh_backlog_promised(&b, 255, NULL, &promised);
 
     is_int(all.events, 5, "what is promised is not there");
     is_int(promised.events, 1, "but told");
@@ -162,7 +164,7 @@ totals(void)
     is_int(total(255, &octets), 2, "what a dead process had is void");
 
     wh_part_void(part(2));
-    wh_backlog_promised(&b, 255, &promised);
+    wh_backlog_promised(&b, 255, NULL, &promised);
     is_int(promised.events, 0, "and what it had promised");
 
     a.events = -5;
@@ -170,6 +172,63 @@ totals(void)
     wh_part_take(part(3), &a);
     is_int(total(255, &octets), 0, "there never is less than nothing");
     is_int(octets, 0, "nor of octets");
+}
+
+
+/* of a process that found no room */
+
+static void
+owns(void)
+{
+    wh_part_t    own;
+    wh_amount_t  a, all, promised;
+
+    memset(&sh, 0, sizeof(sh));
+    memset(&own, 0, sizeof(own));
+
+    a.events = 2;
+    a.octets = 600;
+    wh_part_take(part(1), &a);
+    wh_part_promise(part(1), &a);
+
+    a.events = 3;
+    a.octets = 900;
+    wh_part_take(&own, &a);
+    wh_part_promise(&own, &a);
+
+    wh_backlog_total(&b, 255, &own, &all);
+
+    is_int(all.events, 5, "a part beside the others counts");
+    is_int(all.octets, 1500, "with its octets");
+
+    wh_backlog_promised(&b, 255, &own, &promised);
+
+    is_int(promised.events, 5, "and what it has promised");
+    is_int(promised.octets, 1500, "with its octets, too");
+
+    a.events = -4;
+    a.octets = -1200;
+    wh_part_take(&own, &a);
+
+    wh_backlog_total(&b, 255, &own, &all);
+
+    is_int(all.events, 0, "with it there is not less than nothing");
+    is_int(all.octets, 0, "nor of octets");
+
+    /* what it has can be what the others lack */
+
+    a.events = -2;
+    a.octets = -600;
+    wh_part_take(part(1), &a);
+
+    a.events = 3;
+    a.octets = 900;
+    wh_part_take(&own, &a);
+
+    wh_backlog_total(&b, 255, &own, &all);
+
+    is_int(all.events, 1, "it makes up for them");
+    is_int(all.octets, 300, "also for their octets");
 }
 
 
@@ -369,7 +428,7 @@ total(unsigned last, int64_t *octets)
 {
     wh_amount_t  a;
 
-    wh_backlog_total(&b, last, &a);
+    wh_backlog_total(&b, last, NULL, &a);
 
     *octets = a.octets;
 
