@@ -29,6 +29,8 @@ typedef struct {
 } ngx_http_webhook_flush_t;
 
 
+static ngx_uint_t ngx_http_webhook_flush_until(ngx_queue_t *tickets,
+    ngx_http_webhook_ticket_t *last);
 static void ngx_http_webhook_flush_publish(ngx_http_webhook_ticket_t *t);
 static void ngx_http_webhook_flush_promise(ngx_http_webhook_ticket_t *t,
     int sign);
@@ -131,7 +133,49 @@ ngx_http_webhook_store_late(void *ticket)
 {
     ngx_http_webhook_ticket_t *t = ticket;
 
-    ngx_http_webhook_flush_publish(t);
+    ngx_http_webhook_store_t  *st;
+
+    if (t->published) {
+        return;
+    }
+
+    /*
+     * Of those before it there may be some that nobody waits for any more,
+     * or not for as long.  Records are published in the order in which they
+     * were appended: who reads this one would pass them, and not come back.
+     */
+
+    st = t->store;
+
+    if (!ngx_http_webhook_flush_until(&st->flushing, t)) {
+        (void) ngx_http_webhook_flush_until(&st->tickets, t);
+    }
+}
+
+
+/* true: the last one to be published was among them */
+
+static ngx_uint_t
+ngx_http_webhook_flush_until(ngx_queue_t *tickets,
+    ngx_http_webhook_ticket_t *last)
+{
+    ngx_queue_t                *q;
+    ngx_http_webhook_ticket_t  *t;
+
+    for (q = ngx_queue_head(tickets);
+         q != ngx_queue_sentinel(tickets);
+         q = ngx_queue_next(q))
+    {
+        t = ngx_queue_data(q, ngx_http_webhook_ticket_t, queue);
+
+        ngx_http_webhook_flush_publish(t);
+
+        if (t == last) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
