@@ -18,6 +18,10 @@ static void ngx_http_webhook_turn_ready(ngx_http_webhook_store_t *st,
     unsigned shard);
 static void ngx_http_webhook_turn_partial(ngx_http_webhook_store_t *st,
     unsigned shard);
+static void ngx_http_webhook_turn_sort(ngx_http_webhook_turn_t *turn,
+    ngx_uint_t n);
+static int ngx_libc_cdecl ngx_http_webhook_turn_found_cmp(const void *one,
+    const void *two);
 static void ngx_http_webhook_turn_stored(ngx_http_webhook_turn_t *turn);
 
 
@@ -36,6 +40,7 @@ ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
     uint64_t                    value;
     wh_ref_t                    ref;
     wh_view_t                   view;
+    ngx_uint_t                  nfound;
     wh_journal_t               *j;
     ngx_http_webhook_turn_t    *turn;
     ngx_http_webhook_found_t   *found, **last;
@@ -43,6 +48,7 @@ ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
     turn = v->data;
     j = &turn->store->journal;
     last = &turn->found;
+    nfound = 0;
 
     for (seg = 0; seg < j->nsegs; seg++) {
 
@@ -91,11 +97,72 @@ ngx_http_webhook_turn_walk(ngx_http_webhook_visit_t *v)
 
                 *last = found;
                 last = &found->next;
+                nfound++;
             }
         }
     }
 
+    ngx_http_webhook_turn_sort(turn, nfound);
     ngx_http_webhook_turn_stored(turn);
+}
+
+
+/*
+ * Segments are those of several workers, and in use again in any order.  By
+ * number each delivery comes to the end of its lane; the event loop would look
+ * for the place of others among all that are there.
+ */
+
+static void
+ngx_http_webhook_turn_sort(ngx_http_webhook_turn_t *turn, ngx_uint_t n)
+{
+    ngx_uint_t                  i;
+    ngx_http_webhook_found_t   *found, **sorted, **last;
+
+    if (n < 2) {
+        return;
+    }
+
+    sorted = malloc(n * sizeof(ngx_http_webhook_found_t *));
+
+    if (sorted == NULL) {
+        turn->nomem = 1;
+        return;
+    }
+
+    i = 0;
+
+    for (found = turn->found; found; found = found->next) {
+        sorted[i++] = found;
+    }
+
+    ngx_qsort(sorted, (size_t) n, sizeof(ngx_http_webhook_found_t *),
+              ngx_http_webhook_turn_found_cmp);
+
+    last = &turn->found;
+
+    for (i = 0; i < n; i++) {
+        *last = sorted[i];
+        last = &sorted[i]->next;
+    }
+
+    *last = NULL;
+
+    free(sorted);
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_webhook_turn_found_cmp(const void *one, const void *two)
+{
+    const ngx_http_webhook_found_t *a = *(ngx_http_webhook_found_t **) one;
+    const ngx_http_webhook_found_t *b = *(ngx_http_webhook_found_t **) two;
+
+    if (a->view.ref.seq != b->view.ref.seq) {
+        return a->view.ref.seq < b->view.ref.seq ? -1 : 1;
+    }
+
+    return a->view.index < b->view.index ? -1 : a->view.index > b->view.index;
 }
 
 
