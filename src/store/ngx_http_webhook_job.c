@@ -97,7 +97,8 @@ ngx_http_webhook_job_thread(void *data, ngx_log_t *log)
     do {
         (void) pthread_mutex_lock(w->remap);
 
-        rc = mdb_txn_begin(w->env, NULL, MDB_RDONLY, &in.txn);
+        rc = w->env ? mdb_txn_begin(w->env, NULL, MDB_RDONLY, &in.txn)
+                    : MDB_PANIC;
 
         if (rc == 0) {
             job->more = 0;
@@ -118,6 +119,10 @@ ngx_http_webhook_job_thread(void *data, ngx_log_t *log)
 
     case MDB_MAP_RESIZED:
     case MDB_READERS_FULL:
+    case MDB_PANIC:
+
+        /* the next turn sees to it, or somebody has left */
+
         job->rc = NGX_BUSY;
         return;
 

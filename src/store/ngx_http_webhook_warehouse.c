@@ -16,6 +16,7 @@
 
 static ngx_int_t ngx_http_webhook_warehouse_recover(
     ngx_http_webhook_warehouse_t *w);
+static void ngx_http_webhook_warehouse_again(ngx_http_webhook_warehouse_t *w);
 static ngx_int_t ngx_http_webhook_warehouse_write(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v,
     ngx_uint_t room);
@@ -35,6 +36,8 @@ ngx_int_t
 ngx_http_webhook_warehouse_open(ngx_http_webhook_warehouse_t *w, u_char *dir)
 {
     int  rc, dead;
+
+    w->dir = dir;
 
     if (ngx_http_webhook_warehouse_open_env(dir, w->size, &w->env, &w->dbi,
                                             &rc)
@@ -193,17 +196,42 @@ ngx_http_webhook_warehouse_begin(ngx_http_webhook_warehouse_t *w,
 {
     int  rc;
 
-    rc = mdb_txn_begin(w->env, NULL, flags, txn);
+    rc = w->env ? mdb_txn_begin(w->env, NULL, flags, txn) : MDB_PANIC;
 
-    if (rc == MDB_MAP_RESIZED) {
-        (void) pthread_mutex_lock(w->remap);
-        (void) mdb_env_set_mapsize(w->env, 0);
-        (void) pthread_mutex_unlock(w->remap);
-
-        rc = mdb_txn_begin(w->env, NULL, flags, txn);
+    if (rc != MDB_MAP_RESIZED && rc != MDB_PANIC) {
+        return rc;
     }
 
-    return rc;
+    (void) pthread_mutex_lock(w->remap);
+
+    if (rc == MDB_MAP_RESIZED) {
+        (void) mdb_env_set_mapsize(w->env, 0);
+
+    } else {
+        ngx_http_webhook_warehouse_again(w);
+    }
+
+    (void) pthread_mutex_unlock(w->remap);
+
+    return w->env ? mdb_txn_begin(w->env, NULL, flags, txn) : MDB_PANIC;
+}
+
+
+/*
+ * Once a meta page could not be written LMDB refuses everything, for as long as
+ * the database is open; what failed may have been for a moment.
+ */
+
+static void
+ngx_http_webhook_warehouse_again(ngx_http_webhook_warehouse_t *w)
+{
+    ngx_log_error(NGX_LOG_WARN, w->log, 0,
+                  "webhook_store: the database is opened anew after an error "
+                  "of writing");
+
+    ngx_http_webhook_warehouse_close(w);
+
+    (void) ngx_http_webhook_warehouse_open(w, w->dir);
 }
 
 

@@ -207,8 +207,9 @@ struct ngx_http_webhook_visit_s {
 
 
 typedef struct {
-    MDB_env                         *env;
+    MDB_env                         *env;      /* NULL: cannot be opened */
     MDB_dbi                          dbi;
+    u_char                          *dir;
     size_t                           size;      /* of the map */
     int                              lock;      /* file of kernel locks */
     unsigned                         slot;
@@ -232,7 +233,7 @@ typedef struct {
 ngx_int_t ngx_http_webhook_warehouse_create(u_char *dir, size_t size,
     uint64_t least, uint64_t *epoch, uint64_t *damaged, ngx_log_t *log);
 
-/* worker */
+/* worker; the name of the directory has to live as long */
 ngx_int_t ngx_http_webhook_warehouse_open(ngx_http_webhook_warehouse_t *w,
     u_char *dir);
 void ngx_http_webhook_warehouse_close(ngx_http_webhook_warehouse_t *w);
@@ -308,7 +309,10 @@ uint64_t ngx_http_webhook_get_be(u_char *p, ngx_uint_t size);
 uint64_t ngx_http_webhook_warehouse_used(MDB_txn *txn, MDB_dbi dbi);
 ngx_int_t ngx_http_webhook_warehouse_read(
     ngx_http_webhook_warehouse_t *w, ngx_http_webhook_visit_t *v);
-/* a transaction, also when another process has made the database larger */
+/*
+ * A transaction, also when another process has made the database larger, or
+ * after an error that LMDB does not get over by itself.
+ */
 int ngx_http_webhook_warehouse_begin(ngx_http_webhook_warehouse_t *w,
     unsigned flags, MDB_txn **txn);
 
