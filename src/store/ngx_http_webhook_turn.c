@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_webhook_turn_data(ngx_http_webhook_store_t *st,
 static void ngx_http_webhook_turn_thread(void *data, ngx_log_t *log);
 static void ngx_http_webhook_turn_done(ngx_event_t *ev);
 static void ngx_http_webhook_turn_over(ngx_event_t *ev);
+static void ngx_http_webhook_turn_ops_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_visit_t *v);
 static void ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_turn_put_done(ngx_http_webhook_store_t *st,
@@ -521,7 +523,7 @@ static void
 ngx_http_webhook_turn_over(ngx_event_t *ev)
 {
     ngx_uint_t                  delay;
-    ngx_http_webhook_op_t      *op, *next;
+    ngx_http_webhook_op_t      *op;
     ngx_http_webhook_turn_t    *turn;
     ngx_http_webhook_store_t   *st;
     ngx_http_webhook_visit_t   *v;
@@ -531,7 +533,8 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
     turn = st->turn;
     v = &turn->visit;
 
-    st->busy = 0;
+    /* what is added meanwhile waits until this is done */
+
     ev->complete = 0;
 
     if (v->rc == NGX_OK && v->used && st->wmcf->meter) {
@@ -540,7 +543,7 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
 
     if (v->rc != NGX_OK || turn->nomem) {
 
-        /* nothing was done, or it can be done again */
+        /* nothing was done, or all but the reading, which can be done again */
 
         delay = v->rc == NGX_AGAIN ? NGX_HTTP_WEBHOOK_TURN_AGAIN
                                    : NGX_HTTP_WEBHOOK_TURN_FAILED;
@@ -555,8 +558,12 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
 
         st->counts |= (v->counts != 0);
 
+        if (v->committed) {
+            ngx_http_webhook_turn_ops_done(st, v);
+        }
+
         if (v->ops) {
-            /* they may have been committed, and the reading failed */
+            /* an error of the commit does not tell what is on the disk */
 
             for (op = v->ops; op->next; op = op->next) {
                 st->ops_size += op->len;
@@ -592,6 +599,12 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
             st->unlocked = st->stuck;
         }
 
+        st->busy = 0;
+
+        if (st->ops == NULL && st->hold.timer_set) {
+            ngx_del_timer(&st->hold);
+        }
+
         ngx_http_webhook_turn_later(st, delay);
         return;
     }
@@ -608,33 +621,13 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         ngx_add_timer(&st->hold, NGX_HTTP_WEBHOOK_TURN_HOLD);
     }
 
-    /* operations added meanwhile wait until this is done */
-
-    st->busy = 1;
-
     if (st->nended) {
         ngx_qsort(st->ended, (size_t) st->nended,
                   sizeof(ngx_http_webhook_ended_t),
                   ngx_http_webhook_turn_ended_cmp);
     }
 
-    st->settling = 1;
-
-    for (op = v->ops; op; op = next) {
-        next = op->next;
-        ngx_http_webhook_turn_op_done(st, op);
-        ngx_free(op);
-    }
-
-    if (v->unlocked) {
-
-        /* what a turn that failed may have committed is not known yet */
-
-        st->settling = 0;
-
-    } else {
-        ngx_http_webhook_backlog_settle(st);
-    }
+    ngx_http_webhook_turn_ops_done(st, v);
 
     ngx_http_webhook_history_end(st, v);
     ngx_http_webhook_job_end(st, v);
@@ -686,6 +679,34 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
 
     if (!st->busy && st->ops == NULL && st->hold.timer_set) {
         ngx_del_timer(&st->hold);
+    }
+}
+
+
+static void
+ngx_http_webhook_turn_ops_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_visit_t *v)
+{
+    ngx_http_webhook_op_t  *op;
+
+    st->settling = 1;
+
+    while (v->ops) {
+        op = v->ops;
+        v->ops = op->next;
+
+        ngx_http_webhook_turn_op_done(st, op);
+        ngx_free(op);
+    }
+
+    if (v->unlocked) {
+
+        /* what a turn that failed may have committed is not known yet */
+
+        st->settling = 0;
+
+    } else {
+        ngx_http_webhook_backlog_settle(st);
     }
 }
 

@@ -379,7 +379,8 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     u_char                    *p, dead_key[1 + 8 + 10];
     int64_t                    octets;
     MDB_val                    key, value;
-    ngx_http_webhook_stored_t   head;
+    unsigned                   flags;
+    ngx_http_webhook_stored_t  head;
 
     key.mv_data = op->key;
     key.mv_size = op->keylen;
@@ -414,8 +415,11 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
     head.progress = op->progress;
 
     n = sizeof(ngx_http_webhook_stored_t) + op->len;
+    flags = MDB_RESERVE;
 
     if (op->type == NGX_HTTP_WEBHOOK_OP_BURY) {
+        flags |= MDB_NOOVERWRITE;
+
         head.keylen = (uint32_t) op->keylen;
         n += op->keylen;
 
@@ -437,7 +441,15 @@ ngx_http_webhook_warehouse_op(ngx_http_webhook_warehouse_t *w, MDB_txn *txn,
 
     value.mv_size = n;
 
-    rc = mdb_put(txn, w->dbi, &key, &value, MDB_RESERVE);
+    rc = mdb_put(txn, w->dbi, &key, &value, flags);
+
+    if (rc == MDB_KEYEXIST) {
+
+        /* it was buried by a commit that seemed to have failed */
+
+        return 0;
+    }
+
     if (rc) {
         return rc;
     }
