@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Tests for a worker that takes over a lane with many deliveries that are in
-# the journal alone, captured by several workers: its event loop goes on.
+# Tests for many deliveries of a lane that are in the journal alone, captured by
+# several workers: the memory of its owner while they cannot be moved into the
+# database, and the event loop of who takes it over.
 
 ###############################################################################
 
@@ -26,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $each = 40000;
 
-my $t = Test::Webhook->new()->plan(5);
+my $t = Test::Webhook->new()->plan(6);
 
 $t->conf(<<'EOC')->run();
 %%TEST_GLOBALS%%
@@ -109,6 +110,13 @@ for (1 .. $each / 500) {
 
 is($ok, 2 * $each, 'many events of two workers');
 
+# each of them is due to be moved, but few of them are in the queue
+
+select undef, undef, undef, 2.5;
+
+my ($anon) = sort { $b <=> $a } map { anon($_) } $t->workers();
+cmp_ok($anon, '<', 44000, 'what is to be moved takes little memory');
+
 $t->kill_all();
 close($lock);
 
@@ -129,6 +137,12 @@ ok($t->find_in_log(qr/${\(2 * $each)} deliveries recovered from the journal/),
 	'they were in the journal alone');
 
 ###############################################################################
+
+sub anon {
+	my ($pid) = @_;
+	return Test::Webhook::slurp("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m
+		? $1 : 0;
+}
 
 sub metric {
 	my ($key) = @_;

@@ -189,7 +189,7 @@ struct ngx_http_webhook_store_s {
     ngx_uint_t                       nended_max;
 
     ngx_http_webhook_lane_t         *driven;
-    size_t                           ops_size;  /* of the queued payloads */
+    size_t                           ops_size;  /* of those operations */
     size_t                           memory;    /* of moved deliveries */
     u_char                           from[NGX_HTTP_WEBHOOK_KEY_SIZE];
     size_t                           fromlen;   /* where a slice goes on */

@@ -18,6 +18,10 @@
 #define NGX_HTTP_WEBHOOK_TURN_HOLD     5000
 #define NGX_HTTP_WEBHOOK_TURN_GATHER   200
 
+/* a small payload is the least of it */
+#define ngx_http_webhook_turn_size(op)                                        \
+    (sizeof(ngx_http_webhook_op_t) + (op)->len)
+
 
 static void ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
     ngx_http_webhook_op_t *op);
@@ -189,7 +193,7 @@ ngx_http_webhook_turn_add(ngx_http_webhook_store_t *st,
     op->next = NULL;
     *st->ops_last = op;
     st->ops_last = &op->next;
-    st->ops_size += op->len;
+    st->ops_size += ngx_http_webhook_turn_size(op);
 
     sh = &st->shards[op->shard];
 
@@ -369,7 +373,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
          op = st->ops)
     {
         st->ops = op->next;
-        st->ops_size -= op->len;
+        st->ops_size -= ngx_http_webhook_turn_size(op);
         op->next = NULL;
 
         if (st->ops == NULL) {
@@ -393,7 +397,7 @@ ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st)
         last = &op->next;
 
         n++;
-        size += op->len;
+        size += ngx_http_webhook_turn_size(op);
     }
 
     if (st->ops) {
@@ -566,11 +570,11 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
             /* an error of the commit does not tell what is on the disk */
 
             for (op = v->ops; op->next; op = op->next) {
-                st->ops_size += op->len;
+                st->ops_size += ngx_http_webhook_turn_size(op);
                 op->tried = (v->rc != NGX_AGAIN);
             }
 
-            st->ops_size += op->len;
+            st->ops_size += ngx_http_webhook_turn_size(op);
             op->tried = (v->rc != NGX_AGAIN);
             op->next = st->ops;
 
