@@ -29,6 +29,11 @@
  *    character.  The scanner checks UTF-8, and gives yajl a "?" in place of
  *    each lone surrogate.
  *
+ *  - yajl looks again at all of a string or number with each piece of it: a
+ *    long one in many pieces would take a time of its square.  It is given
+ *    pieces of a long one that double it, the rest is kept until then, or until
+ *    its end.
+ *
  *  - yajl takes an unfinished string after the end of a text.
  *
  *  - yajl uses what an allocator returns without a look at it.  The way out
@@ -44,6 +49,8 @@
 #define WH_JSON_LEX_HIGH    4    /* after a high surrogate */
 
 #define WH_JSON_FRAMES      8    /* more are allocated when it gets deeper */
+
+#define WH_JSON_LONG        64   /* units of a string or number */
 
 
 struct wh_pointer_item_s {
@@ -129,6 +136,10 @@ struct wh_json_s {
     size_t                    esc_len;
     char                      esc[12];   /* the last escape, or a pair */
 
+    size_t                    given;     /* units of the token yajl has */
+    uint64_t                  late_at;   /* of what is kept back */
+    wh_buf_t                  late;      /* of the token, and goes on later */
+
     size_t                    depth;
     size_t                    nframes;
     wh_json_frame_t          *stack;     /* [nframes] */
@@ -167,7 +178,10 @@ static int wh_json_is_digit(char c);
 static int wh_json_is_scanned(char c);
 static int wh_json_fail(wh_json_t *j, int rc, uint64_t offset);
 
+static void wh_json_token(wh_json_t *j, size_t units);
 static int wh_json_yajl(wh_json_t *j, const char *p, size_t n, uint64_t at);
+static int wh_json_flush(wh_json_t *j);
+static int wh_json_give(wh_json_t *j, const char *p, size_t n, uint64_t at);
 static int wh_json_yajl_create(wh_json_t *j);
 static yajl_status wh_json_yajl_parse(wh_json_t *j, const char *p, size_t n);
 static yajl_status wh_json_yajl_finish(wh_json_t *j);
@@ -486,6 +500,10 @@ wh_json_create(const wh_pointers_t *set, size_t max_value,
 
     j->max_units = max < SIZE_MAX ? max + 1 : max;
 
+    j->late.max = SIZE_MAX;
+    j->late.grow = wh_json_grow;
+    j->late.ctx = j;
+
     if (set->n) {
         memset(j->slots, 0, set->n * sizeof(wh_json_slot_t));
     }
@@ -522,6 +540,10 @@ wh_json_destroy(wh_json_t *j)
 
     if (j->stack != j->frames) {
         j->mem.free(j->mem.ctx, j->stack);
+    }
+
+    if (j->late.data) {
+        j->mem.free(j->mem.ctx, j->late.data);
     }
 
     wh_json_free_blocks(j);
@@ -568,6 +590,11 @@ wh_json_feed(wh_json_t *j, const char *p, size_t n)
     j->offset += good;
 
     if (rc != WH_OK) {
+
+        if (wh_json_flush(j) != WH_OK) {
+            return j->rc;
+        }
+
         return wh_json_fail(j, WH_ERROR, j->offset);
     }
 
@@ -602,6 +629,10 @@ wh_json_finish(wh_json_t *j)
      * If the last octet is not of a number that could end here, then an
      * error is due to a part of a token: "tru", "1.".
      */
+
+    if (wh_json_flush(j) != WH_OK) {
+        return j->rc;
+    }
 
     digit = wh_json_is_digit(j->prev);
 
@@ -759,7 +790,7 @@ wh_json_skip(wh_json_t *j, wh_json_piece_t *s, size_t i, size_t n)
         } while (i < n && !wh_json_is_scanned(s->p[i]));
 
         j->prev = s->p[i - 1];
-        j->units = 0;
+        wh_json_token(j, 0);
 
         return i;
 
@@ -802,7 +833,7 @@ wh_json_scan_text(wh_json_t *j, wh_json_piece_t *s, size_t i)
 
     if (c == '"') {
         j->lex = WH_JSON_LEX_STRING;
-        j->units = 0;
+        wh_json_token(j, 0);
         j->quote = j->offset + i;
         return WH_OK;
     }
@@ -814,7 +845,7 @@ wh_json_scan_text(wh_json_t *j, wh_json_piece_t *s, size_t i)
     }
 
     if (c == '-' && prev != 'e' && prev != 'E') {
-        j->units = 1;
+        wh_json_token(j, 1);
         return WH_OK;
     }
 
@@ -861,7 +892,7 @@ wh_json_scan_string(wh_json_t *j, wh_json_piece_t *s, size_t i)
 
     if (c == '"') {
         j->lex = WH_JSON_LEX_TEXT;
-        j->units = 0;
+        wh_json_token(j, 0);
         return WH_OK;
     }
 
@@ -976,6 +1007,12 @@ wh_json_drop(wh_json_t *j, wh_json_piece_t *s, size_t i)
         return j->rc;
     }
 
+    /* what is kept of a number has no gaps, so that errors have a place */
+
+    if (j->lex == WH_JSON_LEX_TEXT && wh_json_flush(j) != WH_OK) {
+        return j->rc;
+    }
+
     /* not before yajl has reported all that was before this token */
 
     j->elided = 1;
@@ -1062,6 +1099,10 @@ wh_json_reject(wh_json_t *j, wh_json_piece_t *s, size_t i)
         return j->rc;
     }
 
+    if (wh_json_flush(j) != WH_OK) {
+        return j->rc;
+    }
+
     return wh_json_fail(j, WH_ERROR, j->offset + i);
 }
 
@@ -1123,6 +1164,18 @@ wh_json_fail(wh_json_t *j, int rc, uint64_t offset)
 }
 
 
+/* one may begin at the next octet, or has just begun */
+
+static void
+wh_json_token(wh_json_t *j, size_t units)
+{
+    j->units = units;
+    j->given = 0;
+}
+
+
+/* now, or with what follows of a long token */
+
 static int
 wh_json_yajl(wh_json_t *j, const char *p, size_t n, uint64_t at)
 {
@@ -1130,6 +1183,44 @@ wh_json_yajl(wh_json_t *j, const char *p, size_t n, uint64_t at)
         return WH_OK;
     }
 
+    if (j->given < WH_JSON_LONG || j->units / 2 >= j->given) {
+
+        if (wh_json_flush(j) != WH_OK) {
+            return j->rc;
+        }
+
+        j->given = j->units;
+
+        return wh_json_give(j, p, n, at);
+    }
+
+    if (j->late.len == 0) {
+        j->late_at = at;
+    }
+
+    if (wh_buf_put(&j->late, p, n) != WH_OK) {
+        return wh_json_fail(j, WH_NOMEM, 0);
+    }
+
+    return WH_OK;
+}
+
+
+static int
+wh_json_flush(wh_json_t *j)
+{
+    size_t  n;
+
+    n = j->late.len;
+    j->late.len = 0;
+
+    return n ? wh_json_give(j, j->late.data, n, j->late_at) : WH_OK;
+}
+
+
+static int
+wh_json_give(wh_json_t *j, const char *p, size_t n, uint64_t at)
+{
     j->at = at;
 
     if (wh_json_yajl_parse(j, p, n) == yajl_status_ok) {

@@ -4,6 +4,11 @@
  */
 
 
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
+#include <yajl/yajl_parse.h>
+
 #include "tap.h"
 #include "wh_json.h"
 
@@ -53,6 +58,9 @@ static void text_state(const char *p, size_t n, int end, uint64_t offset);
 static void depth(void);
 static void limits(void);
 static void splits(void);
+static void long_tokens(void);
+static void long_token(const char *p, size_t n, size_t step, int end,
+    const char *name);
 static void no_memory(void);
 
 
@@ -62,6 +70,8 @@ static void no_memory(void);
 /* in these tests a pointer that starts with "!" is WH_JSON_RAW */
 
 static const char *const  all[] = { "!", NULL };
+
+static size_t             given;         /* times yajl was given something */
 
 
 int
@@ -77,6 +87,7 @@ main(void)
     depth();
     limits();
     splits();
+    long_tokens();
     no_memory();
 
     return done_testing();
@@ -856,6 +867,125 @@ splits(void)
         is_int(r.end, WH_OK, "split at %zu: complete", i);
         run_close(&r);
     }
+}
+
+
+/* in place of the library's */
+
+yajl_status
+yajl_parse(yajl_handle hand, const unsigned char *p, size_t n)
+{
+    static yajl_status  (*next)(yajl_handle, const unsigned char *, size_t);
+
+    if (next == NULL) {
+        *(void **) (void *) &next = dlsym(RTLD_NEXT, "yajl_parse");
+    }
+
+    given++;
+
+    return next(hand, p, n);
+}
+
+
+/* each time yajl begins again with what it has of a string or number */
+
+static void
+long_tokens(void)
+{
+    char    *p;
+    size_t   i, n;
+
+    n = 60000;
+
+    p = malloc(n + 64);
+    if (p == NULL) {
+        printf("Bail out! no memory\n");
+        exit(2);
+    }
+
+    memset(p, 'x', n + 64);
+
+    memcpy(p, "[\"", 2);
+    memcpy(p + n, "\",7]", 4);
+    long_token(p, n + 4, 1, WH_OK, "string");
+    long_token(p, n, 1, WH_AGAIN, "half of a string");
+
+    p[n + 2] = 'x';
+    long_token(p, n + 4, 1, WH_ERROR, "string before an error");
+
+    memcpy(p + n, "\v\",]", 4);
+    long_token(p, n + 4, 1, WH_ERROR, "string with an error in it");
+
+    memcpy(p, "{\"", 2);
+    memcpy(p + n, "\":7}", 4);
+    long_token(p, n + 4, 1, WH_OK, "name");
+
+    /* each of them is replaced */
+
+    for (i = 2; i < n; i += 6) {
+        memcpy(p + i, "\\udc00", 6);
+    }
+
+    memcpy(p, "[\"", 2);
+    memcpy(p + i, "\",7]", 4);
+    long_token(p, i + 4, i + 4, WH_OK, "string of lone surrogates");
+
+    memset(p, '1', n + 64);
+
+    long_token(p, n, 1, WH_OK, "number");
+
+    memcpy(p + n - 4, ".5.5", 4);
+    long_token(p, n, 1, WH_ERROR, "number with an error in it");
+
+    memcpy(p + n - 4, "1.5\v", 4);
+    long_token(p, n, 1, WH_ERROR, "number before an error");
+
+    memcpy(p + n - 4, "1.5\xff", 4);
+    long_token(p, n, 1, WH_ERROR, "number before what is no UTF-8");
+
+    memcpy(p + n - 4, ".5.\xff", 4);
+    long_token(p, n, 1, WH_ERROR, "number with the first of two errors");
+
+    p[n - 1] = '\v';
+    long_token(p, n, 1, WH_ERROR, "number with an error before another");
+
+    p[0] = '[';
+    memset(p + 1, '1', n);
+    long_token(p, n, 1, WH_AGAIN, "number at the end of half of a text");
+
+    free(p);
+}
+
+
+static void
+long_token(const char *p, size_t n, size_t step, int end, const char *name)
+{
+    run_t                   r, whole;
+    const wh_json_value_t  *v, *w;
+
+    run_open(&whole, all, n);
+    run_text(&whole, p, n, n);
+
+    given = 0;
+
+    run_open(&r, all, n);
+    run_text(&r, p, n, step);
+
+    ok(given < 200, "long %s: yajl is given a piece %zu times", name, given);
+
+    v = wh_json_value(r.j, 0);
+    w = wh_json_value(whole.j, 0);
+
+    is_int(r.end, end, "long %s: the end is right", name);
+    is_int(whole.end, end, "long %s: so it is in one piece", name);
+    is_int((int64_t) r.offset, (int64_t) whole.offset,
+           "long %s: the place is the same", name);
+    is_int(v->kind, w->kind, "long %s: the value is of the same kind", name);
+    is_mem(v->text.data, v->text.len, w->text.data, w->text.len,
+           "long %s: the value is the same", name);
+
+    run_close(&r);
+    run_close(&whole);
 }
 
 
