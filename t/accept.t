@@ -92,6 +92,12 @@ http {
             client_max_body_size 100;
         }
 
+        location /stars {
+            webhook_accept;
+            webhook *.*.*.*.*.*.*.*.*.*.*.*.x to=all;
+            webhook *.b.*.b.y to=all;
+        }
+
         location /slow {
             webhook_accept;
             webhook a.b to=all;
@@ -345,6 +351,25 @@ is(post_to('/raw', '{"type":"a.c"}')->status(), 500, 'a response is none');
 
 is(post_to('/if', '[' . join(',', ('{"type":"a.b"}') x 1025) . ']')->status(),
 	413, 'there may be 1024 events, not more');
+
+# patterns: with a try for each choice of labels this would take years
+
+my $labels = join('.', ('a') x 63);
+
+is(post_to('/stars', qq({"type":"$labels.a"}))->status(), 400,
+	'a pattern of many stars does not match');
+is(post_to('/stars', qq({"type":"$labels.x"}))->status(), 202,
+	'a pattern of many stars matches');
+
+for (['a.b.a.b.y', 202], ['a.b.b.b.b.y', 202], ['b.b.b.b.y', 202],
+	['a.a.b.a.b.a.b.y', 202], ['b.a.b.y', 400], ['a.b.b.y', 400],
+	['a.b.a.b.y.y', 400], ['a.b.a.b', 400], ['a.b.a.a.y', 400])
+{
+	my ($type, $status) = @$_;
+
+	is(post_to('/stars', qq({"type":"$type"}))->status(), $status,
+		"$type - $status by *.b.*.b.y");
+}
 
 # redirects
 

@@ -11,6 +11,7 @@
 
 static ngx_int_t ngx_http_webhook_event_labels(u_char *p, u_char *pend,
     u_char *e, u_char *eend);
+static u_char *ngx_http_webhook_event_label(u_char *p, u_char *last);
 
 
 ngx_int_t
@@ -67,46 +68,71 @@ ngx_http_webhook_event_matches(ngx_str_t *pattern, ngx_str_t *event)
 }
 
 
+/*
+ * A "*" takes as few labels as what follows allows; where that does not match,
+ * only the last "*" has to take another: the ones before it could but leave
+ * less.
+ */
+
 static ngx_int_t
 ngx_http_webhook_event_labels(u_char *p, u_char *pend, u_char *e,
     u_char *eend)
 {
-    u_char  *pl, *el;
+    u_char  *pl, *el, *rest, *taken;
+
+    rest = NULL;
+    taken = NULL;
 
     for ( ;; ) {
 
-        pl = ngx_strlchr(p, pend, '.');
-        pl = pl ? pl : pend;
-
-        el = ngx_strlchr(e, eend, '.');
-        el = el ? el : eend;
+        pl = ngx_http_webhook_event_label(p, pend);
+        el = ngx_http_webhook_event_label(e, eend);
 
         if (pl - p == 1 && *p == '*') {
 
-            while (pl != pend && el != eend) {
-
-                if (ngx_http_webhook_event_labels(pl + 1, pend, el + 1, eend)
-                    == NGX_OK)
-                {
-                    return NGX_OK;
-                }
-
-                el = ngx_strlchr(el + 1, eend, '.');
-                el = el ? el : eend;
+            if (pl == pend) {
+                return NGX_OK;
             }
 
-            return pl == pend ? NGX_OK : NGX_DECLINED;
+            rest = pl + 1;
+            taken = e;
+
+        } else if (pl - p != el - e || ngx_strncmp(p, e, pl - p) != 0
+                   || (pl == pend && el != eend))
+        {
+            if (rest == NULL) {
+                return NGX_DECLINED;
+            }
+
+            /* one more for the "*", there is a label behind what it took */
+
+            taken = ngx_http_webhook_event_label(taken, eend) + 1;
+
+            pl = rest - 1;
+            el = ngx_http_webhook_event_label(taken, eend);
+
+        } else if (pl == pend) {
+            return NGX_OK;
         }
 
-        if (pl - p != el - e || ngx_strncmp(p, e, pl - p) != 0) {
+        if (el == eend) {
             return NGX_DECLINED;
-        }
-
-        if (pl == pend || el == eend) {
-            return (pl == pend && el == eend) ? NGX_OK : NGX_DECLINED;
         }
 
         p = pl + 1;
         e = el + 1;
     }
+}
+
+
+/* where the label ends */
+
+static u_char *
+ngx_http_webhook_event_label(u_char *p, u_char *last)
+{
+    u_char  *dot;
+
+    dot = ngx_strlchr(p, last, '.');
+
+    return dot ? dot : last;
 }
