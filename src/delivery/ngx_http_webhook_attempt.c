@@ -820,6 +820,17 @@ ngx_http_webhook_attempt_process_header(ngx_http_request_t *r)
 
     ngx_http_webhook_peer_answers(&e->peer);
 
+    /* nginx reads before it writes, and what is read before TLS is anybody's */
+
+    if (!r->upstream->request_sent) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent an answer before the request");
+
+        e->peer.early = 1;
+
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
     return ngx_http_webhook_answer_header(r, &e->answer);
 }
 

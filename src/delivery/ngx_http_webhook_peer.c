@@ -299,10 +299,11 @@ ngx_http_webhook_peer_free(ngx_peer_connection_t *pc, void *data,
             sent = 1;
 
         } else {
-            p->class = NGX_HTTP_WEBHOOK_CONNECT;
+            p->class = p->early ? NGX_HTTP_WEBHOOK_BROKEN
+                                : NGX_HTTP_WEBHOOK_CONNECT;
 
 #if (NGX_HTTP_SSL)
-            if (c->ssl) {
+            if (c->ssl || (p->early && u->ssl)) {
                 p->class = NGX_HTTP_WEBHOOK_TLS;
                 ngx_http_webhook_peer_forget_session(p, pc);
             }

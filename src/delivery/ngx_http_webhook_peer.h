@@ -65,6 +65,7 @@ typedef struct {
     unsigned                       again:1;     /* the same peer once more */
     unsigned                       fresh:1;     /* no kept connection now */
     unsigned                       quiet:1;
+    unsigned                       early:1;     /* answered, and not asked */
 } ngx_http_webhook_peer_t;
 
 
