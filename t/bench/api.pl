@@ -64,7 +64,7 @@ my $closed = port('closed');
 peer(app => 'app', hook => 'hook');
 
 my $webhook = front_webhook(endpoint => 'order none; concurrency 32;',
-	store => 'size=256m dead=1000');
+	store => 'size=256m dead=' . (int($history / 50) || 1));
 
 $webhook->{http} .= <<"EOC" . join '', map { <<"EOC" } 1 .. 20;
     webhook_history all count=$history;
