@@ -179,6 +179,9 @@ struct ngx_http_webhook_store_s {
     struct ngx_http_webhook_keep_s **rows_last;
     size_t                           rows_size;
     ngx_uint_t                       rows_lost;
+
+    ngx_uint_t                       purged;      /* since it was told */
+    ngx_msec_t                       purged_told;
     pthread_mutex_t                  remap;     /* see ..._warehouse_t */
 
     ngx_queue_t                      tickets;   /* to be flushed next */

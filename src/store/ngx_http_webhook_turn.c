@@ -16,6 +16,7 @@
 #define NGX_HTTP_WEBHOOK_TURN_AGAIN    10     /* ms */
 #define NGX_HTTP_WEBHOOK_TURN_FAILED   1000
 #define NGX_HTTP_WEBHOOK_TURN_HOLD     5000
+#define NGX_HTTP_WEBHOOK_TURN_TELL     60000
 #define NGX_HTTP_WEBHOOK_TURN_GATHER   200
 
 /* a small payload is the least of it */
@@ -48,6 +49,8 @@ static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_hold_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_gather_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st);
+static void ngx_http_webhook_turn_purged(ngx_http_webhook_store_t *st,
+    ngx_uint_t n);
 
 
 ngx_int_t
@@ -655,11 +658,8 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         ngx_http_webhook_turn_swept(st);
     }
 
-    if (v->purged) {
-        ngx_log_error(NGX_LOG_WARN, st->log, 0,
-                      "webhook_store: %ui dead %s dropped, the oldest first",
-                      v->purged,
-                      v->purged == 1 ? "letter was" : "letters were");
+    if (v->purged && v->committed) {
+        ngx_http_webhook_turn_purged(st, v->purged);
     }
 
     turn->lane = NULL;
@@ -980,6 +980,28 @@ ngx_http_webhook_turn_ended_cmp(const void *one, const void *two)
     }
 
     return a->index < b->index ? -1 : a->index > b->index;
+}
+
+
+/* with "dead=" reached that is every turn: it is told of them together */
+
+static void
+ngx_http_webhook_turn_purged(ngx_http_webhook_store_t *st, ngx_uint_t n)
+{
+    st->purged += n;
+
+    if (st->purged_told
+        && ngx_current_msec - st->purged_told < NGX_HTTP_WEBHOOK_TURN_TELL)
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, st->log, 0,
+                  "webhook_store: %ui dead %s dropped, the oldest first",
+                  st->purged, st->purged == 1 ? "letter was" : "letters were");
+
+    st->purged = 0;
+    st->purged_told = ngx_current_msec;
 }
 
 

@@ -305,6 +305,8 @@ ngx_http_webhook_warehouse_write(ngx_http_webhook_warehouse_t *w,
         rc = ngx_http_webhook_history_inside(w, txn, v, fill);
     }
 
+    v->purged = 0;
+
     if (rc == 0) {
         rc = ngx_http_webhook_warehouse_purge(w, txn, &dead, fill >= 80,
                                               NGX_HTTP_WEBHOOK_PURGE + buried,

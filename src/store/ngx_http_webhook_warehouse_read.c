@@ -27,8 +27,8 @@ static int ngx_http_webhook_warehouse_read_name(MDB_cursor *cur,
 static int ngx_http_webhook_warehouse_skip(MDB_cursor *cur, MDB_val *key,
     MDB_val *value, size_t len);
 static uint64_t ngx_http_webhook_warehouse_planned(MDB_val *value);
-static ngx_http_webhook_loaded_t *ngx_http_webhook_warehouse_loaded(
-    MDB_val *key, MDB_val *value);
+static int ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value,
+    ngx_http_webhook_loaded_t **out);
 static size_t ngx_http_webhook_warehouse_lane(MDB_val *key);
 
 
@@ -191,7 +191,10 @@ ngx_http_webhook_warehouse_read_lane(MDB_cursor *cur, MDB_val *key,
             break;
         }
 
-        loaded = ngx_http_webhook_warehouse_loaded(key, value);
+        rc = ngx_http_webhook_warehouse_loaded(key, value, &loaded);
+        if (rc) {
+            return rc;
+        }
 
         if (loaded) {
             *v->last = loaded;
@@ -481,18 +484,23 @@ ngx_http_webhook_warehouse_head(MDB_val *value,
 }
 
 
-static ngx_http_webhook_loaded_t *
-ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value)
+/* NULL in "out": it is damaged, and passed over */
+
+static int
+ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value,
+    ngx_http_webhook_loaded_t **out)
 {
     size_t                      n, len, namelen, keylen;
     u_char                     *p, *k;
-    ngx_http_webhook_stored_t    head;
+    ngx_http_webhook_stored_t   head;
     ngx_http_webhook_loaded_t  *loaded;
+
+    *out = NULL;
 
     n = ngx_http_webhook_warehouse_head(value, &head);
 
     if (n == 0) {
-        return NULL;
+        return 0;
     }
 
     k = key->mv_data;
@@ -502,7 +510,7 @@ ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value)
 
     p = malloc(sizeof(ngx_http_webhook_loaded_t) + namelen + keylen + len);
     if (p == NULL) {
-        return NULL;
+        return ENOMEM;
     }
 
     loaded = (ngx_http_webhook_loaded_t *) p;
@@ -529,7 +537,9 @@ ngx_http_webhook_warehouse_loaded(MDB_val *key, MDB_val *value)
     loaded->seq = ngx_http_webhook_get_be(k, 8);
     loaded->index = (uint32_t) ngx_http_webhook_get_be(k + 8, 2);
 
-    return loaded;
+    *out = loaded;
+
+    return 0;
 }
 
 
