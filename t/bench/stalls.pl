@@ -45,6 +45,11 @@ $body .= '{}],"last":"found"}';
 
 gzip \$body => \my $zipped, -Minimal => 1 or die;
 
+# strings as nobody would send them, but to do harm
+
+my $escaped = '{"list":["' . join('","', ('\udc00' x 65000)
+	x int($size / 390_000)) . '"],"last":"found"}';
+
 peer(app => 'app', hook => 'hook');
 
 mkdir "$dir/files" or die;
@@ -105,6 +110,7 @@ my %fronts = (
 my @ways = (
 	['request', 'POST', '/upload', $body],
 	['request, gzip', 'POST', '/upload', $zipped],
+	['request, lone surrogates', 'POST', '/upload', $escaped],
 	['request, left by its client', 'POST', '/upload', $body, 1],
 	['response, proxied', 'GET', '/big'],
 	['response, proxied, gzip', 'GET', '/zipped'],
