@@ -93,8 +93,13 @@ model-pure: $(MODEL)			## the scheduler in 100000 random schedules
 	$(MODEL) -n 100000 -j $(NPROC)
 	WEBHOOK_MUTANT_SCHEDULES=100000 prove t/sched_model/mutants.t
 
+# ICU may have come with them: what was configured without it is once more
+
 deps-test:
 	@$(MAKE) --no-print-directory deps DEPS=test
+	@test "$(ICU)" = no || test ! -f $(OBJS)/Makefile \
+		|| grep -q -e -licui18n $(OBJS)/Makefile \
+		|| rm -rf $(OBJS)/Makefile $(OBJS)/addon $(MODULE)
 
 stop-module:				# with stop points, for t/stop_points.t, t/notify_claim.t
 	@$(MAKE) --no-print-directory module OBJS=$(OBJS)-stop \
