@@ -129,7 +129,8 @@ ngx_http_webhook_claims_map(ngx_http_webhook_claim_file_t *f, ngx_log_t *log)
     ngx_fd_t         fd;
     ngx_file_info_t  fi;
 
-    fd = ngx_open_file(f->path, NGX_FILE_RDWR|NGX_FILE_NONBLOCK,
+    fd = ngx_open_file(f->path,
+                       NGX_FILE_RDWR|NGX_FILE_NONBLOCK|NGX_FILE_NOFOLLOW,
                        NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
@@ -210,7 +211,10 @@ ngx_http_webhook_claims_fresh(ngx_http_webhook_claim_file_t *f, size_t size,
 
     ngx_snprintf(fresh, NGX_MAX_PATH, "%s.new%Z", f->path);
 
-    fd = ngx_open_file(fresh, NGX_FILE_RDWR, NGX_FILE_TRUNCATE, 0600);
+    (void) ngx_delete_file(fresh);
+
+    fd = ngx_open_file(fresh, NGX_FILE_RDWR|NGX_FILE_NOFOLLOW,
+                       O_CREAT|O_EXCL, NGX_FILE_OWNER_ACCESS);
 
     if (fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_ERR, log, ngx_errno,

@@ -93,7 +93,7 @@ ngx_http_webhook_lease_master(u_char *path, ngx_uint_t *busy,
 
         /* without O_CLOEXEC: a new binary is to inherit it */
 
-        fd = open((const char *) path, O_RDWR|O_CREAT, 0600);
+        fd = open((const char *) path, O_RDWR|O_CREAT|O_NOFOLLOW, 0600);
 
         if (fd == NGX_INVALID_FILE) {
             ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
@@ -130,7 +130,7 @@ ngx_http_webhook_lease_inherited(u_char *path)
     ngx_file_info_t  fi, fd_fi;
     struct dirent  *de;
 
-    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR) {
+    if (ngx_link_info(path, &fi) == NGX_FILE_ERROR) {
         return NGX_INVALID_FILE;
     }
 

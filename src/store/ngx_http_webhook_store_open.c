@@ -246,7 +246,8 @@ ngx_http_webhook_store_journal(ngx_http_webhook_store_conf_t *sc,
     wh_journal_t      j;
     ngx_file_info_t   fi;
 
-    fd = ngx_open_file(path, NGX_FILE_RDWR, NGX_FILE_OPEN, 0);
+    fd = ngx_open_file(path, NGX_FILE_RDWR|NGX_FILE_NOFOLLOW, NGX_FILE_OPEN,
+                       0);
 
     if (fd == NGX_INVALID_FILE) {
 
@@ -335,7 +336,12 @@ ngx_http_webhook_store_fresh(ngx_http_webhook_store_conf_t *sc, u_char *path,
 
     ngx_snprintf(fresh, NGX_MAX_PATH, "%s.new%Z", path);
 
-    fd = ngx_open_file(fresh, NGX_FILE_RDWR, NGX_FILE_TRUNCATE, 0600);
+    /* nothing that is there, a link least of all, is to be written */
+
+    (void) ngx_delete_file(fresh);
+
+    fd = ngx_open_file(fresh, NGX_FILE_RDWR|NGX_FILE_NOFOLLOW,
+                       O_CREAT|O_EXCL, NGX_FILE_OWNER_ACCESS);
 
     if (fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
@@ -386,7 +392,10 @@ failed:
 }
 
 
-/* what the master has made belongs to the workers */
+/*
+ * What the master has made belongs to the workers.  So does the directory, and
+ * a link that somebody has put there must not give them a file elsewhere.
+ */
 
 static ngx_int_t
 ngx_http_webhook_store_chown(ngx_http_webhook_store_conf_t *sc,
@@ -405,25 +414,25 @@ ngx_http_webhook_store_chown(ngx_http_webhook_store_conf_t *sc,
     for (i = 1; i < WH_SLOTS; i++) {
         ngx_snprintf(path, NGX_MAX_PATH, "%V/wake.%ui%Z", &sc->path, i);
 
-        if (ngx_file_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
-            (void) !chown((const char *) path, user, -1);
+        if (ngx_link_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
+            (void) !lchown((const char *) path, user, -1);
         }
     }
 
     ngx_snprintf(path, NGX_MAX_PATH, "%V/claims%Z", &sc->path);
 
-    if (ngx_file_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
-        (void) !chown((const char *) path, user, -1);
+    if (ngx_link_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user) {
+        (void) !lchown((const char *) path, user, -1);
     }
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         ngx_snprintf(path, NGX_MAX_PATH, "%V/%s%Z", &sc->path, names[i]);
 
-        if (ngx_file_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user
-            && chown((const char *) path, user, -1) == -1)
+        if (ngx_link_info(path, &fi) != NGX_FILE_ERROR && fi.st_uid != user
+            && lchown((const char *) path, user, -1) == -1)
         {
             ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                          "chown(\"%s\", %d) failed", path, user);
+                          "lchown(\"%s\", %d) failed", path, user);
             return NGX_ERROR;
         }
     }

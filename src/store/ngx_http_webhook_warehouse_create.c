@@ -72,7 +72,8 @@ ngx_http_webhook_warehouse_create(u_char *dir, size_t size, uint64_t least,
 
     /* a full disk is to be met here, not in the middle of a commit */
 
-    fd = ngx_open_file(path, NGX_FILE_RDWR, NGX_FILE_OPEN, 0);
+    fd = ngx_open_file(path, NGX_FILE_RDWR|NGX_FILE_NOFOLLOW, NGX_FILE_OPEN,
+                       0);
 
     if (fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
@@ -99,7 +100,22 @@ ngx_int_t
 ngx_http_webhook_warehouse_open_env(u_char *dir, size_t size, MDB_env **env,
     MDB_dbi *dbi, int *rc)
 {
-    MDB_txn  *txn;
+    u_char            path[NGX_MAX_PATH];
+    MDB_txn          *txn;
+    ngx_uint_t        i;
+    ngx_file_info_t   fi;
+    static char      *names[] = { "data.mdb", "lock.mdb" };
+
+    /* LMDB would follow a link, and the master may write anywhere */
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        ngx_snprintf(path, NGX_MAX_PATH, "%s/%s%Z", dir, names[i]);
+
+        if (ngx_link_info(path, &fi) != NGX_FILE_ERROR && ngx_is_link(&fi)) {
+            *rc = NGX_ELOOP;
+            return NGX_ERROR;
+        }
+    }
 
     *rc = mdb_env_create(env);
     if (*rc) {
