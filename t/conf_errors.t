@@ -714,6 +714,10 @@ map({ ['endpoint', "bind $_; #!",
 	. 'upstream pool { server 127.0.0.1:1; #!',
 	qr/upstream "pool" may not have port 8080/,
 	place => qr/nginx\.conf:\d+$/m],
+['urlless', "url https://unix:8080/;\n}\n"
+	. 'upstream unix { server 127.0.0.1:1; #!',
+	qr/upstream "unix" may not have port 8080/,
+	place => qr/nginx\.conf:\d+$/m],
 
 # method, events, payload, zone
 

@@ -325,8 +325,11 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
 
     u = &ec->address;
 
-    u->url = ep->host;
-    u->default_port = url.https ? 443 : 80;
+    /* without the port: nginx would take "unix:80" for a socket's path */
+
+    u->url.data = ep->host.data;
+    u->url.len = url.host.len + (url.type == WH_URL_IPV6 ? 2 : 0);
+    u->default_port = url.port;
     u->no_resolve = 1;
 
     if (ngx_parse_url(cf->pool, u) != NGX_OK) {
@@ -334,6 +337,8 @@ ngx_http_webhook_endpoint_url(ngx_conf_t *cf,
                            u->err ? u->err : "no memory", &value[1]);
         return NGX_CONF_ERROR;
     }
+
+    u->no_port = !url.port_given;
 
     return NGX_CONF_OK;
 }
