@@ -461,7 +461,7 @@ map({ my $v = $_; ['bare', "webhook_store one $v $v; #!",
 ['http', 'webhook_notify starttls=auto; #!',
 	qr/"webhook_notify" needs "endpoint=" or "email="/],
 ['http', 'webhook_notify mail=a@b; #!',
-	qr/invalid parameter "mail=a\@b" in "webhook_notify", it must be one of "endpoint=", "email="/],
+	qr/invalid parameter "mail=" in "webhook_notify", it must be one of "endpoint=", "email="/],
 ['http', 'webhook_notify endpoint=a smtp=127.0.0.1; #!',
 	qr/without "email=" there may be nothing but "endpoint=" and "summary="/],
 ['http', 'webhook_notify endpoint=a endpoint=b; #!',
@@ -1571,6 +1571,16 @@ ok(!-e "$dir/store" && !-e "$dir/one", 'nginx -t makes no store');
 
 my ($code, $out) = test('endpoint', "basic ann \"pass\nword\";");
 unlike($out, qr/pass|word\b/, 'a literal secret is not in a message');
+
+for my $w (['endpoint', 'basic ann:s3cret file:secret;'],
+	['http', 'webhook_notify email=a@b smtp_user=u smtp_pasword=s3cret;'],
+	['bare', 'webhook_store redis://user:s3cret@127.0.0.1:6379;'])
+{
+	($code, $out) = test(@$w);
+	my ($name) = $w->[1] =~ /^(\w+)/;
+
+	ok($code && $out !~ /s3cret/, "nor one that \"$name\" has by mistake");
+}
 
 ###############################################################################
 

@@ -170,9 +170,16 @@ ngx_http_webhook_endpoint_basic(ngx_conf_t *cf,
 
     value = cf->args->elts;
 
-    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, ':')
-        || !wh_header_value_ok((char *) value[1].data, value[1].len))
-    {
+    p = ngx_strlchr(value[1].data, value[1].data + value[1].len, ':');
+
+    if (p || !wh_header_value_ok((char *) value[1].data, value[1].len)) {
+
+        /* what follows is a password, most likely */
+
+        if (p) {
+            ec->bad.len = p + 1 - value[1].data;
+        }
+
         return "a user name without colon and control characters";
     }
 

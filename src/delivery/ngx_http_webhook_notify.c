@@ -125,6 +125,7 @@ ngx_http_webhook_notify_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_webhook_main_conf_t *wmcf = conf;
 
+    u_char                          *p;
     ngx_str_t                       *value, *param, s;
     ngx_uint_t                       i, k, seen;
     ngx_http_webhook_line_t         *line;
@@ -188,6 +189,16 @@ ngx_http_webhook_notify_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         }
 
         if (param[k].len == 0) {
+
+            /* most likely it is misspelt, and a password may follow */
+
+            s = value[i];
+            p = ngx_strlchr(s.data, s.data + s.len, '=');
+
+            if (p) {
+                s.len = p + 1 - s.data;
+            }
+
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" in \"%V\", it must "
                                "be one of \"endpoint=\", \"email=\", "
@@ -195,7 +206,7 @@ ngx_http_webhook_notify_directive(ngx_conf_t *cf, ngx_command_t *cmd,
                                "\"smtp_password=\", \"starttls=\", "
                                "\"trusted_certificate=\", \"from=\", "
                                "\"timeout=\", \"summary=\"",
-                               &value[i], &cmd->name);
+                               &s, &cmd->name);
             return NGX_CONF_ERROR;
         }
 

@@ -55,9 +55,11 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (value[1].len >= 8 && ngx_strncmp(value[1].data, "redis://", 8) == 0) {
+        /* what follows may have a password in it */
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not supported by this version, the "
-                           "store must be a directory", &value[1]);
+                           "\"redis://\" is not supported by this version, "
+                           "the store must be a directory");
         return NGX_CONF_ERROR;
     }
 
