@@ -5,6 +5,7 @@
 
 #include "ngx_http_webhook_endpoint_conf.h"
 #include "ngx_http_webhook_api_key.h"
+#include "ngx_http_webhook_head.h"
 #include "ngx_http_webhook_secret.h"
 
 #include "wh_escape.h"
@@ -111,24 +112,30 @@ ngx_http_webhook_endpoint_named(ngx_conf_t *cf,
 }
 
 
-/* several of one name are fine, unless one of them is a credential */
+/* several of one name are fine, but for credentials, and for what is single */
 
 static ngx_http_webhook_header_t *
 ngx_http_webhook_endpoint_add(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_conf_t *ec, ngx_str_t *name, ngx_uint_t key)
 {
-    ngx_uint_t                  i;
+    wh_str_t                    text;
+    ngx_uint_t                  i, once;
     ngx_http_webhook_header_t  *h;
 
     if (ngx_strcasecmp(name->data, (u_char *) "authorization") == 0) {
         key = 1;
     }
 
+    text.len = name->len;
+    text.data = (char *) name->data;
+
+    once = key || ngx_http_webhook_head_own(&text);
+
     h = ec->endpoint.headers.elts;
 
     for (i = 0; i < ec->endpoint.headers.nelts; i++) {
 
-        if ((!key && !h[i].key)
+        if ((!once && !h[i].key)
             || h[i].name.len != name->len
             || ngx_strcasecmp(h[i].name.data, name->data) != 0)
         {
