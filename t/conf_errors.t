@@ -8,6 +8,7 @@
 use warnings;
 use strict;
 
+use POSIX qw/ mkfifo /;
 use Test::More;
 
 use FindBin;
@@ -54,6 +55,7 @@ $t->write_file('quote.conf', "any {\n\$uri = 'a;\n}");
 my $dir = $t->testdir();
 
 mkdir "$dir/directory" or die "mkdir() failed: $!\n";
+mkfifo("$dir/fifo", 0600) or die "mkfifo() failed: $!\n";
 chmod 0600, "$dir/$_" for qw/ secret empty lines large most /;
 chmod 0644, "$dir/open";
 
@@ -1381,6 +1383,9 @@ map({ my $v = $_; ['cloudevents binary', "datacontenttype $v; #!",
 ['text', 'file directory; #!',
 	qr/"\S+directory" is not a file of at most 1048576 octets/],
 ['text', 'file long; #!', qr/"\S+long" is not a file of at most 1048576/],
+['text', 'file fifo; #!', qr/"\S+fifo" is not a file of at most 1048576/],
+['http', 'webhook_translations de fifo; #!',
+	qr/"\S+fifo" is not a file of at most 1048576/],
 ['text', 'file template; #!',
 	qr/"\$\{name\}" in line 2 of "\S+template" must name its escape/],
 );
