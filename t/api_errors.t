@@ -66,6 +66,8 @@ http {
         location /api { webhook_api write=on; }
         location /view/ { webhook_api; }
 
+        location /slow { webhook_api write=on; limit_rate 300; }
+
         location /guarded/ {
             webhook_api write=on;
             auth_basic operators;
@@ -197,6 +199,14 @@ is(post('/api/endpoints/crm/disable', 'x' x 70000, @json)->status(), 413,
 	'its status');
 is(post('/api/endpoints/crm/enable', '{"x":' x 1000, @json)->status(), 200,
 	'any other is not read');
+
+# an answer that goes out slowly
+
+for my $command (qw/ enable disable disable pause enable /) {
+	my $r = post("/slow/endpoints/crm/$command", '', @json);
+
+	ok(eval { decode_json($r->body()) }, "$command: the answer is complete");
+}
 
 # who may write
 

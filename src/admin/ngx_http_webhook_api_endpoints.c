@@ -193,17 +193,15 @@ ngx_http_webhook_api_command(ngx_http_webhook_api_t *api,
 
     rc = ngx_http_webhook_api_do(cmd);
 
-    if (rc != NGX_AGAIN) {
-        return rc;
+    if (rc == NGX_DONE) {
+        api->request->main->count++;
     }
 
-    api->request->main->count++;
-
-    return NGX_DONE;
+    return rc;
 }
 
 
-/* NGX_AGAIN: it is done, but not answered yet */
+/* NGX_DONE: it is done, but not answered yet; else as of an answer */
 
 static ngx_int_t
 ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
@@ -235,7 +233,7 @@ ngx_http_webhook_api_do(ngx_http_webhook_api_command_t *cmd)
                                       ngx_http_webhook_api_done, cmd);
 
     if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+        return NGX_DONE;
     }
 
     if (ngx_http_webhook_api_put_result(api, ep) != NGX_OK) {
@@ -264,7 +262,7 @@ ngx_http_webhook_api_done(void *data, ngx_int_t rc)
     {
         rc = ngx_http_webhook_api_do(cmd);
 
-        if (rc == NGX_AGAIN) {
+        if (rc == NGX_DONE) {
             return;
         }
 
