@@ -449,6 +449,7 @@ ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
      *     wlcf->values = NULL;
      *     wlcf->accept = 0;
      *     wlcf->enters = 0;
+     *     wlcf->api = 0;
      *     wlcf->api_write = 0;
      *     wlcf->api_streams = 0;
      */
@@ -469,6 +470,8 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
                               1024 * 1024);
     ngx_conf_merge_value(conf->capture, prev->capture, 0);
+
+    ngx_http_webhook_api_merge(cf, prev, conf);
 
     return ngx_http_webhook_capture_merge(cf, prev, conf);
 }

@@ -116,7 +116,8 @@ typedef struct {
     u_char                         *accept_file;
     ngx_uint_t                      accept_line;
     ngx_uint_t                      enters;     /* requests get a context */
-    ngx_flag_t                      api_write;  /* of webhook_api */
+    ngx_flag_t                      api;        /* webhook_api */
+    ngx_flag_t                      api_write;
     ngx_uint_t                      api_streams;  /* of a worker */
 } ngx_http_webhook_loc_conf_t;
 

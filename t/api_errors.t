@@ -68,6 +68,26 @@ http {
 
         location /slow { webhook_api write=on; limit_rate 300; }
 
+        location /limited {
+            webhook_api write=on;
+            limit_except GET { deny all; }
+        }
+
+        location /allowed {
+            webhook_api write=on;
+            limit_except GET { allow all; }
+        }
+
+        location /read {
+            webhook_api;
+            limit_except GET { allow all; }
+        }
+
+        location /if {
+            webhook_api write=on;
+            if ($http_x_if) { set $a 1; }
+        }
+
         location /guarded/ {
             webhook_api write=on;
             auth_basic operators;
@@ -209,6 +229,16 @@ for my $command (qw/ enable disable disable pause enable /) {
 }
 
 # who may write
+
+is(post('/limited/endpoints/crm/enable', '', @json)->status(), 403,
+	'limit_except, denied');
+is(get('/limited/endpoints/crm')->status(), 200, 'limit_except, GET');
+is(post('/allowed/endpoints/crm/enable', '', @json)->status(), 200,
+	'limit_except, allowed');
+is(error(post('/read/endpoints/crm/enable', '', @json)), 'read_only',
+	'limit_except, without write=on');
+is(post('/if/endpoints/crm/enable', '', @json, 'X-If' => 1)->status(), 200,
+	'within if');
 
 my @writes = (
 	['POST', '/endpoints/crm/disable'],

@@ -206,8 +206,29 @@ ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->handler = ngx_http_webhook_api_handler;
+    wlcf->api = 1;
 
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_webhook_api_merge(ngx_conf_t *cf, ngx_http_webhook_loc_conf_t *prev,
+    ngx_http_webhook_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!prev->api || !clcf->noname || clcf->handler) {
+        return;
+    }
+
+    clcf->handler = ngx_http_webhook_api_handler;
+
+    conf->api = 1;
+    conf->api_write = prev->api_write;
+    conf->api_streams = prev->api_streams;
 }
 
 

@@ -20,6 +20,11 @@ char *ngx_http_webhook_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+/* "if" and "limit_except" have the API of their location */
+void ngx_http_webhook_api_merge(ngx_conf_t *cf,
+    ngx_http_webhook_loc_conf_t *prev, ngx_http_webhook_loc_conf_t *conf);
+
+
 /* between the files of the API */
 
 /* arguments, bits of what a route knows and of what was given */
