@@ -31,7 +31,8 @@ my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 my %endpoint = (
 	one => 'order strict;',
 	two => 'order key $arg_k;',
-	three => 'order none;',
+	three => 'order none; header Cookie session=$arg_w; '
+		. 'api_key header X-Key $arg_w;',
 	slow => 'order strict; rate 50r/s burst=1;',
 );
 
@@ -274,9 +275,31 @@ is(command('DELETE', 'orphans/one')->{dropped}, 5, 'dropped');
 is(orphans(), '', 'no orphans any more');
 is(status('POST', 'orphans/one/move?to=nobody'), 400, 'moved to nobody');
 
+# what the history masks is masked, and all of an endpoint that nobody knows
+
+$rx->set(500);
+get('/three?n=masked&v=seen&w=not-seen');
+ok(wait_for(sub { @all = pages('endpoint=three') }, 10), 'a dead letter');
+
+is(join(' ', headers($all[0])), 'Content-Type:text/plain X-Variable:seen '
+	. 'Cookie:*** X-Key:***', 'keys and cookies are masked');
+
+$t->conf(conf(qw/ slow /));
+ok($t->reload(), 'reload without its endpoint');
+
+is(join(' ', headers($all[0])), 'Content-Type:text/plain X-Variable:*** '
+	. 'Cookie:*** X-Key:***', 'all values are masked');
+
 done_testing();
 
 ###############################################################################
+
+sub headers {
+	my ($letter) = @_;
+	my $whole = decode_json(get("/view/dead/$letter->{key}")->body());
+
+	return map { "$_->{name}:$_->{value}" } @{$whole->{headers}};
+}
 
 sub dead { scalar(() = pages('limit=1000')) }
 

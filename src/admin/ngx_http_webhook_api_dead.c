@@ -9,13 +9,14 @@
 #include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_attempt.h"
 #include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_record.h"
 
 #include "wh_delivery.h"
 
 
 static int ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
     ngx_http_webhook_letter_t *letter);
-static void ngx_http_webhook_api_dead_whole(wh_buf_t *b,
+static void ngx_http_webhook_api_dead_whole(ngx_http_webhook_api_t *api,
     ngx_http_webhook_letter_t *letter);
 static ngx_int_t ngx_http_webhook_api_unknown(ngx_http_webhook_api_t *api);
 static ngx_http_webhook_resend_t *ngx_http_webhook_api_resend(
@@ -89,7 +90,7 @@ ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
     ngx_http_webhook_api_put_progress(b, progress);
 
     if (page->single) {
-        ngx_http_webhook_api_dead_whole(b, letter);
+        ngx_http_webhook_api_dead_whole(page->data, letter);
     }
 
     (void) wh_buf_putc(b, '}');
@@ -104,13 +105,18 @@ ngx_http_webhook_api_dead_put(ngx_http_webhook_page_t *page,
  */
 
 static void
-ngx_http_webhook_api_dead_whole(wh_buf_t *b,
+ngx_http_webhook_api_dead_whole(ngx_http_webhook_api_t *api,
     ngx_http_webhook_letter_t *letter)
 {
-    size_t      pos, n;
-    unsigned    type;
-    wh_str_t    value, text;
-    ngx_uint_t  first;
+    size_t                        pos, n;
+    unsigned                      type;
+    wh_buf_t                     *b;
+    wh_str_t                      value, text;
+    ngx_uint_t                    first;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    b = &api->out;
+    ep = ngx_http_webhook_endpoint_find(api->main, &letter->name);
 
     if (letter->lane.len) {
         text.data = (char *) letter->lane.data;
@@ -164,12 +170,13 @@ ngx_http_webhook_api_dead_whole(wh_buf_t *b,
 
         ngx_http_webhook_api_put_text(b, "name", &text);
 
-        /* of a variable, but it may be as secret as any */
+        /*
+         * of a variable, but it may be as secret as any; without its
+         * endpoint nobody knows
+         */
 
-        if (text.len == 13
-            && ngx_strncasecmp((u_char *) text.data,
-                               (u_char *) "Authorization", 13)
-               == 0)
+        if (type == WH_FIELD_HEADER
+            && (ep == NULL || ngx_http_webhook_record_secret(ep, &text)))
         {
             value.data = "***";
             value.len = 3;

@@ -237,18 +237,24 @@ ngx_http_webhook_record_header(void *ctx, wh_str_t name)
 {
     ngx_http_webhook_record_mask_t *mask = ctx;
 
-    wh_str_t                     *s;
-    ngx_uint_t                    i;
-    ngx_http_webhook_header_t    *h;
-    ngx_http_webhook_endpoint_t  *ep;
+    return ngx_http_webhook_record_secret(mask->endpoint, &name) ? 1 : 0;
+}
 
-    ep = mask->endpoint;
+
+ngx_uint_t
+ngx_http_webhook_record_secret(ngx_http_webhook_endpoint_t *ep,
+    wh_str_t *name)
+{
+    wh_str_t                   *s;
+    ngx_uint_t                  i;
+    ngx_http_webhook_header_t  *h;
+
     h = ep->headers.elts;
 
     for (i = 0; i < ep->headers.nelts; i++) {
 
         if ((h[i].secret || h[i].key || h[i].prefix.len)
-            && ngx_http_webhook_head_equal(&name, h[i].name.len,
+            && ngx_http_webhook_head_equal(name, h[i].name.len,
                                            (char *) h[i].name.data))
         {
             return 1;
@@ -256,12 +262,12 @@ ngx_http_webhook_record_header(void *ctx, wh_str_t name)
     }
 
     for (s = ngx_http_webhook_record_private; s->len; s++) {
-        if (ngx_http_webhook_head_equal(&name, s->len, s->data)) {
+        if (ngx_http_webhook_head_equal(name, s->len, s->data)) {
             return 1;
         }
     }
 
-    return ngx_http_webhook_sign_makes(ep, &name) ? 1 : 0;
+    return ngx_http_webhook_sign_makes(ep, name);
 }
 
 

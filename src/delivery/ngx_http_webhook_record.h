@@ -37,6 +37,10 @@ ngx_int_t ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
 ngx_int_t ngx_http_webhook_record_url(ngx_http_webhook_attempt_t *a,
     wh_str_t *url);
 
+/* whether the value of a header is masked; in any thread */
+ngx_uint_t ngx_http_webhook_record_secret(ngx_http_webhook_endpoint_t *ep,
+    wh_str_t *name);
+
 /*
  * Keeps it, if that is configured.  "seq" and "index" tell deliveries apart;
  * "flags" are WH_ROW_PROBE and the like.  Without memory it is not kept.
