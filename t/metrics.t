@@ -98,12 +98,15 @@ http {
         location = /metrics { webhook_metrics; }
         location = /gzip { webhook_metrics; gzip on; }
         location = /limited { webhook_metrics; limit_rate 8k; }
+        location = /page { ssi on; ssi_types *; root %%TESTDIR%%; }
         location = /denied { webhook_metrics; deny all; }
         location = /status { stub_status; }
         location /api { webhook_api write=on; }
     }
 }
 EOC
+
+$t->write_file('page', '<!--# include virtual="/metrics" -->' x 2 . 'end');
 
 $t->conf($conf)->run();
 $rx->set(rules => { '/failing' => 500, '/slow' => { hang => 1 }, '*' => 200 });
@@ -395,6 +398,20 @@ $text .= $buf while sysread $s, $buf, 65536;
 ok($text =~ /\r\n0\r\n\r\n\z/, 'all for a client that reads later');
 is(() = $text =~ /^nginx_webhook_inflight\{/mg, $many + 4,
 	'all of the endpoints');
+
+# parts of a page, for a client that reads later
+
+$s = connect_port('http');
+print $s "GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+get('/') for 1 .. 10;
+
+$text = '';
+$text .= $buf while sysread $s, $buf, 65536;
+
+ok($text =~ /end\r\n0\r\n\r\n\z/, 'all of a page');
+is(() = $text =~ /^nginx_webhook_inflight\{/mg, 2 * ($many + 4),
+	'all of its parts');
 
 # the list of them
 

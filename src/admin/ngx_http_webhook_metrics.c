@@ -316,8 +316,19 @@ ngx_http_webhook_metrics_writer(ngx_http_request_t *r)
 
     wev = r->connection->write;
 
-    for (cln = r->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_webhook_metrics_cleanup) {
+    ctx = NULL;
+
+    /* those of subrequests, of which there may be several, are there, too */
+
+    for (cln = r->main->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_webhook_metrics_cleanup) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
             break;
         }
     }
@@ -326,8 +337,6 @@ ngx_http_webhook_metrics_writer(ngx_http_request_t *r)
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
-
-    ctx = cln->data;
 
     if (wev->timedout) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
