@@ -41,6 +41,7 @@ my %endpoint = (
         retry off;
         method POST;
         basic user secret-password;
+        header X-Short secr;
         header X-Token file:%%TESTDIR%%/secret;
         header X-Plain $arg_v;
         api_key header X-Key secret-key;
@@ -206,7 +207,7 @@ is($m->{url}, 'http://127.0.0.1:' . $rx->port() . '/secret?a=b&var=***&key=***'
 	. '&more=***',
 	'masked in the URL');
 is(header($m->{request}, $_), '***', "masked: $_")
-	for qw/ Authorization X-Token X-Key X-Hub-Signature-256 /;
+	for qw/ Authorization X-Short X-Token X-Key X-Hub-Signature-256 /;
 is(header($m->{request}, 'X-Plain'), 'of-a-variable', 'others are told');
 is($m->{response}{excerpt}, 'you sent *** and ***, ?more=*** {"k":"***"}'
 	. ' as user:***' . ' ' x 893 . '***',

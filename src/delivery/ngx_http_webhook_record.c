@@ -27,10 +27,15 @@ static ngx_int_t ngx_http_webhook_record_head(ngx_http_webhook_attempt_t *a,
 static size_t ngx_http_webhook_record_line(u_char *p, u_char *last);
 static int ngx_http_webhook_record_header(void *ctx, wh_str_t name);
 static int ngx_http_webhook_record_query(void *ctx, wh_str_t name);
+static ngx_int_t ngx_http_webhook_record_secrets(
+    ngx_http_webhook_attempt_t *a, ngx_array_t *secrets);
+static ngx_int_t ngx_http_webhook_record_forms(ngx_array_t *secrets,
+    ngx_http_webhook_header_t *h);
+static ngx_int_t ngx_http_webhook_record_longer(const void *one,
+    const void *two);
 static ngx_int_t ngx_http_webhook_record_answer(
-    ngx_http_webhook_attempt_t *a, ngx_str_t *text, wh_str_t *out);
-static ngx_int_t ngx_http_webhook_record_hide(ngx_pool_t *pool, char *p,
-    size_t *len, ngx_http_webhook_header_t *h);
+    ngx_http_webhook_attempt_t *a, ngx_array_t *secrets, ngx_str_t *text,
+    wh_str_t *out);
 
 
 static wh_str_t  ngx_http_webhook_record_private[] = {
@@ -46,7 +51,8 @@ ngx_int_t
 ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
     ngx_http_webhook_record_t *rec)
 {
-    wh_row_t  *row;
+    wh_row_t     *row;
+    ngx_array_t   secrets;
 
     ngx_memzero(rec, sizeof(ngx_http_webhook_record_t));
 
@@ -82,9 +88,12 @@ ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
     /* a mail has none */
 
     if ((a->request && ngx_http_webhook_record_head(a, rec) != NGX_OK)
-        || ngx_http_webhook_record_answer(a, &a->head, &rec->more.response)
+        || ngx_http_webhook_record_secrets(a, &secrets) != NGX_OK
+        || ngx_http_webhook_record_answer(a, &secrets, &a->head,
+                                          &rec->more.response)
            != NGX_OK
-        || ngx_http_webhook_record_answer(a, &a->excerpt, &rec->more.excerpt)
+        || ngx_http_webhook_record_answer(a, &secrets, &a->excerpt,
+                                          &rec->more.excerpt)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -311,17 +320,137 @@ ngx_http_webhook_record_query(void *ctx, wh_str_t name)
 }
 
 
-/* a receiver may give back what it was given */
+/*
+ * A receiver may give back what it was given.  The longest is first, for one
+ * of them may begin as another.
+ */
 
 static ngx_int_t
-ngx_http_webhook_record_answer(ngx_http_webhook_attempt_t *a, ngx_str_t *text,
-    wh_str_t *out)
+ngx_http_webhook_record_secrets(ngx_http_webhook_attempt_t *a,
+    ngx_array_t *secrets)
 {
-    char                         *p;
     ngx_uint_t                    i;
     ngx_http_webhook_key_t       *key;
     ngx_http_webhook_header_t    *h;
     ngx_http_webhook_endpoint_t  *ep;
+
+    secrets->nelts = 0;
+
+    if (a->head.len == 0 && a->excerpt.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(secrets, a->pool, 16, sizeof(wh_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ep = a->endpoint;
+    h = ep->headers.elts;
+
+    for (i = 0; i < ep->headers.nelts; i++) {
+        if (ngx_http_webhook_record_forms(secrets, &h[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    key = ep->keys.elts;
+
+    for (i = 0; i < ep->keys.nelts; i++) {
+        if (ngx_http_webhook_record_forms(secrets, &key[i].value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (secrets->nelts > 1) {
+        ngx_sort(secrets->elts, secrets->nelts, sizeof(wh_str_t),
+                 ngx_http_webhook_record_longer);
+    }
+
+    return NGX_OK;
+}
+
+
+/* as it is, or as it was sent, or would be quoted */
+
+static ngx_int_t
+ngx_http_webhook_record_forms(ngx_array_t *secrets,
+    ngx_http_webhook_header_t *h)
+{
+    wh_buf_t     b;
+    wh_str_t    *secret;
+    ngx_str_t   *text[2];
+    ngx_uint_t   i, k;
+
+    static int  (*put[])(wh_buf_t *b, const char *p, size_t n) = {
+        wh_buf_put, wh_put_json_string, wh_put_url, wh_put_form
+    };
+
+    if (!h->secret) {
+        return NGX_OK;
+    }
+
+    text[0] = &h->literal;
+    text[1] = &h->plain;
+
+    for (i = 0; i < 2; i++) {
+
+        if (text[i]->len == 0) {
+            continue;
+        }
+
+        for (k = 0; k < sizeof(put) / sizeof(put[0]); k++) {
+
+            ngx_memzero(&b, sizeof(wh_buf_t));
+
+            b.max = NGX_MAX_SIZE_T_VALUE;
+            b.grow = ngx_http_webhook_payload_grow;
+            b.ctx = secrets->pool;
+
+            if (put[k](&b, (char *) text[i]->data, text[i]->len) != WH_OK) {
+                return NGX_ERROR;
+            }
+
+            /* most need no quotes */
+
+            if (k && b.len == text[i]->len
+                && ngx_memcmp(b.data, text[i]->data, b.len) == 0)
+            {
+                continue;
+            }
+
+            secret = ngx_array_push(secrets);
+            if (secret == NULL) {
+                return NGX_ERROR;
+            }
+
+            secret->data = b.data;
+            secret->len = b.len;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_record_longer(const void *one, const void *two)
+{
+    const wh_str_t  *first, *second;
+
+    first = one;
+    second = two;
+
+    return (ngx_int_t) second->len - (ngx_int_t) first->len;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_record_answer(ngx_http_webhook_attempt_t *a,
+    ngx_array_t *secrets, ngx_str_t *text, wh_str_t *out)
+{
+    char        *p;
+    wh_str_t    *secret;
+    ngx_uint_t   i;
 
     out->len = text->len;
     out->data = NULL;
@@ -338,78 +467,10 @@ ngx_http_webhook_record_answer(ngx_http_webhook_attempt_t *a, ngx_str_t *text,
     ngx_memcpy(p, text->data, text->len);
     out->data = p;
 
-    ep = a->endpoint;
-    h = ep->headers.elts;
+    secret = secrets->elts;
 
-    for (i = 0; i < ep->headers.nelts; i++) {
-        if (ngx_http_webhook_record_hide(a->pool, p, &out->len, &h[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    key = ep->keys.elts;
-
-    for (i = 0; i < ep->keys.nelts; i++) {
-        if (ngx_http_webhook_record_hide(a->pool, p, &out->len,
-                                         &key[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* as it is, or as it was sent, or would be quoted */
-
-static ngx_int_t
-ngx_http_webhook_record_hide(ngx_pool_t *pool, char *p, size_t *len,
-    ngx_http_webhook_header_t *h)
-{
-    wh_buf_t      b;
-    wh_str_t      secret;
-    ngx_str_t    *text[2];
-    ngx_uint_t    i, k;
-
-    static int  (*put[])(wh_buf_t *b, const char *p, size_t n) = {
-        wh_put_json_string, wh_put_url, wh_put_form
-    };
-
-    if (!h->secret) {
-        return NGX_OK;
-    }
-
-    text[0] = &h->literal;
-    text[1] = &h->plain;
-
-    ngx_memzero(&b, sizeof(wh_buf_t));
-
-    b.max = NGX_MAX_SIZE_T_VALUE;
-    b.grow = ngx_http_webhook_payload_grow;
-    b.ctx = pool;
-
-    for (i = 0; i < 2; i++) {
-        secret.data = (char *) text[i]->data;
-        secret.len = text[i]->len;
-
-        wh_mask_text(p, len, secret);
-
-        for (k = 0; k < sizeof(put) / sizeof(put[0]); k++) {
-            b.len = 0;
-
-            if (put[k](&b, (char *) text[i]->data, text[i]->len) != WH_OK) {
-                return NGX_ERROR;
-            }
-
-            secret.data = b.data;
-            secret.len = b.len;
-
-            wh_mask_text(p, len, secret);
-        }
+    for (i = 0; i < secrets->nelts; i++) {
+        wh_mask_text(p, &out->len, secret[i]);
     }
 
     return NGX_OK;
