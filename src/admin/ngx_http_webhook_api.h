@@ -117,6 +117,9 @@ void ngx_http_webhook_api_finish(ngx_http_webhook_api_t *api, ngx_int_t rc);
 ngx_int_t ngx_http_webhook_api_args(ngx_http_webhook_api_t *api,
     ngx_http_webhook_api_route_t *route, ngx_int_t *rc);
 
+/* true: a filter that leaves some out is given, or "all=1" */
+ngx_uint_t ngx_http_webhook_api_filtered(ngx_http_webhook_api_t *api);
+
 /* a key, or a cursor, into octets; NGX_DECLINED: it is none */
 ngx_int_t ngx_http_webhook_api_octets(wh_str_t *text, u_char *key, size_t len);
 

@@ -218,6 +218,27 @@ ngx_http_webhook_api_arg(ngx_http_webhook_api_t *api,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_api_filtered(ngx_http_webhook_api_t *api)
+{
+    ngx_uint_t  given;
+
+    given = api->given & (NGX_HTTP_WEBHOOK_API_FILTERS
+                          |NGX_HTTP_WEBHOOK_API_FAILED
+                          |NGX_HTTP_WEBHOOK_API_ALL);
+
+    if (api->filter.since == 0) {
+        given &= ~NGX_HTTP_WEBHOOK_API_SINCE;
+    }
+
+    if (!api->filter.failed) {
+        given &= ~NGX_HTTP_WEBHOOK_API_FAILED;
+    }
+
+    return given != 0;
+}
+
+
 ngx_int_t
 ngx_http_webhook_api_octets(wh_str_t *text, u_char *key, size_t len)
 {

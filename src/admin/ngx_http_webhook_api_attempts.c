@@ -211,7 +211,7 @@ ngx_http_webhook_api_forget(ngx_http_webhook_api_t *api)
             return rc;
         }
 
-    } else if (api->given == 0) {
+    } else if (!ngx_http_webhook_api_filtered(api)) {
         return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
                    "no_filter", "Which ones?  Give a filter, or \"all=1\".");
     }

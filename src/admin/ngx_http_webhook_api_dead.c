@@ -221,10 +221,7 @@ ngx_http_webhook_api_dead_purge(ngx_http_webhook_api_t *api)
     ngx_int_t                   rc;
     ngx_http_webhook_resend_t  *rs;
 
-    if (api->name.len == 0
-        && !(api->given & (NGX_HTTP_WEBHOOK_API_FILTERS
-                           |NGX_HTTP_WEBHOOK_API_ALL)))
-    {
+    if (api->name.len == 0 && !ngx_http_webhook_api_filtered(api)) {
         return ngx_http_webhook_api_error(api, NGX_HTTP_BAD_REQUEST,
                    "no_filter", "Which ones?  Give a filter, or \"all=1\".");
     }
