@@ -63,7 +63,8 @@ EOP
 my %endpoint = (
 	default => '',
 	structured => 'payload structured;',
-	flat => 'payload flat; header X-Mail $email; header X-None $phone;',
+	flat => 'payload flat; header X-Mail $email; header X-None $phone; '
+		. 'header X-Also $phone;',
 	form => 'payload form; api_key field token %%TESTDIR%%/secret;',
 	get => 'payload form; method GET; api_key query key topsecret2;',
 	text => 'payload text; method PUT;',

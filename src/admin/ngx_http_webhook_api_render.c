@@ -319,12 +319,14 @@ ngx_http_webhook_api_told(ngx_http_webhook_lack_t *lack, ngx_uint_t n)
 
         if (lack[i].variable.len == lack[n].variable.len
             && lack[i].field.len == lack[n].field.len
-            && ngx_memcmp(lack[i].variable.data, lack[n].variable.data,
-                          lack[n].variable.len)
-               == 0
-            && ngx_memcmp(lack[i].field.data, lack[n].field.data,
-                          lack[n].field.len)
-               == 0)
+            && (lack[n].variable.len == 0
+                || ngx_memcmp(lack[i].variable.data, lack[n].variable.data,
+                              lack[n].variable.len)
+                   == 0)
+            && (lack[n].field.len == 0
+                || ngx_memcmp(lack[i].field.data, lack[n].field.data,
+                              lack[n].field.len)
+                   == 0))
         {
             return 1;
         }
