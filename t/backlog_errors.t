@@ -329,17 +329,25 @@ sub failures {
 sub owner {
 	my ($e) = @_;
 
-	my @found;
+	my ($mark, @begun, @ended) = ($t->log_mark());
 
 	$rx->set(500);
 	command($e, 'enable');
 	ok(wait_for(sub {
-		@found = $t->find_in_log(qr/webhook attempt begin: .*"$e"/)
+		@begun = $t->find_in_log(qr/webhook attempt begin: .*"$e"/, $mark)
 	}, 10), 'an attempt tells the owner');
 	command($e, 'disable');
+
+	# it is not to succeed
+
+	ok(wait_for(sub {
+		@begun = $t->find_in_log(qr/webhook attempt begin: .*"$e"/, $mark);
+		@ended = $t->find_in_log(qr/webhook attempt end: .*"$e"/, $mark);
+		return @begun == @ended;
+	}, 10), 'and fails');
 	$rx->set(200);
 
-	return $found[-1] =~ / (\d+)#/ ? $1 : die "no owner: $found[-1]\n";
+	return $begun[-1] =~ / (\d+)#/ ? $1 : die "no owner: $begun[-1]\n";
 }
 
 # what was committed while its lanes were taken over is gone with a sweep, which
