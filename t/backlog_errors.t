@@ -18,6 +18,7 @@ use File::Temp qw/ tempdir /;
 use Test::Webhook qw/ :DEFAULT connect_port wait_for /;
 use Test::Webhook::Policy qw/ watch state command n /;
 use Test::Webhook::Receiver;
+use Test::Webhook::Store qw/ queued /;
 
 ###############################################################################
 
@@ -225,9 +226,10 @@ for my $e (@overflows) {
 	ok(empty($e), "$e: nothing is left");
 }
 
-# nor of what was promised
+# nor of what was promised; what a dead one had may have been nobody's till now
 
 for my $e (@overflows) {
+	ok(gone($e), "$e: nor of what a dead one had");
 	command($e, 'disable');
 
 	is(scalar(grep { get("/$e?n=$_")->status() == 200 } 1 .. 40), 40,
@@ -355,14 +357,29 @@ sub owner {
 
 sub settled {
 	my ($e, $n) = @_;
-	my $got;
+	my ($got, $there);
 
 	return 1 if wait_for(sub {
 		$got = state($e)->{backlog}{events};
-		return $got == $n;
+		return 0 if $got != $n;
+
+		$there = queued($t, $e);
+		return $there == $n;
 	}, 90);
 
-	diag "$e: $got";
+	diag "$e: $got, in the store: ", $there // queued($t, $e);
+
+	return 0;
+}
+
+# nothing is left anywhere
+
+sub gone {
+	my ($e) = @_;
+
+	return 1 if wait_for(sub { queued($t, $e) == 0 }, 30) && empty($e);
+
+	diag "$e: " . queued($t, $e) . ' in the store';
 
 	return 0;
 }
