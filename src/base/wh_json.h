@@ -9,6 +9,7 @@
 
 
 #include "wh.h"
+#include "wh_pointer.h"
 
 
 /*
@@ -19,11 +20,6 @@
 
 
 #define WH_JSON_MAX_DEPTH   128    /* arrays and objects within each other */
-
-
-/* flags of a pointer */
-
-#define WH_JSON_RAW         0x01   /* the value as JSON text, of any type */
 
 
 /* kinds of a value */
@@ -45,22 +41,7 @@
 #define WH_JSON_INVALID     2      /* not JSON, or too deep */
 
 
-typedef struct wh_pointer_node_s  wh_pointer_node_t;
-typedef struct wh_pointer_item_s  wh_pointer_item_t;
 typedef struct wh_json_s          wh_json_t;
-
-
-/*
- * A compiled set of pointers: a trie of reference tokens.  Nothing changes it
- * after wh_pointers_compile(), parsers of any threads may share it.
- */
-
-typedef struct {
-    size_t              n;           /* pointers */
-    size_t              max_token;   /* octets in the longest token */
-    wh_pointer_node_t  *root;
-    wh_pointer_item_t  *items;       /* [n] */
-} wh_pointers_t;
 
 
 typedef struct {
@@ -85,24 +66,6 @@ typedef struct {
     void              *ctx;
 } wh_json_visitor_t;
 
-
-/*
- * Checks the syntax of a pointer (RFC 6901, section 3), which has to be valid
- * UTF-8 as well.  WH_OK, or WH_ERROR with *offset of the offending octet: of
- * the first one if it is not "/", of a "~" not followed by "0" or "1".
- */
-int wh_pointer_check(wh_str_t p, size_t *offset);
-
-/*
- * Compiles n pointers; a pointer may occur any number of times.  flags may be
- * NULL (all 0).  What it needs comes from "alloc" in a few pieces, which live
- * as long as the set and are not freed here, on error neither (a pool).  The
- * pointers' text is copied.  WH_OK; WH_ERROR, *bad being the index of the
- * pointer with wrong syntax; WH_NOMEM.
- */
-int wh_pointers_compile(wh_pointers_t *set, const wh_str_t *ptrs,
-    const unsigned char *flags, size_t n, void *(*alloc)(void *ctx, size_t),
-    void *ctx, size_t *bad);
 
 /*
  * A parser of one text.  The set has to outlive it, *mem is copied; a NULL set
