@@ -20,9 +20,10 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Webhook->new()->plan(24);
+my $t = Test::Webhook->new()->plan(27);
 
-$t->allow_alerts(qr/is not a directory/, qr/mkdir\(\)/, qr/another version/);
+$t->allow_alerts(qr/is not a directory/, qr/mkdir\(\)/, qr/another version/,
+	qr/out of reach/);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 
@@ -73,6 +74,27 @@ like(fails(STORE => 'file'), qr/"[^"]+file" is not a directory/,
 	'a file instead of a directory is named');
 like(fails(STORE => 'no/such/store'), qr/mkdir\(\) "[^"]+" failed \(2: /,
 	'a directory that cannot be made is named');
+
+SKIP: {
+	skip 'must be root', 3 if $>;
+
+	my $locked = $t->testdir() . '/locked';
+	mkdir $locked or die "mkdir() failed: $!\n";
+	chmod 0700, $locked or die "chmod() failed: $!\n";
+
+	like(fails(STORE => 'locked/store'),
+		qr/locked\/store" is out of reach of .* \(13: /,
+		'a directory that workers cannot get at is named');
+	is_deeply([ glob("$locked/store/*") ], [], 'and nothing is made in it');
+
+	chmod 0711, $locked or die "chmod() failed: $!\n";
+
+	run(STORE => 'locked/store');
+	get('/?n=0');
+	ok($rx->wait_requests(1, 5), 'and delivers when they are let through');
+	$t->stop();
+	$rx->forget();
+}
 
 # another version
 

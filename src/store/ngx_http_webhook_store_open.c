@@ -14,6 +14,8 @@
 
 static ngx_int_t ngx_http_webhook_store_directory(
     ngx_http_webhook_store_conf_t *sc, ngx_uid_t user, ngx_log_t *log);
+static ngx_int_t ngx_http_webhook_store_reach(
+    ngx_http_webhook_store_conf_t *sc, ngx_core_conf_t *ccf, ngx_log_t *log);
 static ngx_int_t ngx_http_webhook_store_cold(
     ngx_http_webhook_store_conf_t *sc, ngx_log_t *log);
 static void *ngx_http_webhook_store_journal(
@@ -46,7 +48,9 @@ ngx_http_webhook_store_open(ngx_http_webhook_store_conf_t *sc,
         }
     }
 
-    if (ngx_http_webhook_store_directory(sc, user, log) != NGX_OK) {
+    if (ngx_http_webhook_store_directory(sc, user, log) != NGX_OK
+        || ngx_http_webhook_store_reach(sc, ccf, log) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -127,6 +131,62 @@ ngx_http_webhook_store_directory(ngx_http_webhook_store_conf_t *sc,
     {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
                       "chown(\"%V\", %d) failed", &sc->path, user);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Root gets into any directory, workers may not: it is too late when they are
+ * started, all events would be dropped.  Nobody but the kernel knows what their
+ * user may do (groups, ACLs), so a process of that user asks it.
+ */
+
+static ngx_int_t
+ngx_http_webhook_store_reach(ngx_http_webhook_store_conf_t *sc,
+    ngx_core_conf_t *ccf, ngx_log_t *log)
+{
+    int    status;
+    pid_t  pid;
+
+    if (geteuid() != 0 || ccf->user == 0 || !ccf->master) {
+        return NGX_OK;
+    }
+
+    pid = fork();
+
+    if (pid == -1) {
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "fork() failed");
+        return NGX_ERROR;
+    }
+
+    if (pid == 0) {
+        if (setgid(ccf->group) == -1
+            || initgroups(ccf->username, ccf->group) == -1
+            || setuid(ccf->user) == -1
+            || access((const char *) sc->path.data, R_OK|W_OK|X_OK) == -1)
+        {
+            _exit(ngx_errno);
+        }
+
+        _exit(0);
+    }
+
+    while (waitpid(pid, &status, 0) == -1) {
+        if (ngx_errno != NGX_EINTR) {
+            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "waitpid() failed");
+            return NGX_ERROR;
+        }
+    }
+
+    if (status != 0) {
+        ngx_log_error(NGX_LOG_EMERG, log,
+                      WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+                      "webhook_store \"%V\" is out of reach of the workers' "
+                      "user \"%s\", who must be let through all directories "
+                      "above it", &sc->path, ccf->username);
         return NGX_ERROR;
     }
 
