@@ -176,8 +176,10 @@ ngx_http_webhook_store_reach(ngx_http_webhook_store_conf_t *sc,
 
     while (waitpid(pid, &status, 0) == -1) {
         if (ngx_errno != NGX_EINTR) {
-            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "waitpid() failed");
-            return NGX_ERROR;
+
+            /* who has started nginx may have it ignore SIGCHLD */
+
+            return NGX_OK;
         }
     }
 
