@@ -23,8 +23,11 @@ wh_json_yajl(wh_json_t *j, const char *p, size_t n, uint64_t at)
         return WH_OK;
     }
 
-    if (j->given < WH_JSON_LONG || j->units / 2 >= j->given) {
+    /* behind max_units there are no digits, grammar allows a few others */
 
+    if (j->given < WH_JSON_LONG || j->units / 2 >= j->given
+        || j->units >= j->max_units)
+    {
         if (wh_json_flush(j) != WH_OK) {
             return j->rc;
         }

@@ -809,6 +809,15 @@ limits(void)
     is_int((int64_t) r.offset, (int64_t) n, "the place is right");
     run_close(&r);
 
+    memset(big + 2000, '.', n - 2000);
+
+    run_open(&r, ptrs, 1000);
+    run_text(&r, big, n, 999);
+    is_int(r.end, WH_ERROR, "a long number with many points is none");
+    is_int((int64_t) r.offset, 2001, "the place is right");
+    ok(r.mem.peak < 20000, "it takes %zu octets of memory", r.mem.peak);
+    run_close(&r);
+
     memcpy(big, "{\"", 2);
     memset(big + 2, 'a', n);
     memcpy(big + 2 + n, "\":1,\"aaaa\":2}", 13);
