@@ -608,8 +608,7 @@ map({ my ($v, $why) = @$_; ['urlless', "url $v; #!",
 	['https://', 'no host in URL'],
 	['https:///path', 'no host in URL'],
 	['https://:443/', 'no host in URL'],
-	['https://user@example.com/', 'user information in URL'],
-	['https://user:pass@example.com/', 'user information in URL'],
+	['https://@example.com/', 'user information in URL'],
 	['https://example.com:/', 'no port after ":" in URL'],
 	['https://example.com:x/', 'invalid port in URL'],
 	['https://example.com:0/', 'port is out of range in URL'],
@@ -628,6 +627,10 @@ map({ my ($v, $why) = @$_; ['urlless', "url $v; #!",
 	['https://example.com?a=b', 'no path before "?" in URL'],
 	["https://example.com/\xc3\xa4", 'non-ASCII octet in URL'],
 ),
+['urlless', 'url https://user:p@ss@example.com/; #!',
+	qr/invalid value "https:\/\/\*\*\*\@example.com\/" $url: user information/],
+['urlless', 'url user@example.com/a@b; #!',
+	qr/invalid value "\*\*\*\@example.com\/a\@b" $url: URL does not start with/],
 ['urlless', 'url "https://example.com/a b"; #!', qr/space in URL/],
 ['urlless', "url \"https://example.com/\t\"; #!", qr/control character in URL/],
 ['urlless', 'url https://example.com/$none_such; #!',
@@ -1582,7 +1585,10 @@ unlike($out, qr/pass|word\b/, 'a literal secret is not in a message');
 
 for my $w (['endpoint', 'basic ann:s3cret file:secret;'],
 	['http', 'webhook_notify email=a@b smtp_user=u smtp_pasword=s3cret;'],
-	['bare', 'webhook_store redis://user:s3cret@127.0.0.1:6379;'])
+	['http', 'webhook_notify email=a@b smtp=user:s3cret@127.0.0.1:25;'],
+	['urlless', 'url https://user:s3cret@127.0.0.1/;'],
+	['bare', 'webhook_store redis://user:s3cret@127.0.0.1:6379;'],
+	['bare', 'webhook_store rediss://user:s3cret@127.0.0.1:6379;'])
 {
 	($code, $out) = test(@$w);
 	my ($name) = $w->[1] =~ /^(\w+)/;

@@ -233,6 +233,19 @@ ngx_http_webhook_notify_directive(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
 
         default: /* NGX_DECLINED; of a password nothing is shown */
+
+            if (k == NGX_HTTP_WEBHOOK_NOTIFY_SMTP) {
+                /* it may be in front of the host */
+
+                for (p = s.data + s.len; p > s.data; p--) {
+                    if (p[-1] == '@') {
+                        s.len -= p - s.data;
+                        s.data = p;
+                        break;
+                    }
+                }
+            }
+
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid value of \"%V\" in \"%V\": \"%V\", "
                                "it must be %s", &param[k], &cmd->name,

@@ -25,6 +25,8 @@ typedef struct {
 static ngx_int_t ngx_http_webhook_url_parse(ngx_http_webhook_url_ctx_t *ctx,
     ngx_http_webhook_text_t *t);
 static ngx_int_t ngx_http_webhook_url_sample(ngx_http_webhook_url_ctx_t *ctx);
+static void ngx_http_webhook_url_invalid(ngx_http_webhook_url_ctx_t *ctx,
+    const char *err);
 static ngx_int_t ngx_http_webhook_url_literal(ngx_http_webhook_url_ctx_t *ctx,
     ngx_str_t *text);
 static size_t ngx_http_webhook_url_field(u_char *p, u_char *last,
@@ -159,10 +161,38 @@ ngx_http_webhook_url_sample(ngx_http_webhook_url_ctx_t *ctx)
         err = "with variables it must have no \".\" or \"..\" as a segment";
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, ctx->cf, 0,
-                       "invalid value \"%V\" in \"url\": %s", ctx->word, err);
+    ngx_http_webhook_url_invalid(ctx, err);
 
     return NGX_ERROR;
+}
+
+
+/* of user information, a password among it most likely, nothing is shown */
+
+static void
+ngx_http_webhook_url_invalid(ngx_http_webhook_url_ctx_t *ctx,
+    const char *err)
+{
+    u_char  *p, *at, *last, *start;
+
+    p = ctx->word->data;
+    last = p + ctx->word->len;
+
+    start = (u_char *) ngx_strnstr(p, "://", ctx->word->len);
+    start = start ? start + 3 : p;
+
+    at = start;
+
+    for (p = start; p < last && *p != '/' && *p != '?'; p++) {
+        if (*p == '@') {
+            at = p;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, ctx->cf, 0,
+                       "invalid value \"%*s%s%*s\" in \"url\": %s",
+                       (size_t) (start - ctx->word->data), ctx->word->data,
+                       at > start ? "***" : "", (size_t) (last - at), at, err);
 }
 
 

@@ -54,12 +54,17 @@ ngx_http_webhook_store_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (value[1].len >= 8 && ngx_strncmp(value[1].data, "redis://", 8) == 0) {
+    p = (u_char *) ngx_strstr(value[1].data, "://");
+
+    if (p) {
         /* what follows may have a password in it */
 
+        s.data = value[1].data;
+        s.len = p + 3 - s.data;
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"redis://\" is not supported by this version, "
-                           "the store must be a directory");
+                           "\"%V\" is not supported by this version, the "
+                           "store must be a directory", &s);
         return NGX_CONF_ERROR;
     }
 
