@@ -415,7 +415,8 @@ system("cc -shared -fPIC -o $dir/fail.so $FindBin::Bin/tools/api_fail.c -ldl")
 my $t2 = Test::Webhook->new(env => {
 	LD_PRELOAD => join(' ', split(/[ :]/, $ENV{TEST_NGINX_PRELOAD} || ''),
 		"$dir/fail.so"),
-	map { ("API_FAIL_$_" => "$dir/$_") } qw/ READ COMMIT SOCKET /
+	MALLOC_PERTURB_ => 165,
+	map { ("API_FAIL_$_" => "$dir/$_") } qw/ READ HOLD COMMIT AFTER SOCKET /
 });
 
 $t2->allow_alerts(qr/cannot (?:read|write) the database/,
@@ -435,6 +436,21 @@ each_of('COMMIT', 5, [grep { $_->{method} ne 'GET' } @store],
 	'500 store_failed');
 each_of('COMMIT', -30792, [grep { $_->{method} ne 'GET' } @store],
 	'507 store_full');
+
+# what it takes several transactions to forget
+
+$rx2->set({ keepalive => 0 });
+get('/crm') for 1 .. 600;
+ok(wait_for(sub { decode_json(ask('GET', '/attempts?limit=600&endpoint=crm',
+	-of => $t2)->body())->{attempts}[599] }, 30), 'a long history');
+
+fails('AFTER', 1);
+fails('COMMIT', -30792);
+$r = ask('DELETE', '/attempts?all=1', -of => $t2);
+is(error($r), '507 store_full', 'the store is full before all is forgotten');
+like(decode_json($r->body())->{error}{message}, qr/not all .* but 512 of them/,
+	'and some of it is told to be');
+fails($_) for qw/ COMMIT AFTER /;
 
 $lock = lock_warehouse($t2);
 is(join(' ', map { error($_) } curls($t2, map {

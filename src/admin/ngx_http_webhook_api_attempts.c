@@ -256,8 +256,13 @@ ngx_http_webhook_api_forget_done(ngx_http_webhook_job_t *job)
 
     if (job->rc == NGX_BUSY && f->done) {
         rc = ngx_http_webhook_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
-                 "store_busy", "The store could not be had in time: %ui "
-                 "attempts are forgotten, not all.", f->done);
+                 "store_busy", "The store could not be had in time: not all "
+                 "attempts are forgotten, but %ui of them.", f->done);
+
+    } else if (job->rc == NGX_DECLINED && f->done) {
+        rc = ngx_http_webhook_api_error(api, NGX_HTTP_INSUFFICIENT_STORAGE,
+                 "store_full", "The store has no room for this: not all "
+                 "attempts are forgotten, but %ui of them.", f->done);
 
     } else if (job->rc != NGX_OK) {
         rc = ngx_http_webhook_api_failed(api, job->rc);

@@ -1,12 +1,14 @@
 
 /*
  * An interposer for tests: as long as the file API_FAIL_READ is there, no
- * transaction that reads can be begun, the file has the code; API_FAIL_COMMIT
+ * transaction that reads can be begun, the file has the code, and as long as
+ * API_FAIL_HOLD is there, it waits; API_FAIL_COMMIT
  * is the same of commits, but that every second one is made when the code is
- * that of a full database; with API_FAIL_SOCKET there are no sockets.  The
- * process whose number the file API_FAIL_STOP has stops itself inside its next
- * commit.  Processes begin and end all the same: what the first thread of one
- * does with the database is done.
+ * that of a full database, and the first ones, as many as API_FAIL_AFTER has;
+ * with API_FAIL_SOCKET there are no sockets.  The process whose number the file
+ * API_FAIL_STOP has stops itself inside its next commit.  Processes begin and
+ * end all the same: what the first thread of one does with the database is
+ * done.
  */
 
 
@@ -67,7 +69,16 @@ mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned int flags,
 
     int  rc;
 
-    rc = (flags & MDB_RDONLY) && !first_thread() ? code_of("API_FAIL_READ") : 0;
+    rc = 0;
+
+    if ((flags & MDB_RDONLY) && !first_thread()) {
+
+        while (code_of("API_FAIL_HOLD")) {
+            (void) usleep(1000);
+        }
+
+        rc = code_of("API_FAIL_READ");
+    }
 
     if (rc) {
         return rc;
@@ -85,7 +96,7 @@ mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned int flags,
 int
 mdb_txn_commit(MDB_txn *txn)
 {
-    static int  full;
+    static int  full, made;
     static int  (*next)(MDB_txn *);
 
     int  rc;
@@ -96,6 +107,11 @@ mdb_txn_commit(MDB_txn *txn)
     }
 
     rc = first_thread() ? 0 : code_of("API_FAIL_COMMIT");
+
+    if (rc && made < code_of("API_FAIL_AFTER")) {
+        made++;
+        rc = 0;
+    }
 
     full = (rc == MDB_MAP_FULL && !full);
 
