@@ -462,6 +462,27 @@ is(join(' ', map { error($_) } curls($t2, map {
 	'commands while the store is somebody else\'s');
 close $lock;
 
+# a client that leaves while the store is read for a part of a page
+
+$t2->write_file('page', '<!--# include virtual="/hang" -->'
+	. '<!--# include virtual="/api/orphans" -->');
+
+$rx2->forget();
+$rx2->set({ hang => 1 });
+fails('HOLD', 1);
+$s = connect_port($t2, 'http');
+Test::Webhook::send_all($s, "GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	time() + 5);
+ok($rx2->wait_requests(1, 10), 'another part of it hangs');
+close $s;
+ok($t2->wait_log(qr/client prematurely closed connection/, 10),
+	'a client has left a page');
+fails('HOLD');
+is(ask('GET', '/orphans', -of => $t2)->status(), 200,
+	'what was read for it is forgotten');
+$rx2->set(200);
+$rx2->forget();
+
 fails('SOCKET', 1);
 is(error(ask('POST', '/endpoints/crm/test', -of => $t2)), '503 no_resources',
 	'no descriptor for an attempt');
@@ -607,6 +628,8 @@ $locations
         location /api { webhook_api write=on; }
         location /view { webhook_api; }
         location /full { webhook_api streams=0; }
+        location = /hang { proxy_pass http://127.0.0.1:%%PORT_rx%%; }
+        location = /page { ssi on; ssi_types *; root %%TESTDIR%%; }
 
         location /guarded {
             webhook_api write=on;

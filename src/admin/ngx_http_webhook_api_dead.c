@@ -440,14 +440,18 @@ ngx_http_webhook_api_orphans_done(ngx_http_webhook_job_t *job)
     wh_str_t                     name;
     ngx_int_t                    rc;
     ngx_http_webhook_api_t      *api;
-    ngx_http_webhook_stray_t    *stray;
+    ngx_http_webhook_stray_t    *stray, *strays;
     ngx_http_webhook_orphans_t  *or;
 
     or = (ngx_http_webhook_orphans_t *) job;
     api = job->data;
 
+    /* the job may be gone with the request */
+
+    strays = or->strays;
+
     if (!ngx_http_webhook_api_waits(api)) {
-        ngx_http_webhook_strays_free(or->strays);
+        ngx_http_webhook_strays_free(strays);
         return;
     }
 
@@ -459,9 +463,9 @@ ngx_http_webhook_api_orphans_done(ngx_http_webhook_job_t *job)
 
         (void) wh_buf_put_literal(b, "{\"orphans\":[");
 
-        for (stray = or->strays; stray; stray = stray->next) {
+        for (stray = strays; stray; stray = stray->next) {
 
-            if (stray != or->strays) {
+            if (stray != strays) {
                 (void) wh_buf_putc(b, ',');
             }
 
@@ -481,7 +485,7 @@ ngx_http_webhook_api_orphans_done(ngx_http_webhook_job_t *job)
         rc = ngx_http_webhook_api_answer(api, NGX_HTTP_OK);
     }
 
-    ngx_http_webhook_strays_free(or->strays);
+    ngx_http_webhook_strays_free(strays);
 
     ngx_http_webhook_api_finish(api, rc);
 }
