@@ -33,6 +33,9 @@ my $policy = 'retry 20ms 40ms 60ms; order key $arg_k;';
 my %endpoint = (
 	hold => "$policy disable 9/1h count=first for=1s;",
 	drop => "$policy disable 9/1h count=first for=1s; while_disabled drop;",
+	drop4 => "$policy disable 9/1h count=first for=4s; while_disabled drop;",
+	drop16 => "$policy disable 9/1h count=first for=16s; "
+		. 'while_disabled drop;',
 	never => 'retry ' . '200ms ' x 20 . '; disable after=500ms;',
 	once => 'retry ' . '200ms ' x 20 . '; disable after=500ms;',
 	both => 'retry 20ms 40ms 60ms; disable 1/1h count=first for=100ms; '

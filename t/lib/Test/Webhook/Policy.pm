@@ -25,7 +25,8 @@ use Test::Webhook ();
 
 use Exporter qw/ import /;
 
-our @EXPORT_OK = qw/ policy watch state command requests bodies n gate /;
+our @EXPORT_OK = qw/ policy watch state command requests bodies n gate begins
+	ends /;
 
 my $rx;
 my $view = '/api';
@@ -134,6 +135,21 @@ sub requests {
 
 sub bodies { map { $_->{body} } requests(@_) }
 sub n { scalar(() = requests(@_)) }
+
+# attempts of an endpoint, as the log tells them from a mark on: hashes of all
+# that a line names.  Their "time" is the one the policy goes by, in ms; a
+# receiver may see an attempt any time later.
+
+sub begins { attempts('begin', @_) }
+sub ends { attempts('end', @_) }
+
+sub attempts {
+	my ($what, $name, $mark) = @_;
+
+	return map { { /\b(\w+) (\S+)/g } } map { /attempt $what: (.*)/ }
+		Test::Webhook::find_in_log(
+			qr/attempt $what: .* lane "$name" /, $mark);
+}
 
 # whatever was to be sent before this is; it needs the endpoint "gate"
 
