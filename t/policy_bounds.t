@@ -38,13 +38,13 @@ my %endpoint = (
 	age => 'retry 200ms 200ms 3s; max_age 3s;',
 	first => 'retry off; disable consecutive=1; probe 100ms; '
 		. 'while_disabled dead;',
-	stale => 'retry 50ms 1h; max_age 100ms; disable consecutive=1; '
-		. 'probe 200ms; timeout 1s;',
+	stale => 'retry 50ms 1h; max_age 1s; disable consecutive=1; '
+		. 'probe 1200ms; timeout 1s;',
 	paced => 'disable consecutive=2; retry 20ms 20ms;',
 	counted => 'disable consecutive=2; count_throttled on; retry 20ms 20ms;',
 	window => 'disable 1/1h; retry 20ms 20ms;',
 	probe => 'disable consecutive=1; probe 300ms; retry 10ms;',
-	two => 'disable 1/300ms; disable 3/1h; retry 400ms 400ms 400ms;',
+	two => 'disable 1/900ms; disable 3/1h; count_throttled on; retry 10ms;',
 );
 
 policy($t, $rx, \%endpoint, workers => 4, lines => 'zone own;',
@@ -126,7 +126,7 @@ is(n('/less'), 2, 'and none a millisecond behind it');
 $rx->set(rules => { '/age' => 500 });
 
 get('/age');
-ok($t->wait_log(qr/it has expired, endpoint: "age"/, 2),
+ok($t->wait_log(qr/attempt failed: .* it has expired, endpoint: "age"/, 10),
 	'expired before its age');
 is(n('/age'), 3, 'attempts within max_age are made');
 
@@ -183,9 +183,11 @@ ok($t->wait_log(qr/"window" is disabled: 2 failures in 3600000 ms/, 10),
 	'a success does not empty a window');
 is(n('/window'), 3, 'one more is too many');
 
-# of two windows one slides, the other one does not: 0, 400, 800, 1200
+# of two windows one slides, the other one does not: a second from an answer on
+# is one between failures, which delays of planned times are not
 
-$rx->set(rules => { '/two' => 500, '*' => 200 });
+$rx->set(rules => { '*' => 200,
+	'/two' => { status => 429, headers => [['Retry-After', 1]] } });
 
 get('/two');
 ok($t->wait_log(qr/"two" is disabled: 4 failures in 3600000 ms/, 10),

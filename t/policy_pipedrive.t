@@ -17,7 +17,8 @@ use lib "$FindBin::Bin/lib";
 use Time::HiRes qw/ time /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
-use Test::Webhook::Policy qw/ policy state command requests bodies n ends /;
+use Test::Webhook::Policy qw/ policy state command requests bodies n ends
+	in_a_row row /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -68,7 +69,7 @@ for my $kind (qw/ hold drop /) {
 $rx->set(rules => { '*' => 500 });
 
 get('/never?n=1');
-is(in_a_row('never'), row('never'), 'nothing has succeeded for so long');
+is(in_a_row('never'), row('never', 500), 'nothing has succeeded for so long');
 is(state('never')->{until}, undef, 'that is for good');
 
 # the first failure after a success is that long behind the one before it
@@ -82,8 +83,8 @@ ok(wait_for(sub { state('once')->{ends}{delivered} == 1 }, 20),
 later('once', 500);
 
 get('/once?n=2');
-is(in_a_row('once'), row('once'), 'again, for another endpoint');
-cmp_ok(row('once'), '>', 1, 'one success is enough until then');
+is(in_a_row('once'), row('once', 500), 'again, for another endpoint');
+cmp_ok(row('once', 500), '>', 1, 'one success is enough until then');
 
 is(state('never')->{state}, 'disabled', 'the first one is still disabled');
 
@@ -199,36 +200,6 @@ sub ban {
 		'and one end of it');
 
 	return 1;
-}
-
-# failures in a row when it was disabled: as it tells, and as it is to be by
-# the times of the attempts, "after=500ms"
-
-sub in_a_row {
-	my ($e) = @_;
-
-	my $line = $t->wait_log(qr/"$e" is disabled: no success for /, 20);
-
-	return $line =~ /, (\d+) failures in a row/ ? $1 : $line;
-}
-
-sub row {
-	my ($e) = @_;
-
-	my ($n, $first) = (0, 0);
-
-	for (ends($e)) {
-		if (!$_->{failure}) {
-			$n = 0;
-			next;
-		}
-
-		$first = $_->{time} if $n++ == 0;
-
-		return $n if $_->{time} - $first >= 500;
-	}
-
-	return 0;
 }
 
 # a time after the first failure, of those who send

@@ -26,7 +26,7 @@ use Test::Webhook ();
 use Exporter qw/ import /;
 
 our @EXPORT_OK = qw/ policy watch state command requests bodies n gate begins
-	ends /;
+	ends in_a_row row /;
 
 my $rx;
 my $view = '/api';
@@ -149,6 +149,37 @@ sub attempts {
 	return map { { /\b(\w+) (\S+)/g } } map { /attempt $what: (.*)/ }
 		Test::Webhook::find_in_log(
 			qr/attempt $what: .* lane "$name" /, $mark);
+}
+
+# failures in a row when an endpoint was disabled by "after=": as it tells, and
+# as it is to be by the times of the attempts, in ms
+
+sub in_a_row {
+	my ($name) = @_;
+
+	my $line = Test::Webhook::wait_log(
+		qr/"$name" is disabled: no success for /, 20) || '';
+
+	return $line =~ /, (\d+) failures in a row/ ? $1 : undef;
+}
+
+sub row {
+	my ($name, $ms) = @_;
+
+	my ($n, $first) = (0, 0);
+
+	for (ends($name)) {
+		if (!$_->{failure}) {
+			$n = 0;
+			next;
+		}
+
+		$first = $_->{time} if $n++ == 0;
+
+		return $n if $_->{time} - $first >= $ms;
+	}
+
+	return 0;
 }
 
 # whatever was to be sent before this is; it needs the endpoint "gate"
