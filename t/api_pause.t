@@ -18,7 +18,7 @@ use JSON::PP qw/ decode_json /;
 use Time::HiRes qw/ time sleep /;
 
 use Test::Webhook qw/ :DEFAULT wait_for /;
-use Test::Webhook::Policy qw/ policy state bodies n gate /;
+use Test::Webhook::Policy qw/ policy state bodies n gate begins /;
 use Test::Webhook::Receiver;
 
 ###############################################################################
@@ -34,10 +34,10 @@ my %endpoint = (
 	order => '',
 	drop => 'while_disabled drop; retry 10ms;',
 	dead => 'while_disabled dead;',
-	clock => 'retry 300ms 300ms 300ms; expire 1s;',
+	clock => 'retry 10ms 10ms; expire 3s;',
 	flight => 'disable consecutive=2; retry 10ms; while_disabled drop;',
 	gone => 'retry 10ms;',
-	quota => 'quota 1/600ms;',
+	quota => 'quota 1/3s;',
 	off => 'disable consecutive=1; retry off; while_disabled drop;',
 	kept => '',
 	gate => '',
@@ -102,20 +102,23 @@ for (qw/ drop dead /) {
 		dropped => 0 }, "while_disabled $_: nothing was refused");
 }
 
-# clocks stand still
+# clocks stand still: a Retry-After added to the time of the pause is beyond
+# "expire", and added to the rest it is not
 
-$rx->set(rules => { '/clock' => [500, 500, 200], '*' => 200 });
+$rx->set(rules => { '*' => 200, '/clock' => [{ hang => 1, status => 500 },
+	{ status => 429, headers => [['Retry-After', 1]] }, 200] });
 get('/clock?n=1');
-ok(wait_for(sub { n('/clock') == 1 }, 10), 'an attempt fails');
+ok(wait_for(sub { n('/clock') == 1 }, 10), 'an attempt');
 command('clock', 'pause');
+$rx->release();
+ok($t->wait_log(qr/failed:.*"clock"/, 10), 'fails');
 
-my $n = n('/clock');
-sleep 1.5;
-is(n('/clock'), $n, 'no retry while paused');
+my ($begin) = begins('clock');
+wait_for(sub { time() * 1000 > $begin->{time} + 2100 }, 10);
+is(n('/clock'), 1, 'no retry while paused');
 command('clock', 'resume');
-ok(wait_for(sub { n('/clock') == 3 }, 10), 'it has not expired');
 ok(wait_for(sub { state('clock')->{ends}{delivered} == 1 }, 10),
-	'and is delivered');
+	'it has not expired, and is delivered');
 
 # an attempt is on its way when the endpoint is paused
 
@@ -148,8 +151,11 @@ ok($t->wait_log(qr/"quota" is paused for \d+ ms: its quota/, 10),
 	'paused by a quota');
 is(command('quota', 'resume')->{reason}, 'quota', 'that is not resumed');
 is(command('quota', 'pause')->{reason}, 'pause', 'it may be paused, too');
-sleep 0.8;
-is(state('quota')->{reason}, 'pause', 'and is so after the quota');
+
+my $until = state('quota')->{quota}{until};
+ok(wait_for(sub { !state('quota')->{quota}{used} }, 10), 'the quota ends');
+cmp_ok(time() * 1000, '>=', $until, 'in its time');
+is(state('quota')->{reason}, 'pause', 'it is paused nevertheless');
 is(n('/quota'), 1, 'nothing is sent');
 command('quota', 'resume');
 ok(wait_for(sub { n('/quota') == 2 }, 10), 'until it is resumed');

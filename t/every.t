@@ -274,9 +274,8 @@ $t->conf($short);
 $t->start_again();
 
 ask('/id?id=soon');
-wait_for(sub { again('/id?id=soon') eq 'committed' }, 5, 'the end of dedupe');
-
-pass('after dedupe an id is new again');
+ok(wait_for(sub { again('/id?id=soon') eq 'committed' }, 10),
+	'after dedupe an id is new again');
 
 $t->done_testing();
 
