@@ -69,7 +69,7 @@ events {
 http {
     %%TEST_GLOBALS_HTTP%%
 
-    webhook_store %%TESTDIR%%/store size=16m journal=4m;
+    webhook_store %%TESTDIR%%/store size=32m journal=16m;
 
     webhook_payload n text {
         template "\${arg_n|none}";
