@@ -44,6 +44,10 @@ events {
 http {
     %%TEST_GLOBALS_HTTP%%
 
+    # of clients that do not read until the test has parsed other answers
+
+    send_timeout 10m;
+
     webhook_store %%TESTDIR%%/store size=16m journal=4m;
     webhook_zone webhook 256k disable=100/1h quota=1000/1d;
     webhook_zone 'two " \ of' 256k;
