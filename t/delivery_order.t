@@ -20,7 +20,7 @@ use Test::Webhook::Receiver;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Webhook->new()->plan(14);
+my $t = Test::Webhook->new()->plan(16);
 
 my $rx = Test::Webhook::Receiver->new($t, port => 'rx');
 
@@ -57,6 +57,15 @@ http {
         retry 200ms 200ms;
     }
 
+    webhook_endpoint waits {
+        url http://127.0.0.1:%%PORT_rx%%/waits;
+        allow_http on;
+        payload n;
+        order key $arg_k;
+        concurrency 3;
+        retry 1h;
+    }
+
     webhook_endpoint none {
         url http://127.0.0.1:%%PORT_rx%%/none;
         allow_http on;
@@ -70,6 +79,7 @@ http {
         listen 127.0.0.1:%%PORT_http%% reuseport;
 
         location /s { webhook a.s to=strict; return 200; }
+        location /w { webhook a.w to=waits; return 200; }
         location /k { webhook a.k to=keyed; return 200; }
         location /n { webhook a.n to=none; return 200; }
         location /o { webhook a.o to=keyed order_key=$arg_o; return 200; }
@@ -93,15 +103,23 @@ is(join(' ', $rx->bodies()), join(' ', 1 .. 30), 'in order over workers');
 $rx->forget();
 $rx->set(500, 200);
 
-get("/k?k=a&n=$_") for 1 .. 3;
-get("/k?k=b&n=$_") for 1 .. 3;
+get('/w?k=a&n=1');
+ok($rx->wait_requests(1, 10), 'a lane waits for a retry');
+get("/w?k=a&n=$_") for 2, 3;
+get("/w?k=b&n=$_") for 1 .. 3;
 
-ok($rx->wait_requests(7, 10), 'keyed');
-my @b = $rx->bodies();
-is(join(' ', grep { /b/ } @b), 'b1 b2 b3', 'other lane in order');
-is(join(' ', grep { /a/ } @b), 'a1 a1 a2 a3', 'failing lane in order');
-is((grep { $b[$_] eq 'b3' } 0 .. $#b)[0] < (grep { $b[$_] eq 'a2' } 0 .. $#b)[0],
-	1, 'which does not wait for the failing one');
+ok($rx->wait_requests(4, 10), 'other lane does not');
+is(join(' ', $rx->bodies()), 'a1 b1 b2 b3', 'and is in order');
+
+$rx->forget();
+$rx->set(500, 200);
+
+get('/k?k=a&n=1');
+ok($rx->wait_requests(1, 10), 'a lane fails');
+get("/k?k=a&n=$_") for 2, 3;
+
+ok($rx->wait_requests(4, 10), 'keyed');
+is(join(' ', $rx->bodies()), 'a1 a1 a2 a3', 'failing lane in order');
 
 # key: concurrency over all lanes and workers
 
@@ -127,7 +145,7 @@ ok(wait_for(sub { held($rx) == 5 }, 5, 'five in flight'),
 $rx->set(200);
 $rx->release(500);
 ok($rx->wait_requests(25, 20), 'failed ones are repeated');
-@b = $rx->bodies();
+my @b = $rx->bodies();
 is(scalar(keys %{{ map { $_ => 1 } @b }}), 20, 'every event arrives');
 
 # order_key= of a trigger wins over the endpoint's
