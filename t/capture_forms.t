@@ -1023,7 +1023,16 @@ sub condition {
 			['Transfer-Encoding: chunked']],
 	);
 
-	my $r = ($rx->requests())[-1];
+	# the last one may be on its way
+
+	my $r;
+
+	wait_for(sub {
+		($r) = grep {
+			($_->{header}{'x-request-uri'} || '') =~ /\bn=$n$/
+		} $rx->requests();
+	}, 10);
+
 	is($r->{header}{'x-kind'}, 'customer', 'value in a header of endpoint');
 }
 
