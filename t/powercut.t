@@ -157,12 +157,28 @@ sub cut {
 			my @old = grep { $_->{complete} && $_->{end} <= $limit }
 				$load->results();
 
+			my ($oldest, %keys) = (0);
+
 			ok(Test::Webhook::wait_for(sub {
+				my $now = monotonic();
+
 				$received{$_->[0]} = 1 for arrivals($rx, $pos);
 				@old = unmoved("$dir/store", \%received, @old);
+
+				for (@old) {
+					my $age = $now - $_->{end};
+
+					$oldest = $age if $oldest < $age;
+					$keys{$_->{key}}++ if $age > 3;
+				}
+
 				!@old;
 			}, 60), "sync=off, cut $i: what is old is moved")
 				or diag(scalar(@old) . ' are not');
+
+			note(sprintf 'sync=off, cut %d: the oldest was %.2f s '
+				. 'in the journal alone, above 3 s: %s', $i,
+				$oldest, join(' ', sort keys %keys) || 'none');
 		}
 
 		sleep(rand(0.7));
