@@ -29,8 +29,6 @@ typedef struct {
 } ngx_http_webhook_flush_t;
 
 
-static ngx_uint_t ngx_http_webhook_flush_until(ngx_queue_t *tickets,
-    ngx_http_webhook_ticket_t *last);
 static void ngx_http_webhook_flush_publish(ngx_http_webhook_ticket_t *t);
 static void ngx_http_webhook_flush_promise(ngx_http_webhook_ticket_t *t,
     int sign);
@@ -50,6 +48,7 @@ ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st)
 
     ngx_queue_init(&st->tickets);
     ngx_queue_init(&st->flushing);
+    ngx_queue_init(&st->hidden);
 
     st->flush = ngx_thread_task_alloc(ngx_cycle->pool,
                                       sizeof(ngx_http_webhook_flush_t));
@@ -105,6 +104,7 @@ ngx_http_webhook_flush_add(ngx_http_webhook_store_t *st,
     ngx_add_timer(&t->timer, st->conf->commit_timeout);
 
     ngx_queue_insert_tail(&st->tickets, &t->queue);
+    ngx_queue_insert_tail(&st->hidden, &t->hidden);
 
     ngx_http_webhook_flush_start(st);
 }
@@ -133,11 +133,10 @@ ngx_http_webhook_store_late(void *ticket)
 {
     ngx_http_webhook_ticket_t *t = ticket;
 
+    ngx_queue_t               *q;
     ngx_http_webhook_store_t  *st;
 
-    if (t->published) {
-        return;
-    }
+    st = t->store;
 
     /*
      * Of those before it there may be some that nobody waits for any more,
@@ -145,37 +144,12 @@ ngx_http_webhook_store_late(void *ticket)
      * were appended: who reads this one would pass them, and not come back.
      */
 
-    st = t->store;
+    while (!t->published) {
+        q = ngx_queue_head(&st->hidden);
 
-    if (!ngx_http_webhook_flush_until(&st->flushing, t)) {
-        (void) ngx_http_webhook_flush_until(&st->tickets, t);
+        ngx_http_webhook_flush_publish(
+                    ngx_queue_data(q, ngx_http_webhook_ticket_t, hidden));
     }
-}
-
-
-/* true: the last one to be published was among them */
-
-static ngx_uint_t
-ngx_http_webhook_flush_until(ngx_queue_t *tickets,
-    ngx_http_webhook_ticket_t *last)
-{
-    ngx_queue_t                *q;
-    ngx_http_webhook_ticket_t  *t;
-
-    for (q = ngx_queue_head(tickets);
-         q != ngx_queue_sentinel(tickets);
-         q = ngx_queue_next(q))
-    {
-        t = ngx_queue_data(q, ngx_http_webhook_ticket_t, queue);
-
-        ngx_http_webhook_flush_publish(t);
-
-        if (t == last) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -184,6 +158,7 @@ ngx_http_webhook_flush_publish(ngx_http_webhook_ticket_t *t)
 {
     if (!t->published) {
         t->published = 1;
+        ngx_queue_remove(&t->hidden);
 
         ngx_http_webhook_publish(t->store, &t->ref);
         ngx_http_webhook_flush_promise(t, -1);

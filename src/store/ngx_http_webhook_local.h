@@ -114,6 +114,7 @@ typedef struct ngx_http_webhook_ticket_s  ngx_http_webhook_ticket_t;
 
 struct ngx_http_webhook_ticket_s {
     ngx_queue_t                      queue;
+    ngx_queue_t                      hidden;     /* until it is published */
     wh_ref_t                         ref;
     ngx_event_t                      timer;
     ngx_http_webhook_append_pt       handler;
@@ -186,6 +187,7 @@ struct ngx_http_webhook_store_s {
 
     ngx_queue_t                      tickets;   /* to be flushed next */
     ngx_queue_t                      flushing;
+    ngx_queue_t                      hidden;    /* of both, in their order */
     ngx_thread_task_t               *flush;
     ngx_http_webhook_ended_t        *ended;     /* since a turn has begun */
     ngx_uint_t                       nended;
