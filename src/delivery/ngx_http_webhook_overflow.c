@@ -17,7 +17,8 @@ static ngx_uint_t ngx_http_webhook_overflow_over(ngx_http_webhook_store_t *st,
     ngx_http_webhook_endpoint_t *ep, wh_amount_t *total);
 static ngx_uint_t ngx_http_webhook_overflow_refused(
     ngx_http_webhook_endpoint_t *ep);
-static void ngx_http_webhook_overflow_known(ngx_http_webhook_lane_t *lane);
+static ngx_int_t ngx_http_webhook_overflow_judged(
+    ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane);
 static ngx_int_t ngx_http_webhook_overflow_newest(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
     wh_amount_t *total);
@@ -45,8 +46,7 @@ ngx_http_webhook_overflow(ngx_http_webhook_store_t *st,
         || !ngx_http_webhook_overflow_over(st, ep, &total)
         || ngx_http_webhook_overflow_refused(ep))
     {
-        ngx_http_webhook_overflow_known(lane);
-        return NGX_OK;
+        return ngx_http_webhook_overflow_judged(st, lane);
     }
 
     return ep->backlog.overflow == WH_OVERFLOW_DROP_OLDEST
@@ -92,12 +92,19 @@ ngx_http_webhook_overflow_refused(ngx_http_webhook_endpoint_t *ep)
 }
 
 
-static void
-ngx_http_webhook_overflow_known(ngx_http_webhook_lane_t *lane)
+static ngx_int_t
+ngx_http_webhook_overflow_judged(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_lane_t *lane)
 {
     while (lane->judged) {
-        ngx_http_webhook_item_known(lane->judged);
+        ngx_http_webhook_item_judged(st, lane->judged);
+
+        if (!ngx_http_webhook_lane_alive(st, lane)) {
+            return NGX_DECLINED;
+        }
     }
+
+    return NGX_OK;
 }
 
 
@@ -126,7 +133,11 @@ ngx_http_webhook_overflow_newest(ngx_http_webhook_store_t *st,
 
         if (wh_limits_room(&ep->backlog, total, 1, (int64_t) item->size)) {
             wh_amount_add(total, 1, (int64_t) item->size);
-            ngx_http_webhook_item_known(item);
+            ngx_http_webhook_item_judged(st, item);
+
+            if (!ngx_http_webhook_lane_alive(st, lane)) {
+                return NGX_DECLINED;
+            }
 
             continue;
         }
@@ -199,9 +210,7 @@ ngx_http_webhook_overflow_oldest(ngx_http_webhook_store_t *st,
         }
     }
 
-    ngx_http_webhook_overflow_known(lane);
-
-    return NGX_OK;
+    return ngx_http_webhook_overflow_judged(st, lane);
 }
 
 

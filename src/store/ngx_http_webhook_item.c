@@ -13,6 +13,7 @@ static ngx_http_webhook_item_t *ngx_http_webhook_item_create(
     ngx_http_webhook_store_t *st, ngx_http_webhook_lane_t *lane,
     wh_queue_t *behind, uint64_t seq, uint32_t index);
 static void ngx_http_webhook_item_fresh(ngx_http_webhook_item_t *item);
+static void ngx_http_webhook_item_known(ngx_http_webhook_item_t *item);
 
 
 static ngx_http_webhook_item_t *
@@ -90,12 +91,13 @@ ngx_http_webhook_enqueue(ngx_http_webhook_store_t *st, wh_view_t *v,
 
         /*
          * Who has captured it may have ended before it was judged; what was
-         * there before this configuration stays.
+         * there before this configuration, or is of none, stays.
          */
 
-        if (origin == NGX_HTTP_WEBHOOK_CAPTURED
-            || (origin == NGX_HTTP_WEBHOOK_ADOPTED
-                && v->time >= st->conf->since))
+        if (lane->endpoint
+            && (origin == NGX_HTTP_WEBHOOK_CAPTURED
+                || (origin == NGX_HTTP_WEBHOOK_ADOPTED
+                    && v->time >= st->conf->since)))
         {
             ngx_http_webhook_item_fresh(item);
         }
@@ -158,6 +160,18 @@ ngx_http_webhook_item_fresh(ngx_http_webhook_item_t *item)
 
 
 void
+ngx_http_webhook_item_judged(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item)
+{
+    ngx_http_webhook_item_known(item);
+
+    if (item->moved && item->nops == 0) {
+        ngx_http_webhook_item_moved(st, item);
+    }
+}
+
+
+static void
 ngx_http_webhook_item_known(ngx_http_webhook_item_t *item)
 {
     wh_queue_t               *q;

@@ -216,8 +216,13 @@ ngx_http_webhook_lane_t *ngx_http_webhook_oldest_lane(
 ngx_http_webhook_lane_t *ngx_http_webhook_oldest_next(
     ngx_http_webhook_lane_t *lane);
 
-/* a delivery that was captured is no matter for overflow any more */
-void ngx_http_webhook_item_known(ngx_http_webhook_item_t *item);
+/*
+ * A delivery that was captured is no matter for overflow any more.  If it was
+ * moved meanwhile it may leave the memory, and the lane with it, which is not
+ * alive then.
+ */
+void ngx_http_webhook_item_judged(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item);
 
 /* wakes the workers beside this one */
 void ngx_http_webhook_store_wake_all(ngx_http_webhook_store_t *st);
