@@ -369,6 +369,9 @@ void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
 
 /* for what is not urgent, and yet to be done */
 void ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st);
+/* dead letters that were dropped; "last": all of them, whenever it was told */
+void ngx_http_webhook_turn_tell(ngx_http_webhook_store_t *st,
+    ngx_uint_t last);
 
 /* ..._flush.c */
 ngx_int_t ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st);

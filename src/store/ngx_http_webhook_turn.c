@@ -49,8 +49,6 @@ static void ngx_http_webhook_turn_again_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_hold_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_gather_handler(ngx_event_t *ev);
 static void ngx_http_webhook_turn_stuck(ngx_http_webhook_store_t *st);
-static void ngx_http_webhook_turn_purged(ngx_http_webhook_store_t *st,
-    ngx_uint_t n);
 
 
 ngx_int_t
@@ -548,6 +546,11 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         st->wmcf->meter->warehouse = v->used;
     }
 
+    if (v->committed) {
+        st->purged += v->purged;
+        ngx_http_webhook_turn_tell(st, 0);
+    }
+
     if (v->rc != NGX_OK || turn->nomem) {
 
         /* nothing was done, or all but the reading, which can be done again */
@@ -658,10 +661,6 @@ ngx_http_webhook_turn_over(ngx_event_t *ev)
         ngx_http_webhook_turn_swept(st);
     }
 
-    if (v->purged && v->committed) {
-        ngx_http_webhook_turn_purged(st, v->purged);
-    }
-
     turn->lane = NULL;
     st->busy = 0;
 
@@ -703,15 +702,7 @@ ngx_http_webhook_turn_ops_done(ngx_http_webhook_store_t *st,
         ngx_free(op);
     }
 
-    if (v->unlocked) {
-
-        /* what a turn that failed may have committed is not known yet */
-
-        st->settling = 0;
-
-    } else {
-        ngx_http_webhook_backlog_settle(st);
-    }
+    ngx_http_webhook_backlog_settle(st);
 }
 
 
@@ -985,13 +976,14 @@ ngx_http_webhook_turn_ended_cmp(const void *one, const void *two)
 
 /* with "dead=" reached that is every turn: it is told of them together */
 
-static void
-ngx_http_webhook_turn_purged(ngx_http_webhook_store_t *st, ngx_uint_t n)
+void
+ngx_http_webhook_turn_tell(ngx_http_webhook_store_t *st, ngx_uint_t last)
 {
-    st->purged += n;
-
-    if (st->purged_told
-        && ngx_current_msec - st->purged_told < NGX_HTTP_WEBHOOK_TURN_TELL)
+    if (st->purged == 0
+        || (!last
+            && st->purged_told
+            && ngx_current_msec - st->purged_told
+               < NGX_HTTP_WEBHOOK_TURN_TELL))
     {
         return;
     }

@@ -202,7 +202,7 @@ struct ngx_http_webhook_visit_s {
 
 /*
  * visit->rc: NGX_OK; NGX_AGAIN: another process is inside, nothing was done;
- * NGX_ERROR: logged, nothing was done.
+ * NGX_ERROR: logged, nothing was done, or with "committed" all but the reading.
  */
 
 

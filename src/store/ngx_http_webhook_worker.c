@@ -511,6 +511,7 @@ ngx_http_webhook_worker_tick(ngx_event_t *ev)
     (void) wh_journal_reclaim(&st->journal, st->slot);
 
     ngx_http_webhook_oldest_tell(st);
+    ngx_http_webhook_turn_tell(st, 0);
 
     if (!st->leaving) {
         if (st->journal.head->full) {
@@ -752,6 +753,7 @@ ngx_http_webhook_store_exit_process(ngx_cycle_t *cycle,
     }
 
     ngx_http_webhook_store_wake_all(st);
+    ngx_http_webhook_turn_tell(st, 1);
 
     ngx_http_webhook_warehouse_close(&st->warehouse);
 
