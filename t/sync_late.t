@@ -40,7 +40,7 @@ my $t = Test::Webhook->new(env => {
 	LD_PRELOAD => join(' ', split(/[ :]/, $ENV{TEST_NGINX_PRELOAD} || ''),
 		"$dir/slow.so"),
 	SLOW_FLUSH => "$dir/slow"
-})->plan(7);
+})->plan(8);
 
 # the first attempt fails: the worker that has made it owns the lane for long
 
@@ -146,6 +146,16 @@ ok($all, 'all events are delivered');
 my @one = map { $_->{body} } grep { $_->{target} eq '/one' } $rx->requests();
 
 is($one[0], 'first', 'the one before is not overtaken');
+
+# one that nobody waits for is late of itself, not with the next one
+
+slow(-2);
+
+get('/cut?n=fourth');
+ok(wait_for(sub { grep { $_->{body} eq 'fourth' } $rx->requests() }, 20),
+	'an event of a response that was cut short is late, too');
+
+slow(0);
 
 ###############################################################################
 

@@ -15,10 +15,10 @@
 #define NGX_HTTP_WEBHOOK_FLUSH_RANGES  64
 
 
-typedef struct {
+struct ngx_http_webhook_range_s {
     u_char                    *start;
     u_char                    *end;
-} ngx_http_webhook_range_t;
+};
 
 
 typedef struct {
@@ -32,9 +32,12 @@ typedef struct {
 static void ngx_http_webhook_flush_publish(ngx_http_webhook_ticket_t *t);
 static void ngx_http_webhook_flush_promise(ngx_http_webhook_ticket_t *t,
     int sign);
+static void ngx_http_webhook_flush_gone(ngx_http_webhook_ticket_t *t);
 static void ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st);
-static ngx_int_t ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_flush_t *f, wh_ref_t *ref);
+static ngx_int_t ngx_http_webhook_flush_range(ngx_http_webhook_flush_t *f,
+    ngx_http_webhook_range_t *range);
+static void ngx_http_webhook_flush_pages(ngx_http_webhook_store_t *st,
+    wh_ref_t *ref, ngx_http_webhook_range_t *range);
 static void ngx_http_webhook_flush_thread(void *data, ngx_log_t *log);
 static void ngx_http_webhook_flush_done(ngx_event_t *ev);
 static void ngx_http_webhook_flush_over(ngx_event_t *ev);
@@ -49,6 +52,12 @@ ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st)
     ngx_queue_init(&st->tickets);
     ngx_queue_init(&st->flushing);
     ngx_queue_init(&st->hidden);
+
+    st->gone = ngx_pcalloc(ngx_cycle->pool,
+                        st->journal.nsegs * sizeof(ngx_http_webhook_range_t));
+    if (st->gone == NULL) {
+        return NGX_ERROR;
+    }
 
     st->flush = ngx_thread_task_alloc(ngx_cycle->pool,
                                       sizeof(ngx_http_webhook_flush_t));
@@ -117,9 +126,9 @@ ngx_http_webhook_store_forget(void *ticket)
 
     t->handler = NULL;
 
-    if (t->timer.timer_set) {
-        ngx_del_timer(&t->timer);
-    }
+    /* the time still ends its wait, but does not keep a worker that leaves */
+
+    t->timer.cancelable = 1;
 }
 
 
@@ -204,14 +213,45 @@ ngx_http_webhook_flush_promise(ngx_http_webhook_ticket_t *t, int sign)
 }
 
 
+/*
+ * Nobody waits for it, and it was shown: only its pages are left to be
+ * flushed, and a segment has so many of them.  A flush that hangs for long
+ * is not to cost memory for each record of that time.
+ */
+
+static void
+ngx_http_webhook_flush_gone(ngx_http_webhook_ticket_t *t)
+{
+    ngx_http_webhook_range_t  *gone, range;
+
+    ngx_http_webhook_flush_pages(t->store, &t->ref, &range);
+
+    gone = &t->store->gone[t->ref.seg];
+
+    if (gone->start == NULL) {
+        *gone = range;
+        t->store->ngone++;
+
+    } else {
+        gone->start = ngx_min(gone->start, range.start);
+        gone->end = ngx_max(gone->end, range.end);
+    }
+
+    ngx_queue_remove(&t->queue);
+    ngx_free(t);
+}
+
+
 static void
 ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st)
 {
+    uint32_t                    n;
     ngx_queue_t                *q;
+    ngx_http_webhook_range_t   *gone, range;
     ngx_http_webhook_flush_t   *f;
     ngx_http_webhook_ticket_t  *t;
 
-    if (st->flush_busy || ngx_queue_empty(&st->tickets)) {
+    if (st->flush_busy || (st->ngone == 0 && ngx_queue_empty(&st->tickets))) {
         return;
     }
 
@@ -219,14 +259,37 @@ ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st)
     f->n = 0;
     f->err = 0;
 
+    /* in turn: those that do not fit now are the first ones next time */
+
+    for (n = 0; st->ngone && n < st->journal.nsegs; n++) {
+
+        gone = &st->gone[st->gone_next];
+
+        if (gone->start) {
+
+            if (ngx_http_webhook_flush_range(f, gone) != NGX_OK) {
+                break;
+            }
+
+            gone->start = NULL;
+            st->ngone--;
+        }
+
+        st->gone_next = (st->gone_next + 1) % st->journal.nsegs;
+    }
+
     while (!ngx_queue_empty(&st->tickets)) {
 
         q = ngx_queue_head(&st->tickets);
         t = ngx_queue_data(q, ngx_http_webhook_ticket_t, queue);
 
-        if (ngx_http_webhook_flush_range(st, f, &t->ref) != NGX_OK) {
+        ngx_http_webhook_flush_pages(st, &t->ref, &range);
+
+        if (ngx_http_webhook_flush_range(f, &range) != NGX_OK) {
             break;
         }
+
+        t->flushing = 1;
 
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&st->flushing, q);
@@ -242,27 +305,16 @@ ngx_http_webhook_flush_start(ngx_http_webhook_store_t *st)
 
 
 static ngx_int_t
-ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_flush_t *f, wh_ref_t *ref)
+ngx_http_webhook_flush_range(ngx_http_webhook_flush_t *f,
+    ngx_http_webhook_range_t *range)
 {
-    u_char                    *start, *end;
-    ngx_uint_t                 page;
     ngx_http_webhook_range_t  *r;
-
-    page = (ngx_uint_t) ngx_pagesize - 1;
-
-    start = (u_char *) st->journal.data
-            + (size_t) ref->seg * st->journal.seg_size + ref->off;
-    end = start + ref->len;
-
-    start = (u_char *) ((uintptr_t) start & ~page);
-    end = (u_char *) (((uintptr_t) end + page) & ~page);
 
     if (f->n) {
         r = &f->ranges[f->n - 1];
 
-        if (start >= r->start && start <= r->end) {
-            r->end = ngx_max(r->end, end);
+        if (range->start >= r->start && range->start <= r->end) {
+            r->end = ngx_max(r->end, range->end);
             return NGX_OK;
         }
     }
@@ -271,11 +323,27 @@ ngx_http_webhook_flush_range(ngx_http_webhook_store_t *st,
         return NGX_DECLINED;
     }
 
-    r = &f->ranges[f->n++];
-    r->start = start;
-    r->end = end;
+    f->ranges[f->n++] = *range;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_flush_pages(ngx_http_webhook_store_t *st, wh_ref_t *ref,
+    ngx_http_webhook_range_t *range)
+{
+    u_char      *start, *end;
+    ngx_uint_t   page;
+
+    page = (ngx_uint_t) ngx_pagesize - 1;
+
+    start = (u_char *) st->journal.data
+            + (size_t) ref->seg * st->journal.seg_size + ref->off;
+    end = start + ref->len;
+
+    range->start = (u_char *) ((uintptr_t) start & ~page);
+    range->end = (u_char *) (((uintptr_t) end + page) & ~page);
 }
 
 
@@ -368,17 +436,24 @@ ngx_http_webhook_flush_over(ngx_event_t *ev)
 static void
 ngx_http_webhook_flush_late_handler(ngx_event_t *ev)
 {
+    void                       *data;
     ngx_http_webhook_append_pt  handler;
     ngx_http_webhook_ticket_t  *t;
 
     t = ev->data;
 
     handler = t->handler;
+    data = t->data;
+
     t->handler = NULL;
 
-    if (handler) {
-        ngx_http_webhook_store_late(t);
+    ngx_http_webhook_store_late(t);
 
-        handler(t->data, NGX_BUSY);
+    if (!t->flushing) {
+        ngx_http_webhook_flush_gone(t);
+    }
+
+    if (handler) {
+        handler(data, NGX_BUSY);
     }
 }

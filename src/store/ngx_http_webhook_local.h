@@ -111,6 +111,7 @@ typedef struct {
 /* sync=always: a record between append and flush */
 
 typedef struct ngx_http_webhook_ticket_s  ngx_http_webhook_ticket_t;
+typedef struct ngx_http_webhook_range_s  ngx_http_webhook_range_t;
 
 struct ngx_http_webhook_ticket_s {
     ngx_queue_t                      queue;
@@ -120,7 +121,8 @@ struct ngx_http_webhook_ticket_s {
     ngx_http_webhook_append_pt       handler;
     void                            *data;
     ngx_http_webhook_store_t        *store;
-    ngx_uint_t                       published;  /* unsigned  published:1; */
+    unsigned                         published:1;
+    unsigned                         flushing:1;
 };
 
 
@@ -188,6 +190,9 @@ struct ngx_http_webhook_store_s {
     ngx_queue_t                      tickets;   /* to be flushed next */
     ngx_queue_t                      flushing;
     ngx_queue_t                      hidden;    /* of both, in their order */
+    ngx_http_webhook_range_t        *gone;      /* of segments, to be flushed */
+    ngx_uint_t                       ngone;
+    uint32_t                         gone_next;
     ngx_thread_task_t               *flush;
     ngx_http_webhook_ended_t        *ended;     /* since a turn has begun */
     ngx_uint_t                       nended;

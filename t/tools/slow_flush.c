@@ -1,7 +1,8 @@
 
 /*
  * An interposer for tests: msync() waits as many milliseconds as the file in
- * SLOW_FLUSH says, fails when it says -1, and leaves an octet in its log.
+ * SLOW_FLUSH says, fails when it says -1, and leaves an octet in its log.  For
+ * -2 it makes a file "hang" beside that, and waits until it says something else.
  */
 
 
@@ -16,18 +17,11 @@
 #include <unistd.h>
 
 
-int
-msync(void *p, size_t n, int flags)
+static int
+slow_flush_ms(void)
 {
-    int    rc, fd, ms;
-    char   log[4096];
+    int    ms;
     FILE  *f;
-
-    static int  (*next)(void *, size_t, int);
-
-    if (next == NULL) {
-        next = (int (*)(void *, size_t, int)) dlsym(RTLD_NEXT, "msync");
-    }
 
     ms = 0;
     f = fopen(getenv("SLOW_FLUSH"), "r");
@@ -38,6 +32,38 @@ msync(void *p, size_t n, int flags)
         }
 
         fclose(f);
+    }
+
+    return ms;
+}
+
+
+int
+msync(void *p, size_t n, int flags)
+{
+    int   rc, fd, ms;
+    char  log[4096];
+
+    static int  (*next)(void *, size_t, int);
+
+    if (next == NULL) {
+        next = (int (*)(void *, size_t, int)) dlsym(RTLD_NEXT, "msync");
+    }
+
+    ms = slow_flush_ms();
+
+    if (ms == -2) {
+        snprintf(log, sizeof(log), "%s.hang", getenv("SLOW_FLUSH"));
+        fd = open(log, O_WRONLY|O_CREAT, 0666);
+
+        if (fd != -1) {
+            close(fd);
+        }
+
+        while (ms == -2) {
+            usleep(20000);
+            ms = slow_flush_ms();
+        }
     }
 
     if (ms < 0) {
