@@ -101,7 +101,7 @@ deps-test:
 		|| grep -q -e -licui18n $(OBJS)/Makefile \
 		|| rm -rf $(OBJS)/Makefile $(OBJS)/addon $(MODULE)
 
-stop-module:				# with stop points, for t/stop_points.t, t/notify_claim.t
+stop-module:				# with stop points, for t/stop_*.t, t/notify_claim.t
 	@$(MAKE) --no-print-directory module OBJS=$(OBJS)-stop \
 		CFLAGS_EXTRA=-DNGX_HTTP_WEBHOOK_STOP_POINTS=1
 

@@ -14,6 +14,7 @@
 #define NGX_HTTP_WEBHOOK_KEY_HEAD  200
 
 
+static ngx_uint_t ngx_http_webhook_store_fits(wh_journal_t *j);
 static uint64_t ngx_http_webhook_store_weight(ngx_http_webhook_store_t *st,
     size_t size);
 
@@ -307,41 +308,66 @@ ngx_http_webhook_store_dedupe(ngx_http_webhook_store_t *st)
 }
 
 
+/* of those who come for the last room at the same time nobody gets it twice */
+
 ngx_int_t
 ngx_http_webhook_store_reserve(ngx_http_webhook_store_t *st, size_t size)
 {
-    uint64_t       weight;
-    uint32_t       need;
-    unsigned       slot;
-    wh_slot_t     *slots;
     wh_journal_t  *j;
 
     j = &st->journal;
-    slots = j->slots;
-    weight = ngx_http_webhook_store_weight(st, size);
 
     if (j->head->full) {
         return NGX_DECLINED;
     }
 
+    (void) __atomic_add_fetch(&j->slots[st->slot].reserved,
+                              ngx_http_webhook_store_weight(st, size),
+                              __ATOMIC_SEQ_CST);
+
+    /* who looks after this sees it, or is seen: neither passes the other */
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    ngx_http_webhook_stop_point("reserve");
+
+    if (ngx_http_webhook_store_fits(j)) {
+        return NGX_OK;
+    }
+
+    (void) wh_journal_reclaim(j, st->slot);
+
+    if (ngx_http_webhook_store_fits(j)) {
+        return NGX_OK;
+    }
+
+    ngx_http_webhook_store_unreserve(st, size);
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * True if there are segments for all that is reserved.  They are counted
+ * last: what was reserved is given back after it has taken its segments.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_store_fits(wh_journal_t *j)
+{
+    uint32_t  need;
+    uint64_t  reserved;
+    unsigned  slot;
+
     need = 0;
 
     for (slot = 1; slot <= (unsigned) j->head->last_slot; slot++) {
-        need += wh_journal_segments_for(j, slots[slot].reserved
-                                           + (slot == st->slot ? weight : 0));
+        reserved = __atomic_load_n(&j->slots[slot].reserved,
+                                   __ATOMIC_ACQUIRE);
+        need += wh_journal_segments_for(j, reserved);
     }
 
-    if (need > wh_journal_free_segments(j)) {
-        (void) wh_journal_reclaim(j, st->slot);
-
-        if (need > wh_journal_free_segments(j)) {
-            return NGX_DECLINED;
-        }
-    }
-
-    slots[st->slot].reserved += weight;
-
-    return NGX_OK;
+    return need <= wh_journal_free_segments(j);
 }
 
 
@@ -354,7 +380,8 @@ ngx_http_webhook_store_unreserve(ngx_http_webhook_store_t *st, size_t size)
     slot = &st->journal.slots[st->slot];
     weight = ngx_http_webhook_store_weight(st, size);
 
-    slot->reserved -= ngx_min(weight, slot->reserved);
+    (void) __atomic_sub_fetch(&slot->reserved, ngx_min(weight, slot->reserved),
+                              __ATOMIC_SEQ_CST);
 }
 
 
