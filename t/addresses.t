@@ -50,7 +50,7 @@ my %endpoints = (
 	six => 'url http://$arg_v/; addresses ::1; retry off;',
 	whole => 'url $arg_v; retry off;',
 	literal => 'url http://127.0.0.1:%%PORT_rx%%/; retry off;',
-	blocked => 'url http://127.0.0.1:%%PORT_rx%%/; addresses public; retry off;',
+	blocked => 'url http://literal/; addresses public; retry off;',
 	listed => 'url http://127.0.0.1:%%PORT_rx%%/; addresses 127.0.0.1; retry off;',
 	values => 'url http://127.0.0.1:%%PORT_rx%%/$arg_v; retry off;',
 	named => 'url http://name.example:%%PORT_rx%%/; addresses 127.0.0.2; retry off;',
@@ -92,6 +92,8 @@ http {
 
 $endpoints
     upstream start { server localhost:%%PORT_rx%%; }
+
+    upstream literal { server 127.0.0.1:%%PORT_rx%%; }
 
     upstream mixed {
         server 127.0.0.1:%%PORT_rx%%;

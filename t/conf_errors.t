@@ -701,6 +701,12 @@ map({ ['endpoint', "addresses $_; #!",
 } qw! none 10.0.0.0/33 ::/129 10.0.0 example.com unix: $arg_a Public !),
 ['endpoint', 'addresses any public; #!',
 	qr/invalid value "any" in "addresses", it must be alone/],
+map({ my ($url, $lines, $allowed) = @$_;
+	my ($address) = $url =~ m!//\[?([^/\]]+)!;
+	['urlless', "url $url; #!\naddresses $lines;",
+	qr/invalid address \Q$address\E, by "addresses" in \S+nginx\.conf:\d+ it must be one of "\Q$lines\E", in "url" of webhook_endpoint "e" in/]
+} ['https://127.0.0.1/', 'public'], ['https://10.1.0.1/$arg_a', 'public 10.0.0.0/16 ::1'],
+	['https://[::1]/', 'public'], ['https://[2001:db8::1]/', '192.0.2.1 2001:db9::/32']),
 ['endpoint', 'addresses; #!', qr/invalid number of arguments in "addresses"/],
 map({ ['endpoint', "bind $_; #!",
 	qr/invalid value "\Q$_\E" in "bind", it must be an address as 192\.0\.2\.7/]
@@ -1495,8 +1501,13 @@ map({ ['endpoint', "backlog $_;"] } '1', '4000000000', '1k', '1m', '100g',
 ['urlless', "url https://127.0.0.1:\$arg_a/\$1;\n}\nresolver 127.0.0.1;\n"
 	. "webhook_endpoint f {\nurl \$arg_a;\naddresses any;\n}\n"
 	. "webhook_endpoint g {\nurl https://\${arg_a}.example:\$arg_b/;\n"],
-['endpoint', 'addresses public 10.0.0.0/8 192.0.2.1 2001:db8::/32 ::1;'],
+['endpoint', 'addresses public 127.0.0.0/8 192.0.2.1 2001:db8::/32 ::1;'],
 ['endpoint', 'addresses any;'],
+['urlless', 'url https://198.41.0.4/; addresses public;'],
+['urlless', 'url https://10.0.0.1/; addresses public 10.0.0.0/8;'],
+['urlless', 'url https://[::1]/; addresses public ::1;'],
+['urlless', "url https://hosts/;\naddresses public;\n}\n"
+	. "upstream hosts {\nserver 127.0.0.1:443;"],
 ['endpoint', 'bind 192.0.2.7;'],
 ['endpoint', 'bind 2001:db8::7;'],
 ['urlless', "url http://127.0.0.1/;\nallow_http on;"],

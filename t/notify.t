@@ -101,13 +101,15 @@ http {
     }
 
     webhook_endpoint f {
-        url http://127.0.0.1:%%PORT_rx%%/f;
+        url http://inside/f;
         allow_http on;
         addresses public;
         zone own;
         retry off;
         disable consecutive=1;
     }
+
+    upstream inside { server 127.0.0.1:%%PORT_rx%%; }
 
     server {
         listen 127.0.0.1:%%PORT_http%% reuseport;

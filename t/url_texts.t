@@ -151,6 +151,8 @@ http {
               200ms 200ms 200ms 200ms 200ms 200ms 200ms 200ms 200ms 200ms;
     }
 
+    upstream inside { server 127.0.0.1:%%PORT_rx%%; }
+
     server {
         listen 127.0.0.1:%%PORT_http%%;
 
@@ -493,7 +495,7 @@ $t->stop();
 $rx->forget();
 $rx->set(rules => { '*' => 200 });
 my $mark = $t->log_mark();
-$t->conf(conf("$base/fifth/\$v", 'addresses public;'))->run();
+$t->conf(conf("http://inside/fifth/\$v", 'addresses public;'))->run();
 ok($t->wait_log(qr/attempt failed: blocked, status 0.*"fixed"/, 10, $mark),
 	'addresses are those of the configuration');
 ok($rx->only_requests(0, 0.1), 'and nothing is sent');

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_addresses.h"
+#include "ngx_http_webhook_lines.h"
 #include "wh_address.h"
 
 
@@ -125,6 +126,67 @@ ngx_http_webhook_addresses_default(ngx_http_webhook_endpoint_t *ep)
     } else {
         ep->public = 1;
     }
+}
+
+
+/* what is literal in "url" will never be another one */
+
+ngx_int_t
+ngx_http_webhook_addresses_check(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_addr_t *addr)
+{
+    u_char                    *p, text[NGX_SOCKADDR_STRLEN];
+    size_t                     len;
+    ngx_str_t                  address, allowed, *word;
+    ngx_uint_t                 i;
+    ngx_http_webhook_line_t  **line;
+
+    if (ngx_http_webhook_addresses_allow(ep, addr->sockaddr)) {
+        return NGX_OK;
+    }
+
+    address.data = text;
+    address.len = ngx_sock_ntop(addr->sockaddr, addr->socklen, text,
+                                NGX_SOCKADDR_STRLEN, 0);
+
+    /* without that line all are allowed */
+
+    for (line = ep->lines->elts; /* void */ ; line++) {
+        if (ngx_strcmp((*line)->words[0].data, "addresses") == 0) {
+            break;
+        }
+    }
+
+    len = 0;
+
+    for (i = 1; i < (*line)->nwords; i++) {
+        len += (*line)->words[i].len + 1;
+    }
+
+    allowed.data = ngx_pnalloc(cf->temp_pool, len);
+    if (allowed.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = allowed.data;
+
+    for (i = 1; i < (*line)->nwords; i++) {
+        word = &(*line)->words[i];
+
+        p = ngx_cpymem(p, word->data, word->len);
+        *p++ = ' ';
+    }
+
+    allowed.len = len - 1;
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "invalid address %V, by \"addresses\" in %V:%ui it must be "
+                  "one of \"%V\", in \"url\" of webhook_endpoint \"%V\" in "
+                  "%V:%ui",
+                  &address, &(*line)->file, (*line)->line, &allowed, &ep->name,
+                  &ep->url_file, ep->url_line);
+
+    return NGX_ERROR;
 }
 
 

@@ -25,6 +25,10 @@ char *ngx_http_webhook_bind_line(ngx_conf_t *cf,
 /* of an endpoint without "addresses" */
 void ngx_http_webhook_addresses_default(ngx_http_webhook_endpoint_t *ep);
 
+/* the only address of an endpoint; what is not allowed is logged, NGX_ERROR */
+ngx_int_t ngx_http_webhook_addresses_check(ngx_conf_t *cf,
+    ngx_http_webhook_endpoint_t *ep, ngx_addr_t *addr);
+
 /* true if a connection to the address is allowed */
 ngx_uint_t ngx_http_webhook_addresses_allow(ngx_http_webhook_endpoint_t *ep,
     struct sockaddr *sa);

@@ -3,6 +3,7 @@
  */
 
 
+#include "ngx_http_webhook_addresses.h"
 #include "ngx_http_webhook_endpoint_conf.h"
 #include "ngx_http_webhook_peer.h"
 
@@ -162,6 +163,13 @@ ngx_http_webhook_endpoint_peers(ngx_conf_t *cf,
     uscf->line = ep->url_line;
 
     if (u->naddrs == 1) {
+
+        if (ngx_http_webhook_addresses_check(cf, ep, &u->addrs[0])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
         uscf->servers = ngx_array_create(cf->pool, 1,
                                          sizeof(ngx_http_upstream_server_t));
         if (uscf->servers == NULL) {
