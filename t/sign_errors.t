@@ -141,6 +141,9 @@ my @lines = (
 ["sign $h components=x-tenant; #!", qr/webhook_endpoint "e" has no header "x-tenant" that "sign http" in %s could cover/],
 ["sign $h digest=off components=content-digest; #!", qr/has no header "content-digest"/],
 ["sign $h components=webhook-id; #!\nevent_headers off;", qr/has no header "webhook-id"/],
+["sign $h components=ce-id; #!", qr/has no header "ce-id"/],
+["sign $h components=ce-subject; #!\npayload ce;\n}\nwebhook_payload ce cloudevents binary {", qr/has no header "ce-subject"/],
+["sign $h components=ce-id; #!\npayload ce;\n}\nwebhook_payload ce cloudevents structured {", qr/has no header "ce-id"/],
 );
 
 my @allowed = (
@@ -152,6 +155,9 @@ my @allowed = (
 	"sign $h components=X-Tenant;\nheader x-tenant \$uri;",
 	"sign $h components=webhook-id;\nsign standard $std;\nevent_headers off;",
 	"header Signature a;\nheader webhook-signature b;",
+	"sign $h components=ce-specversion,CE-id,ce-source,ce-type,ce-time,ce-subject,ce-a;\n"
+		. "payload ce;\n}\nwebhook_payload ce cloudevents binary {\n"
+		. "subject \$uri;\nextension a b;",
 	"sign header=Authorization start=HMAC key=a;",
 );
 

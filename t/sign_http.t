@@ -54,6 +54,7 @@ my %endpoint = (
 	nodigest => "$hmac digest=off;",
 	get => "method GET; payload form; $ed components=\@method,\@query,content-type,content-digest;",
 	retry => "$hmac nonce=on; retry 1100ms;",
+	ce => "payload ce; $ed components=ce-id,ce-type,ce-subject,ce-none;",
 );
 
 my $endpoints = join '', map { <<"EOE" } sort keys %endpoint;
@@ -80,6 +81,11 @@ http {
     webhook_store %%TESTDIR%%/store size=16m journal=4m;
 
     webhook_payload form form { field a "$arg_to&="; }
+
+    webhook_payload ce cloudevents binary {
+        subject "a %";
+        extension none $arg_none;
+    }
 
     upstream LOCALHOST { server 127.0.0.1:%%PORT_rx%%; }
 
@@ -172,6 +178,14 @@ is($r->{header}{'content-digest'}, 'sha-256=:' . b64(sha256('')) . ':',
 like($r->{target}, qr/^\/get\?a=%20b&a=get%26%3D$/, 'and a form in its query');
 ok(ed25519_ok($t, $public, http_base($r, $s), $s->{sig}),
 	'which is signed');
+
+$r = send_to('ce');
+$s = http_signatures($r)->{sig1};
+is("@{$s->{components}}", 'ce-id ce-type ce-subject',
+	'attributes of CloudEvents that are there');
+like(http_base($r, $s), qr/^"ce-subject": a%20%25$/m, 'as they are sent');
+ok(ed25519_ok($t, $public, http_base($r, $s), $s->{sig}),
+	'signature of attributes');
 
 $rx->set(rules => { '*' => [500, 200] });
 $rx->forget();

@@ -500,7 +500,10 @@ ngx_http_webhook_endpoint_init(ngx_conf_t *cf,
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_webhook_url_check(cf, ep, ep->payload) != NGX_OK) {
+        if (ngx_http_webhook_url_check(cf, ep, ep->payload) != NGX_OK
+            || ngx_http_webhook_sign_check_covered(cf, wmcf, ep)
+               != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
         }
 

@@ -379,3 +379,51 @@ ngx_http_webhook_attribute_reserved(ngx_str_t *name)
 
     return 0;
 }
+
+
+ngx_uint_t
+ngx_http_webhook_cloudevents_sends(ngx_http_webhook_payload_t *payload,
+    wh_str_t *name)
+{
+    ngx_str_t                      text;
+    ngx_uint_t                     i;
+    ngx_http_webhook_attribute_t  *attr;
+
+    static ngx_str_t  always[] = {
+        ngx_string("specversion"),
+        ngx_string("id"),
+        ngx_string("source"),
+        ngx_string("type"),
+        ngx_string("time")
+    };
+
+    if (!payload->binary
+        || name->len < 3
+        || ngx_memcmp(name->data, "ce-", 3) != 0)
+    {
+        return 0;
+    }
+
+    text.len = name->len - 3;
+    text.data = (u_char *) name->data + 3;
+
+    for (i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+        if (text.len == always[i].len
+            && ngx_memcmp(text.data, always[i].data, text.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    attr = payload->attributes.elts;
+
+    for (i = 0; i < payload->attributes.nelts; i++) {
+        if (text.len == attr[i].name.len
+            && ngx_memcmp(text.data, attr[i].name.data, text.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

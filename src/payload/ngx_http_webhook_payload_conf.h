@@ -91,6 +91,10 @@ char *ngx_http_webhook_cloudevents_check(ngx_conf_t *cf,
 ngx_int_t ngx_http_webhook_attribute_check(ngx_uint_t type, ngx_str_t *text,
     ngx_log_t *log);
 
+/* true if a header, in lower case, is one of those of "binary" */
+ngx_uint_t ngx_http_webhook_cloudevents_sends(
+    ngx_http_webhook_payload_t *payload, wh_str_t *name);
+
 /* "binary": the headers; NGX_OK or NGX_ERROR, see also out->err */
 ngx_int_t ngx_http_webhook_cloudevents_headers(ngx_http_request_t *r,
     ngx_http_webhook_payload_t *payload, ngx_http_webhook_endpoint_t *ep,

@@ -76,6 +76,10 @@ char *ngx_http_webhook_sign_line(ngx_conf_t *cf,
 char *ngx_http_webhook_sign_check(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep);
 
+/* after the whole http {}: what is covered can be sent, with some payload */
+char *ngx_http_webhook_sign_check_covered(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_endpoint_t *ep);
+
 /* masks a word of a "sign" if it is a key; NGX_ERROR: no memory */
 ngx_int_t ngx_http_webhook_sign_mask(ngx_conf_t *cf,
     ngx_http_webhook_line_t *line, ngx_uint_t word);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_webhook_head.h"
+#include "ngx_http_webhook_payload_conf.h"
 #include "ngx_http_webhook_sign.h"
 
 
@@ -16,16 +17,19 @@ static char *ngx_http_webhook_sign_twice(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_signature_t *s,
     ngx_str_t *name, ngx_array_t *names);
 static char *ngx_http_webhook_sign_covered(ngx_conf_t *cf,
-    ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_signature_t *s);
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_endpoint_t *ep,
+    ngx_http_webhook_signature_t *s);
 static ngx_uint_t ngx_http_webhook_sign_is_sent(
     ngx_http_webhook_endpoint_t *ep, wh_str_t *name);
+static ngx_uint_t ngx_http_webhook_sign_is_attribute(
+    ngx_http_webhook_main_conf_t *wmcf, wh_str_t *name);
 
 
 char *
 ngx_http_webhook_sign_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep)
 {
     char                          *rv;
-    ngx_uint_t                     i, first;
+    ngx_uint_t                     i;
     ngx_array_t                    names;
     ngx_http_webhook_sign_t       *sign;
     ngx_http_webhook_signature_t  *s;
@@ -68,36 +72,52 @@ ngx_http_webhook_sign_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep)
         }
     }
 
-    first = 1;
-
     for (i = 0; i < sign->signatures.nelts; i++) {
 
         if (s[i].label.len == 0) {
             continue;
         }
 
-        if (first) {
+        /* those are made once, for all lines */
 
-            /* those are made once, for all lines */
-
-            first = 0;
-
-            if ((sign->digests
-                 && ngx_http_webhook_sign_twice(cf, ep, &s[i], &digest, &names)
-                    != NGX_CONF_OK)
-                || ngx_http_webhook_sign_twice(cf, ep, &s[i], &input, &names)
-                   != NGX_CONF_OK
-                || ngx_http_webhook_sign_twice(cf, ep, &s[i], &signature,
-                                               &names)
-                   != NGX_CONF_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
+        if ((sign->digests
+             && ngx_http_webhook_sign_twice(cf, ep, &s[i], &digest, &names)
+                != NGX_CONF_OK)
+            || ngx_http_webhook_sign_twice(cf, ep, &s[i], &input, &names)
+               != NGX_CONF_OK
+            || ngx_http_webhook_sign_twice(cf, ep, &s[i], &signature, &names)
+               != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
         }
 
-        rv = ngx_http_webhook_sign_covered(cf, ep, &s[i]);
-        if (rv != NGX_CONF_OK) {
-            return rv;
+        break;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_webhook_sign_check_covered(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_endpoint_t *ep)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_signature_t  *s;
+
+    if (ep->sign == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    s = ep->sign->signatures.elts;
+
+    for (i = 0; i < ep->sign->signatures.nelts; i++) {
+
+        if (s[i].label.len
+            && ngx_http_webhook_sign_covered(cf, wmcf, ep, &s[i])
+               != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
         }
     }
 
@@ -165,7 +185,8 @@ twice:
 /* what is never sent cannot be covered: most likely it is misspelt */
 
 static char *
-ngx_http_webhook_sign_covered(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
+ngx_http_webhook_sign_covered(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_signature_t *s)
 {
     size_t     i;
@@ -175,7 +196,10 @@ ngx_http_webhook_sign_covered(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     for (i = 0; i < s->http.ncomponents; i++) {
         name = s->http.components[i];
 
-        if (name.data[0] == '@' || ngx_http_webhook_sign_is_sent(ep, &name)) {
+        if (name.data[0] == '@'
+            || ngx_http_webhook_sign_is_sent(ep, &name)
+            || ngx_http_webhook_sign_is_attribute(wmcf, &name))
+        {
             continue;
         }
 
@@ -235,6 +259,27 @@ ngx_http_webhook_sign_is_sent(ngx_http_webhook_endpoint_t *ep, wh_str_t *name)
 }
 
 
+/* of any payload: a trigger may bring another one than the endpoint has */
+
+static ngx_uint_t
+ngx_http_webhook_sign_is_attribute(ngx_http_webhook_main_conf_t *wmcf,
+    wh_str_t *name)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_payload_t  **payload;
+
+    payload = wmcf->payloads.elts;
+
+    for (i = 0; i < wmcf->payloads.nelts; i++) {
+        if (ngx_http_webhook_cloudevents_sends(payload[i], name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_uint_t
 ngx_http_webhook_sign_makes(ngx_http_webhook_endpoint_t *ep, wh_str_t *name)
 {
@@ -283,6 +328,14 @@ ngx_http_webhook_sign_makes(ngx_http_webhook_endpoint_t *ep, wh_str_t *name)
 
 char *
 ngx_http_webhook_sign_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep)
+{
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_webhook_sign_check_covered(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_endpoint_t *ep)
 {
     return NGX_CONF_OK;
 }
