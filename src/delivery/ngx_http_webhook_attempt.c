@@ -35,6 +35,7 @@ typedef struct {
     ngx_http_webhook_answer_t        answer;
     unsigned                         entered:1;
     unsigned                         finished:1;
+    unsigned                         unheard:1;  /* answer: of no request */
 } ngx_http_webhook_engine_t;
 
 
@@ -61,6 +62,8 @@ static ngx_int_t ngx_http_webhook_attempt_reinit_request(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_attempt_process_header(
     ngx_http_request_t *r);
+static void ngx_http_webhook_attempt_unheard(ngx_http_request_t *r,
+    ngx_http_webhook_engine_t *e);
 static void ngx_http_webhook_attempt_abort_request(ngx_http_request_t *r);
 static void ngx_http_webhook_attempt_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
@@ -494,6 +497,13 @@ ngx_http_webhook_attempt_ended(void *data, ngx_int_t rc)
         break;
 
     default:
+
+        if (e->unheard) {
+            class = ngx_http_webhook_attempt_throttled(e)
+                    ? NGX_HTTP_WEBHOOK_THROTTLED : NGX_HTTP_WEBHOOK_STATUS;
+            break;
+        }
+
         class = status ? NGX_HTTP_WEBHOOK_BROKEN : e->peer.class;
     }
 
@@ -807,6 +817,8 @@ ngx_http_webhook_attempt_reinit_request(ngx_http_request_t *r)
 
     ngx_http_webhook_answer_init(r, &e->answer);
 
+    e->unheard = 0;
+
     return NGX_OK;
 }
 
@@ -828,10 +840,46 @@ ngx_http_webhook_attempt_process_header(ngx_http_request_t *r)
 
         e->peer.early = 1;
 
+        ngx_http_webhook_attempt_unheard(r, e);
+
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
     return ngx_http_webhook_answer_header(r, &e->answer);
+}
+
+
+/*
+ * Who is overloaded may say so to whoever connects.  Of the event that tells
+ * nothing, so that nothing else is believed: no success, and no status that
+ * would end the delivery.  On a connection that was kept it may be for
+ * somebody else.
+ */
+
+static void
+ngx_http_webhook_attempt_unheard(ngx_http_request_t *r,
+    ngx_http_webhook_engine_t *e)
+{
+    ngx_uint_t                    status;
+    ngx_http_webhook_endpoint_t  *ep;
+
+    ep = e->attempt->endpoint;
+
+    if (!e->peer.reused && !e->peer.target.ssl
+        && ngx_http_webhook_answer_header(r, &e->answer) == NGX_OK)
+    {
+        status = e->answer.status;
+
+        if ((status == 429 || status == NGX_HTTP_SERVICE_UNAVAILABLE)
+            && !ngx_http_webhook_statuses_has(&ep->success, status)
+            && !ngx_http_webhook_statuses_has(&ep->permanent, status))
+        {
+            e->unheard = 1;
+            return;
+        }
+    }
+
+    ngx_http_webhook_answer_init(r, &e->answer);
 }
 
 
