@@ -965,6 +965,8 @@ map({ my $p = $_;
 	['endpoint', "api_key $p k a;\napi_key $p k b; #!",
 		qr/duplicate "api_key $p k", the other one is in \S+nginx\.conf:\d+/],
 	} 'query', 'field'),
+['endpoint', "api_key query k a;\napi_key query K b; #!",
+	qr/duplicate "api_key query K", the other one is in \S+nginx\.conf:\d+/],
 map({; ['endpoint', "api_key $_ k \"\"; #!",
 	qr/invalid value "" in "api_key", it must be a key/] }
 	'header', 'query', 'field'),

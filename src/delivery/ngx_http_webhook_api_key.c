@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_webhook_api_key.h"
+#include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_secret.h"
 #include "wh_escape.h"
 #include "wh_utf8.h"
@@ -56,9 +57,8 @@ ngx_http_webhook_api_key(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep)
     for (i = 0; i < ep->keys.nelts; i++) {
 
         if (key[i].query == query
-            && key[i].value.name.len == value[2].len
-            && ngx_memcmp(key[i].value.name.data, value[2].data, value[2].len)
-               == 0)
+            && ngx_http_webhook_keys_equal(query, &key[i].value.name,
+                                           &value[2]))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "duplicate \"api_key %V %V\", the other one is "

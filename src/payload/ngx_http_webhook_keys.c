@@ -211,6 +211,18 @@ ngx_http_webhook_keys_url(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_keys_equal(ngx_uint_t query, ngx_str_t *one, ngx_str_t *two)
+{
+    if (one->len != two->len) {
+        return 0;
+    }
+
+    return query ? ngx_strncasecmp(one->data, two->data, one->len) == 0
+                 : ngx_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
 ngx_int_t
 ngx_http_webhook_keys_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
     ngx_http_webhook_payload_t *payload, u_char *file, ngx_uint_t line)
@@ -241,8 +253,8 @@ ngx_http_webhook_keys_check(ngx_conf_t *cf, ngx_http_webhook_endpoint_t *ep,
 
         for (field = payload->fields.list; field; field = field->next) {
 
-            if (field->label.len != name->len
-                || ngx_memcmp(field->label.data, name->data, name->len) != 0)
+            if (!ngx_http_webhook_keys_equal(key[i].query, name,
+                                             &field->label))
             {
                 continue;
             }

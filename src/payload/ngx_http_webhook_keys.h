@@ -29,6 +29,10 @@ ngx_int_t ngx_http_webhook_keys_check(ngx_conf_t *cf,
     ngx_http_webhook_endpoint_t *ep, ngx_http_webhook_payload_t *payload,
     u_char *file, ngx_uint_t line);
 
+/* true if two names are the same one: in a query receivers may ignore case */
+ngx_uint_t ngx_http_webhook_keys_equal(ngx_uint_t query, ngx_str_t *one,
+    ngx_str_t *two);
+
 /* no name out of data is to be that of a key */
 void ngx_http_webhook_keys_absent(ngx_http_webhook_endpoint_t *ep,
     wh_pairs_t *pairs);
