@@ -234,6 +234,16 @@ my ($o) = wait_attempts('endpoint=raw', 1);
 $o = one($o);
 is(decode_base64($o->{request}{body_base64} || ''), "\xff\xfe", 'octets');
 
+# text that is cut inside a character: of the request after 100 octets, of the
+# answer after 1024
+
+$rx->set({ status => 503, body => 'ab' . "\xe2\x82\xac" x 400 });
+get('/raw?n=aa' . "\xe2\x82\xac" x 40);
+($o) = wait_attempts('endpoint=raw', 2);
+$o = one($o);
+is($o->{request}{body}, 'aa' . "\x{20ac}" x 32, 'is text to the last whole one');
+is($o->{response}{excerpt}, 'ab' . "\x{20ac}" x 340, 'of the answer, too');
+
 # pages, while attempts come
 
 $rx->set(500);

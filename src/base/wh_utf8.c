@@ -81,6 +81,20 @@ wh_utf8_valid(const char *p, size_t n)
 
 
 size_t
+wh_utf8_whole(const char *p, size_t n)
+{
+    size_t     valid;
+    wh_utf8_t  s;
+
+    memset(&s, 0, sizeof(wh_utf8_t));
+
+    valid = wh_utf8_valid(p, n);
+
+    return wh_utf8_feed(&s, p + valid, n - valid) == WH_OK ? valid : n;
+}
+
+
+size_t
 wh_utf8_next(const char *p, size_t n, int *ok)
 {
     size_t     i;

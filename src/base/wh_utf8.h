@@ -39,6 +39,12 @@ int wh_utf8_finish(const wh_utf8_t *s);
 size_t wh_utf8_valid(const char *p, size_t n);
 
 /*
+ * Octets of a text that was cut, without the character it was cut in; all of
+ * them, if it is no UTF-8 anyway.
+ */
+size_t wh_utf8_whole(const char *p, size_t n);
+
+/*
  * Octets of the first character, *ok set to 1; or, *ok set to 0, octets of
  * the invalid sequence that one U+FFFD stands for (the "maximal subpart" of
  * Unicode, section 3.9).  Gives 0 only if n is 0.

@@ -13,6 +13,7 @@
 #include "wh_delivery.h"
 #include "wh_escape.h"
 #include "wh_mask.h"
+#include "wh_utf8.h"
 
 
 typedef struct {
@@ -97,6 +98,13 @@ ngx_http_webhook_record_make(ngx_http_webhook_attempt_t *a,
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    /* what was cut is not to be taken for octets that are no text */
+
+    if (a->excerpt.len == NGX_HTTP_WEBHOOK_EXCERPT) {
+        rec->more.excerpt.len = wh_utf8_whole(rec->more.excerpt.data,
+                                              rec->more.excerpt.len);
     }
 
     row->kept = (uint32_t) (wh_row_size(row) + wh_row_more_size(&rec->more));
@@ -511,6 +519,7 @@ ngx_http_webhook_record(ngx_http_webhook_store_t *st,
         rec.row.flags |= WH_ROW_BODY;
 
         if (body < rec.body.len) {
+            body = wh_utf8_whole(rec.body.data, body);
             rec.row.flags |= WH_ROW_CUT;
         }
     }

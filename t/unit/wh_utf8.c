@@ -109,6 +109,9 @@ check(const utf8_case_t *c)
            "%s: offset", c->name);
     is_int((int64_t) wh_utf8_valid(p, c->len), (int64_t) c->valid,
            "%s: valid prefix", c->name);
+    is_int((int64_t) wh_utf8_whole(p, c->len),
+           (int64_t) (c->rc == WH_AGAIN ? c->valid : c->len),
+           "%s: without a cut character", c->name);
 
     for (k = 0; k <= c->len; k++) {
         memset(&s, 0, sizeof(wh_utf8_t));
