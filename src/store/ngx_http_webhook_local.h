@@ -348,8 +348,10 @@ void ngx_http_webhook_oldest_forget(ngx_http_webhook_lane_t *lane);
 void ngx_http_webhook_oldest_tell(ngx_http_webhook_store_t *st);
 
 /* ..._turn.c */
-void ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
-    ngx_http_webhook_item_t *item, ngx_http_webhook_op_e type);
+ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);
+void ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st);
+/* for what is not urgent, and yet to be done */
+void ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_read(ngx_http_webhook_store_t *st,
     ngx_http_webhook_lane_t *lane);
 /* what has ended is not to be taken for new, should it have been read before */
@@ -357,9 +359,28 @@ void ngx_http_webhook_turn_ended(ngx_http_webhook_store_t *st,
     ngx_http_webhook_item_t *item);
 ngx_uint_t ngx_http_webhook_turn_has_ended(ngx_http_webhook_store_t *st,
     uint64_t seq, uint32_t index);
+/* dead letters that were dropped; "last": all of them, whenever it was told */
+void ngx_http_webhook_turn_tell(ngx_http_webhook_store_t *st,
+    ngx_uint_t last);
+
+/* ..._turn_op.c */
+
+/* an exit waits so long for operations that make no progress */
+#define NGX_HTTP_WEBHOOK_TURN_HOLD  5000      /* ms */
+
+/* a small payload is the least of it */
+#define ngx_http_webhook_turn_size(op)                                        \
+    (sizeof(ngx_http_webhook_op_t) + (op)->len)
+
+void ngx_http_webhook_turn_op(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_item_t *item, ngx_http_webhook_op_e type);
+/* what is in the journal alone for too long, or when segments run short */
 void ngx_http_webhook_turn_move(ngx_http_webhook_store_t *st);
-void ngx_http_webhook_turn_start(ngx_http_webhook_store_t *st);
-ngx_int_t ngx_http_webhook_turn_init(ngx_http_webhook_store_t *st);
+/* after a turn: all that it was given, or a single one */
+void ngx_http_webhook_turn_ops_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_visit_t *v);
+void ngx_http_webhook_turn_op_done(ngx_http_webhook_store_t *st,
+    ngx_http_webhook_op_t *op);
 
 /* ..._turn_read.c: asked for before a turn, made in it, taken over after it */
 void ngx_http_webhook_turn_slice(ngx_http_webhook_store_t *st);
@@ -371,12 +392,6 @@ void ngx_http_webhook_turn_lane_done(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_sliced(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_room(ngx_http_webhook_store_t *st);
 void ngx_http_webhook_turn_swept(ngx_http_webhook_store_t *st);
-
-/* for what is not urgent, and yet to be done */
-void ngx_http_webhook_turn_gather(ngx_http_webhook_store_t *st);
-/* dead letters that were dropped; "last": all of them, whenever it was told */
-void ngx_http_webhook_turn_tell(ngx_http_webhook_store_t *st,
-    ngx_uint_t last);
 
 /* ..._flush.c */
 ngx_int_t ngx_http_webhook_flush_init(ngx_http_webhook_store_t *st);
