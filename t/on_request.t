@@ -221,6 +221,9 @@ is($asked->{header}{'webhook-event'}, 'asked',
 like($asked->{body}, qr!"data":\{"method":"POST","path":"/slow","v":"value"\}!,
 	'with values, but without a status');
 
+ok(wait_for(sub { grep { $_->{target} =~ m!^/slow! } $app->requests() }, 10),
+	'which has the request');
+
 $app->release();
 
 push @expected, { n => $k, name => 'slow', asked => 1, answered => 1,
