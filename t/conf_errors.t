@@ -1600,6 +1600,7 @@ for my $w (['endpoint', 'basic ann:s3cret file:secret;'],
 	['http', 'webhook_notify email=a@b smtp_user=u smtp_pasword=s3cret;'],
 	['http', 'webhook_notify email=a@b smtp=user:s3cret@127.0.0.1:25;'],
 	['urlless', 'url https://user:s3cret@127.0.0.1/;'],
+	['urlless', 'url https://user:a/s3cret?/x@127.0.0.1/;'],
 	['bare', 'webhook_store redis://user:s3cret@127.0.0.1:6379;'],
 	['bare', 'webhook_store rediss://user:s3cret@127.0.0.1:6379;'])
 {

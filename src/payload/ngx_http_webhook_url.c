@@ -167,13 +167,17 @@ ngx_http_webhook_url_sample(ngx_http_webhook_url_ctx_t *ctx)
 }
 
 
-/* of user information, a password among it most likely, nothing is shown */
+/*
+ * Of user information, a password among it most likely, nothing is shown.  What
+ * is behind a colon and no port may be one with a slash in it.
+ */
 
 static void
 ngx_http_webhook_url_invalid(ngx_http_webhook_url_ctx_t *ctx,
     const char *err)
 {
-    u_char  *p, *at, *last, *start;
+    u_char      *p, *at, *last, *start;
+    ngx_uint_t   colon, secret;
 
     p = ctx->word->data;
     last = p + ctx->word->len;
@@ -182,10 +186,25 @@ ngx_http_webhook_url_invalid(ngx_http_webhook_url_ctx_t *ctx,
     start = start ? start + 3 : p;
 
     at = start;
+    colon = 0;
+    secret = 0;
 
-    for (p = start; p < last && *p != '/' && *p != '?'; p++) {
+    for (p = start; p < last; p++) {
+
         if (*p == '@') {
             at = p;
+
+        } else if (*p == '/' || *p == '?') {
+
+            if (!secret) {
+                break;
+            }
+
+        } else if (*p == ':') {
+            colon = 1;
+
+        } else if (*p < '0' || *p > '9') {
+            secret |= colon;
         }
     }
 
