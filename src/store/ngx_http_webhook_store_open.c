@@ -163,9 +163,15 @@ ngx_http_webhook_store_reach(ngx_http_webhook_store_conf_t *sc,
     }
 
     if (pid == 0) {
-        if (setgid(ccf->group) == -1
-            || initgroups(ccf->username, ccf->group) == -1
-            || setuid(ccf->user) == -1
+        /* as workers do, which go on without further groups */
+
+        if (setgid(ccf->group) == -1) {
+            _exit(ngx_errno);
+        }
+
+        (void) initgroups(ccf->username, ccf->group);
+
+        if (setuid(ccf->user) == -1
             || access((const char *) sc->path.data, R_OK|W_OK|X_OK) == -1)
         {
             _exit(ngx_errno);
