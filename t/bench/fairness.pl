@@ -38,7 +38,7 @@ use lib dirname(__FILE__), dirname(__FILE__) . '/../lib';
 
 use IPC::Open2 qw/ open2 /;
 use JSON::PP ();
-use List::Util qw/ shuffle sum0 /;
+use List::Util qw/ shuffle /;
 use Time::HiRes qw/ time sleep /;
 
 use Bench;
@@ -72,13 +72,6 @@ my %units = (p50 => 'ms', p99 => 'ms', max => 'ms', rate => 'events/s',
 my @measures = qw/ p50 p99 max rate cpu accepted /;
 
 my (@problems, $fair, $in, $out);
-
-# quantiles of Student's t for 97.5 %
-
-my @t = (0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262,
-	2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093,
-	2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
-	2.042);
 
 ###############################################################################
 
@@ -234,7 +227,7 @@ sub report {
 			log(($B->[$_]{$m} || 1e-9) / ($A->[$_]{$m} || 1e-9))
 		} 0 .. $#$A;
 
-		my ($ratio, $low, $high) = interval(@logs);
+		my ($ratio, $low, $high) = ratio(@logs);
 
 		printf "%-20s %10.3f %10.3f %8.3f   %.3f..%.3f\n",
 			($m eq 'accepted' ? '' : "$m, ") . $units{$m},
@@ -243,18 +236,10 @@ sub report {
 	}
 }
 
-# of values that are logarithms: their mean, and where it may be
+# of values that are logarithms: what they are of, and where that may be
 
-sub interval {
-	my (@values) = @_;
-
-	my $n = @values;
-	my $mean = sum0(@values) / $n;
-
-	return (exp $mean, 0, 9**9**9) if $n < 2;
-
-	my $variance = sum0(map { ($_ - $mean) ** 2 } @values) / ($n - 1);
-	my $half = ($t[$n - 1] || 1.96) * sqrt($variance / $n);
+sub ratio {
+	my ($mean, $half) = interval(@_);
 
 	return map { exp } $mean, $mean - $half, $mean + $half;
 }
