@@ -444,13 +444,19 @@ get('/crm') for 1 .. 600;
 ok(wait_for(sub { decode_json(ask('GET', '/attempts?limit=600&endpoint=crm',
 	-of => $t2)->body())->{attempts}[599] }, 30), 'a long history');
 
-fails('AFTER', 1);
-fails('COMMIT', -30792);
-$r = ask('DELETE', '/attempts?all=1', -of => $t2);
+# the only commit that is made may have been one of the history's own
+
+for my $n (1 .. 20) {
+	fails('AFTER', $n);
+	fails('COMMIT', -30792);
+	$r = ask('DELETE', '/attempts?all=1', -of => $t2);
+	fails($_) for qw/ COMMIT AFTER /;
+	last if $r->body() !~ /nothing was done/;
+}
+
 is(error($r), '507 store_full', 'the store is full before all is forgotten');
 like(decode_json($r->body())->{error}{message}, qr/not all .* but 512 of them/,
 	'and some of it is told to be');
-fails($_) for qw/ COMMIT AFTER /;
 
 $lock = lock_warehouse($t2);
 is(join(' ', map { error($_) } curls($t2, map {
